@@ -22,7 +22,7 @@ def peak_bytes() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
-def slope(samples: Sequence[float]) -> float:
+def growth_rate(samples: Sequence[float]) -> float:
     """Return the least-squares growth per sample.
 
     The first fifth is omitted, because pools that fill once are not a leak.

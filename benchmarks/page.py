@@ -125,8 +125,8 @@ def ratio_row(result: Result, peers: Sequence[str], with_share: bool) -> list[st
     row = [name, shown(result.median(US, quantity["key"]), quantity)]
     row += ["" if ratio is None else marked(ratio) for ratio in ratios]
     if with_share:
-        shares = [result.ratio(b, quantity["key"]) for b in result.content["bounds"]]
-        row += [f"{share:.0%}" for share in shares if share] or [""]
+        of_bounds = [result.ratio(b, quantity["key"]) for b in result.content["bounds"]]
+        row += [f"{share:.0%}" for share in of_bounds if share] or [""]
     return row
 
 

@@ -33,8 +33,8 @@ def _environment(peer: Peer, caches: str) -> dict[str, str]:
     """
     ignored = "PYTHONDONTWRITEBYTECODE"
     inherited = {name: value for name, value in os.environ.items() if name != ignored}
-    own = {"XDG_CACHE_HOME": caches, "TORCHINDUCTOR_CACHE_DIR": caches}
-    return inherited | ENVIRONMENT | own | dict(peer.environment)
+    variables = {"XDG_CACHE_HOME": caches, "TORCHINDUCTOR_CACHE_DIR": caches}
+    return inherited | ENVIRONMENT | variables | dict(peer.environment)
 
 
 class PeerMissing(Exception):

@@ -150,12 +150,12 @@ def missing_members(expected: type, actual: type) -> list[str]:
 
     Those that it inherits are differences of its base class.
     """
-    own = set(dir(actual))
+    names = set(dir(actual))
     for base in actual.__mro__:
         if base.__module__.startswith("lamina"):
-            own.update(vars(base).get("__annotations__", ()))
-            own.update(re.findall(r"\bself\.(\w+)", inspect.getsource(base)))
-    return sorted(n for n in vars(expected) if n[0] != "_" and n not in own)
+            names.update(vars(base).get("__annotations__", ()))
+            names.update(re.findall(r"\bself\.(\w+)", inspect.getsource(base)))
+    return sorted(n for n in vars(expected) if n[0] != "_" and n not in names)
 
 
 def own_parameters(value: Any) -> dict[str, inspect.Parameter]:
@@ -249,7 +249,7 @@ def report(modules: list[str], patterns: tuple[str, ...]) -> int:
 
 def main() -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("modules", nargs="*", help="modules to list, such as ops.nn")
     modules = parser.parse_args().modules
     patterns = documented_names(DOCUMENT.read_text(encoding="utf-8"))

@@ -406,9 +406,11 @@ def main() -> None:
         train(chosen.train, chosen.folder, chosen.epochs)
         return
     names = [chosen.case] if chosen.case else list(CASES)
-    shares = [len(part) for part in np.array_split(range(chosen.kills), len(names))]
+    kills_per_case = [
+        len(part) for part in np.array_split(range(chosen.kills), len(names))
+    ]
     counts: Kills = Counter()
-    for name, share in zip(names, shares, strict=True):
+    for name, share in zip(names, kills_per_case, strict=True):
         counts += crash(
             name, share, chosen.epochs, random.Random(f"{name} {chosen.seed}")
         )

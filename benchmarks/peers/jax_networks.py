@@ -170,8 +170,8 @@ def attention(projected: jax.Array, heads: int) -> jax.Array:
     query, key, value = (parts[:, :, part] for part in range(3))
     scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) / query.shape[-1] ** 0.5
     causal = jnp.tril(jnp.ones((length, length), bool))
-    shares = jax.nn.softmax(jnp.where(causal, scores, -jnp.inf))
-    return jnp.einsum("bhqk,bkhd->bqhd", shares, value).reshape(batch, length, -1)
+    attention = jax.nn.softmax(jnp.where(causal, scores, -jnp.inf))
+    return jnp.einsum("bhqk,bkhd->bqhd", attention, value).reshape(batch, length, -1)
 
 
 def tabular_weights(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.claim import Round
-from benchmarks.memory import resident_bytes, slope
+from benchmarks.memory import growth_rate, resident_bytes
 from benchmarks.peers.keras_networks import build
 from benchmarks.workload import Array, Training
 
@@ -30,7 +30,7 @@ def compiled(api: ModuleType, training: Training, **arguments: Any) -> Any:
 
 def alone_or_together(inputs: tuple[Array, ...]) -> Any:
     """Return `x` for `fit`: an array, or a list for several inputs."""
-    return list(inputs) if len(inputs) > 1 else inputs[0]
+    return inputs[0] if len(inputs) == 1 else list(inputs)
 
 
 def fit(
@@ -147,7 +147,7 @@ def predict_memory(
             call()
             if index % 100 == 99:
                 samples.append(resident_bytes())
-        return slope(samples) / 100
+        return growth_rate(samples) / 100
 
     def one_round() -> dict[str, float]:
         return {

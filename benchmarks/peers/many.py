@@ -11,7 +11,7 @@ from time import perf_counter
 import jax
 
 from benchmarks.claim import Round
-from benchmarks.memory import resident_bytes, slope
+from benchmarks.memory import growth_rate, resident_bytes
 from benchmarks.peers.keras_api import alone_or_together, compiled
 from benchmarks.workload import Training
 
@@ -46,7 +46,7 @@ def many_models(
                 gc.collect()
                 samples.append(resident_bytes())
         return {
-            "memory": slope(samples),
+            "memory": growth_rate(samples),
             "compilations": len(compilations) / (count - 1),
             "seconds": (perf_counter() - start) / (count - 1),
         }

@@ -150,7 +150,7 @@ def dtype_policy() -> Any:
     return _settings["make_policy"](floatx()) if policy is None else policy
 
 
-def set_dtype_policy(policy: Any) -> None:
+def set_dtype_policy(policy: object) -> None:
     """Set the default policy of new layers; `None` restores that of `floatx()`.
 
     Args:

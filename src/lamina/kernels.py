@@ -13,12 +13,13 @@ import jax
 
 from lamina.core.graph import SymbolicTensor
 from lamina.errors import StateError
+from lamina.layers.base import Layer
 from lamina.layers.base.call_graph import graph_of
 from lamina.layers.base.shapes import is_shape
 from lamina.ops.kernels import table
 from lamina.ops.kernels.table import Choice
 from lamina.runtime.executable import in_process_compile
-from lamina.typing import DTypeLike
+from lamina.typing import DTypeLike, PartialShape
 
 __all__ = ["Choice", "available", "choices", "explain"]
 
@@ -37,7 +38,7 @@ def available() -> dict[str, list[str]]:
     return {op: [kernel.name for kernel in table.kernels_of(op)] for op in table.ops()}
 
 
-def choices(model: Any, batch_size: int = 32) -> list[Choice]:
+def choices(model: Layer, batch_size: int = 32) -> list[Choice]:
     """Return the kernel that each op of a built model uses in training.
 
     Args:
@@ -59,9 +60,7 @@ def choices(model: Any, batch_size: int = 32) -> list[Choice]:
 
 
 def explain(
-    model: Any,
-    batch_size: int = 32,
-    print_fn: Callable[[str], None] = print,
+    model: Layer, batch_size: int = 32, print_fn: Callable[[str], None] = print
 ) -> None:
     """Print the kernel that each layer's ops use, and why.
 
@@ -88,7 +87,7 @@ def explain(
     print_fn("\n".join(line.rstrip() for line in lines))
 
 
-def _inputs_of(model: Any, batch_size: int) -> Any:
+def _inputs_of(model: Layer, batch_size: int) -> Any:
     """Return symbolic inputs for one batch, in the shapes the model was built with."""
     if graph_of(model) is not None:
         return jax.tree.map(
@@ -106,6 +105,6 @@ def _inputs_of(model: Any, batch_size: int) -> Any:
     return _batch(shape, model.compute_dtype, batch_size)
 
 
-def _batch(shape: Any, dtype: DTypeLike, batch_size: int) -> SymbolicTensor:
+def _batch(shape: PartialShape, dtype: DTypeLike, batch_size: int) -> SymbolicTensor:
     first, *rest = shape
     return SymbolicTensor((batch_size if first is None else first, *rest), dtype)

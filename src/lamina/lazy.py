@@ -34,7 +34,7 @@ class LazyTable(dict[str, Any]):
             value = self[name] = value.load()
         return value
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: object = None) -> Any:
         """Return the value of a name, or `default`."""
         return self[name] if name in self else default  # noqa: SIM401
 

@@ -238,7 +238,7 @@ def assert_same_structure(a: PyTree, b: PyTree, check_types: object = None) -> N
     """
     if is_nested(a) != is_nested(b):
         raise ArgumentError(
-            f"The structures differ: only one of {a!r} and {b!r} nests."
+            f"The structures differ: only one of {a!r} and {b!r} is a container."
         )
     if is_nested(a):
         _require_same_level(a, b)

@@ -112,10 +112,10 @@ def undocumented(value) -> set[str]:
         return set()  # the constructor of a base with another default
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = inspect.signature(function).parameters.values()
-    own = {p.name for p in parameters if p.kind not in kinds}
+    expected = {p.name for p in parameters if p.kind not in kinds}
     if "kwargs" in listed and inspect.isclass(value):  # "kwargs: as for `Optimizer`."
         listed |= {name for base in value.__mro__[1:] for name in documented(base)}
-    return own - {"self", "name", "dtype"} - listed
+    return expected - {"self", "name", "dtype"} - listed
 
 
 @pytest.mark.parametrize("value", CALLABLES)

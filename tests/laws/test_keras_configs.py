@@ -50,9 +50,9 @@ def rounded(value):
 def test_keras_config_makes_the_same_object(case):
     file = json.loads(recorded("configs")[case.name]["file"].item())
     item = lamina.saving.deserialize_keras_object(file)
-    own = case.make(lamina)
-    assert type(item) is type(own)
-    found, expected = rounded(config(item)), rounded(config(own))
+    layer = case.make(lamina)
+    assert type(item) is type(layer)
+    found, expected = rounded(config(item)), rounded(config(layer))
     if case.name in LOST:
         for config_of in (found, expected):
             config_of.pop(LOST[case.name], None)

@@ -42,15 +42,15 @@ def test_calls_differ_and_seeds_repeat(case):
     np.testing.assert_array_equal(draw(twin, case.argument), second)
 
 
-@pytest.mark.parametrize(("kind", "shape", "together"), DROPOUTS)
-def test_dropout_drops_its_rate_and_keeps_the_mean(kind, shape, together):
+@pytest.mark.parametrize(("kind", "shape", "shared_axes"), DROPOUTS)
+def test_dropout_drops_its_rate_and_keeps_the_mean(kind, shape, shared_axes):
     x = floats(*shape, low=0.5, high=1.5)
     y = draw(getattr(lamina.layers, kind)(RATE, seed=3), x)
     kept = y != 0
     np.testing.assert_allclose(y[kept], (x / (1 - RATE))[kept], rtol=1e-6)
     assert abs(kept.mean() - (1 - RATE)) < 0.02  # four deviations of 10,000 draws
-    if together:
-        assert np.array_equal(kept.all(together), kept.any(together))
+    if shared_axes:
+        assert np.array_equal(kept.all(shared_axes), kept.any(shared_axes))
 
 
 def test_dropout_draws_once_for_axes_of_one():

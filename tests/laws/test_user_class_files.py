@@ -35,8 +35,8 @@ def variables(model):
     """Return all variables of a model and its optimizers by name."""
     found = {f"{i} {v.path}": v for i, v in enumerate(model.variables)}
     for name in ("optimizer", "maker_optimizer", "judge_optimizer"):
-        own = getattr(getattr(model, name, None), "variables", ())
-        found |= {f"{name} {i}": v for i, v in enumerate(own)}
+        variables = getattr(getattr(model, name, None), "variables", ())
+        found |= {f"{name} {i}": v for i, v in enumerate(variables)}
     return found
 
 

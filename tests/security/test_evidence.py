@@ -21,6 +21,6 @@ patterns slots truncated
 
 @pytest.mark.parametrize("number", KNOWN.split())
 def test_it_has_a_test(number):
-    own = Path(__file__)
-    texts = [p.read_text() for p in own.parent.glob("test_*.py") if p != own]
+    path = Path(__file__)
+    texts = [p.read_text() for p in path.parent.glob("test_*.py") if p != path]
     assert any(f"{number}:" in text or f"{number}," in text for text in texts), number

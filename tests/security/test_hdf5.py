@@ -109,7 +109,7 @@ def escape(file: h5py.File, secret: str) -> None:
     file["\x1b[2J"] = 1.0
 
 
-def wide(file: h5py.File, secret: str) -> None:
+def many_axes(file: h5py.File, secret: str) -> None:
     for i in range(1000):
         file.create_group(f"more/{i}")
         file[f"more/{i}/x"] = 1.0
@@ -200,7 +200,7 @@ ROWS = [
     Row("cycles:hard_link", edited(hard_link), "has two parents"),
     Row("names:escape", edited(escape), r"\\x1b\[2J"),
     Row("integers:deep", deep, "more than 100 levels"),
-    Row("integers:wide", edited(wide), "and [,0-9]+ more"),
+    Row("integers:wide", edited(many_axes), "and [,0-9]+ more"),
     Row("cycles:cycle", edited(cycle), "two parents or contains itself"),
     Row("#22976:virtual", edited(virtual), "a virtual dataset"),
     Row("CVE-2026-0897:giant", edited(giant), "declares the shape"),

@@ -87,8 +87,8 @@ def shapes(k):
 def reductions(k):
     x = k.Input((5, 4))
     mean = k.ops.mean(x, axis=1, keepdims=True)
-    spread = k.ops.sqrt(k.ops.var(x, axis=1, keepdims=True) + 1e-3)
-    y = k.ops.sum((x - mean) / spread, axis=-1)
+    deviation = k.ops.sqrt(k.ops.var(x, axis=1, keepdims=True) + 1e-3)
+    y = k.ops.sum((x - mean) / deviation, axis=-1)
     top = k.ops.max(x, axis=[1, 2]) + k.ops.logsumexp(x, axis=(1, 2))
     chosen = k.ops.take(y, [0, 2], axis=1)
     return k.Model(x, [y, top, k.ops.argmax(x, axis=-1), chosen])

@@ -64,11 +64,11 @@ def test_exponential_and_mish_follow_the_formula():
     np.testing.assert_allclose(activations.mish(X), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("slope", [0.0, 0.3])
+@pytest.mark.parametrize("negative_slope", [0.0, 0.3])
 @pytest.mark.parametrize("limit", [None, 1.5])
 @pytest.mark.parametrize("threshold", [0.0, 0.7])
-def test_relu_follows_the_formula(slope, limit, threshold):
-    expected = np.where(threshold < X, X, slope * (X - threshold))
+def test_relu_follows_the_formula(negative_slope, limit, threshold):
+    expected = np.where(threshold < X, X, negative_slope * (X - threshold))
     expected = expected if limit is None else np.minimum(expected, limit)
-    got = activations.relu(X, slope, limit, threshold)
+    got = activations.relu(X, negative_slope, limit, threshold)
     np.testing.assert_allclose(got, expected, rtol=1e-6)

@@ -21,11 +21,11 @@ def test_every_public_name_has_a_page():
 
 
 def test_links_of_generated_pages_lead_to_pages():
-    own = {path.name for path in (docs.ROOT / "docs").glob("*.md")}
+    pages = {path.name for path in (docs.ROOT / "docs").glob("*.md")}
     for page, text in PAGES.items():
         for target in re.findall(r"\]\(([^)#:]+\.md)", text):
             path = posixpath.normpath(posixpath.join(posixpath.dirname(page), target))
-            assert path in PAGES or path in own, f"{page} links to {target}"
+            assert path in PAGES or path in pages, f"{page} links to {target}"
 
 
 def test_page_lists_the_differences_from_keras():

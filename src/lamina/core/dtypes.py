@@ -214,7 +214,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
     def __len__(self) -> int:
         return len(self._policies)
 
-    def pop(self, key: str, *default: Any) -> Any:
+    def pop(self, key: str, *default: object) -> Any:
         """Remove a key and return its policy."""
         return self._policies.pop(key, *default)
 

@@ -328,7 +328,7 @@ def op(
         return functools.partial(op, static=static)
 
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         try:
             if is_symbolic(args) or (kwargs and is_symbolic(kwargs.values())):
                 _require_known(function, static, args, kwargs)
@@ -340,7 +340,7 @@ def op(
             shorten(error)
             raise
 
-    def plain(*args: Any, **kwargs: Any) -> Any:
+    def plain(*args: object, **kwargs: object) -> Any:
         use_device()
         args = tuple(_without_variables(a) for a in args)
         return function(*args, **{k: _without_variables(v) for k, v in kwargs.items()})

@@ -82,7 +82,7 @@ class Hyperparameter:
         if self.check is not None:
             owner.arguments = {**owner.arguments, name: self.check}
 
-    def __get__(self, instance: Any, owner: type) -> Any:
+    def __get__(self, instance: Module | None, owner: type) -> Any:
         if instance is None:
             return self
         value = instance.__dict__[self.name]
@@ -91,7 +91,7 @@ class Hyperparameter:
             return value
         return scope.hyperparameters.get((id(instance), self.name), value)
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: Module, value: object) -> None:
         if isinstance(value, np.generic):
             value = value.item()
         before = instance.__dict__.get(self.name)
@@ -166,7 +166,7 @@ def with_parameters(function: F, parameters: Sequence[inspect.Parameter]) -> F:
     taken = inspect.Signature(parameters)
 
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         try:
             bound = taken.bind(*args, **kwargs)
         except TypeError as error:
@@ -201,7 +201,7 @@ def known_keywords(function: F) -> F:
 
     @filter_traceback
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         unknown = [name for name in kwargs if name not in known]
         if unknown:
             raise _unknown_keyword(f"`{function.__name__}`", unknown, known)
@@ -255,7 +255,7 @@ class Module:
     unsaved: ClassVar[tuple[str, ...]] = ()
     name: str
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls) and not is_user_defined(cls):
             cls.__init__ = filter_traceback(cls.__init__)

@@ -31,7 +31,7 @@ def filter_traceback(function: F) -> F:
     """
 
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         try:
             return function(*args, **kwargs)
         except (Exception, KeyboardInterrupt) as error:

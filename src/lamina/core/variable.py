@@ -318,7 +318,7 @@ def between_dispatches(function: F) -> F:
     """Decorate a function that must read all variables at the same training step."""
 
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         with state_lock:
             return function(*args, **kwargs)
 

@@ -61,7 +61,7 @@ def as_arrays(tree: PyTree, what: str, keep_sparse: bool = False) -> Any:
         DataError: a leaf is not an array, or holds something other than numbers.
     """
 
-    def convert(value: Any) -> Any:
+    def convert(value: object) -> Any:
         if isinstance(value, LazyRows):
             return value if keep_sparse else _as_array(value.toarray(), what)
         rows = sparse_rows(value) if keep_sparse else None
@@ -70,7 +70,7 @@ def as_arrays(tree: PyTree, what: str, keep_sparse: bool = False) -> Any:
     return map_arrays(convert, tree)
 
 
-def _as_array(value: Any, what: str) -> Any:
+def _as_array(value: object, what: str) -> Any:
     if isinstance(value, jax.Array):
         return value
     if hasattr(value, "to_numpy") and hasattr(value, "columns"):

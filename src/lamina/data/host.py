@@ -81,7 +81,7 @@ class _LastRows:
 def host_arrays(tree: PyTree) -> Any:
     """Convert data for host layers to NumPy arrays, with strings as they are."""
 
-    def convert(value: Any) -> np.ndarray:
+    def convert(value: object) -> np.ndarray:
         if isinstance(value, (list, tuple)) and _holds_text(value):
             return np.array(value, object)
         return np.asarray(value)
@@ -96,7 +96,7 @@ def _holds_text(value: object) -> bool:
 
 
 def host_rows(function: HostFunction, data: PyTree) -> dict[str, HostRows]:
-    """Return the rows that a function makes of arrays, which it does when needed.
+    """Return rows that host layers compute from arrays when a batch takes them.
 
     Args:
         function: the host layers.

@@ -18,7 +18,7 @@ _dataset: Any = None
 
 
 def process_items(
-    dataset: Any, indices: Iterable[int], workers: int, ahead: int
+    dataset: object, indices: Iterable[int], workers: int, ahead: int
 ) -> Iterator[Any]:
     """Yield the items of a data set in order, computed in advance by processes.
 

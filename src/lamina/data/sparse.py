@@ -78,7 +78,7 @@ def _as_csr(value: Any) -> Any:
     return csr_array((values[kept], tuple(indices[kept].T)), value.shape)
 
 
-def sparse_rows(value: Any) -> SparseRows | None:
+def sparse_rows(value: object) -> SparseRows | None:
     """Return the rows of a sparse matrix; `None` for other values."""
     matrix = _as_csr(value) if is_sparse(value) else None
     return None if matrix is None else SparseRows(matrix)
@@ -94,7 +94,7 @@ class SparseRows(LazyRows):
     ndim = 2
 
     def __init__(self, matrix: Any) -> None:
-        self._matrix = matrix
+        self._matrix: Any = matrix
         self.shape: tuple[int, ...] = matrix.shape
         self.dtype = matrix.dtype
         self.nbytes = nbytes(matrix)

@@ -103,10 +103,10 @@ def _array(data: bytearray, what: str) -> np.ndarray:
 class _Placeholder:
     """Placeholder for NumPy's classes and functions that only stores a state."""
 
-    def __init__(self, *_: Any) -> None:
+    def __init__(self, *_: object) -> None:
         self.state: Any = None
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         self.state = state
 
 

@@ -15,6 +15,7 @@ from lamina.distillation.losses import DistillationLoss
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.metrics import Mean
 from lamina.models import Model
+from lamina.training.plan import LossLike, MetricsLike, OptimizerLike
 from lamina.typing import Config, PyTree
 
 _FINAL = "final_output"
@@ -89,9 +90,9 @@ class Distiller(Model):
     @filter_traceback
     def compile(  # type: ignore[override]
         self,
-        optimizer: Any = "adam",
-        loss: Any = None,
-        metrics: Any = None,
+        optimizer: OptimizerLike = "adam",
+        loss: LossLike = None,
+        metrics: MetricsLike = None,
         **kwargs: Any,
     ) -> None:
         """Set the optimizer, and the loss and metrics of the student.

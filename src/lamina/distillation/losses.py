@@ -14,6 +14,7 @@ from lamina.core.registry import deserialize, serialize
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, MissingMethodError, invalid
 from lamina.models import Model
+from lamina.training.plan import LossLike
 from lamina.typing import Array, Config, PyTree
 
 
@@ -76,7 +77,7 @@ class DistillationLoss:
 class _OutputLosses(DistillationLoss):
     """Losses of some outputs, in the structure of the outputs."""
 
-    def __init__(self, loss: Any) -> None:
+    def __init__(self, loss: LossLike) -> None:
         self.loss = tree.map_structure(losses.get, loss)
         if all(part is None for part in tree.flatten(self.loss)):
             name = type(self).__name__
@@ -90,7 +91,7 @@ class _OutputLosses(DistillationLoss):
         teacher_outputs: PyTree,
         student_outputs: PyTree,
     ) -> Array:
-        def value(loss: Any, teacher: Array, student: Array) -> Array:
+        def value(loss: object, teacher: Array, student: Array) -> Array:
             return jnp.float32(0) if loss is None else function(loss, teacher, student)
 
         values = tree.map_structure(value, self.loss, teacher_outputs, student_outputs)
@@ -122,7 +123,7 @@ class FeatureDistillation(_OutputLosses):
 
     def __init__(
         self,
-        loss: Any = "mse",
+        loss: LossLike = "mse",
         teacher_layer_name: str | None = None,
         student_layer_name: str | None = None,
     ) -> None:
@@ -220,7 +221,9 @@ class LogitsDistillation(_OutputLosses):
         Hinton et al. 2015, "Distilling the knowledge in a neural network".
     """
 
-    def __init__(self, temperature: float = 3.0, loss: Any = "kl_divergence") -> None:
+    def __init__(
+        self, temperature: float = 3.0, loss: LossLike = "kl_divergence"
+    ) -> None:
         super().__init__(loss)
         check_arguments(
             "LogitsDistillation", {"temperature": positive_number}, locals()

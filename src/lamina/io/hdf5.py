@@ -341,7 +341,7 @@ def _text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise DamagedError("a text in it is not valid UTF-8") from None
+        raise DamagedError("a string in it is not valid UTF-8") from None
 
 
 def _name(data: bytes) -> str:

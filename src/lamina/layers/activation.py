@@ -97,8 +97,8 @@ class LeakyReLU(Layer):
         self.negative_slope = negative_slope
 
     def call(self, inputs: Array) -> Array:
-        slope = jnp.asarray(self.negative_slope, inputs.dtype)
-        return jnp.where(inputs >= 0, inputs, inputs * slope)
+        negative_slope = jnp.asarray(self.negative_slope, inputs.dtype)
+        return jnp.where(inputs >= 0, inputs, inputs * negative_slope)
 
 
 def _axis_list(axes: int | Sequence[int] | None) -> list[int] | None:

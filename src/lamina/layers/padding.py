@@ -35,7 +35,7 @@ class _Widths(PerAxis):
         vars(instance)[self.name] = tuple(widths)
 
     def check(self, rank: int) -> Check:
-        def accepts(value: Any) -> bool:
+        def accepts(value: object) -> bool:
             if is_int(value):
                 return value >= 0
             if not isinstance(value, (tuple, list)) or len(value) != max(rank, 2):

@@ -60,7 +60,7 @@ class Spatial(Layer):
     data_format: DataFormat = DataFormat()
     arguments = {"data_format": data_formats}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "rank" in vars(cls):
             members = [m for base in cls.__mro__ for m in vars(base).values()]

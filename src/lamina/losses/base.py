@@ -140,7 +140,7 @@ class LossFunctionWrapper(Loss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: PolicyLike = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.fn = fn
@@ -178,7 +178,7 @@ class FunctionLoss(Loss):
 
     function: ClassVar[Callable[..., jax.Array]]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         name_after_function(cls)
 

@@ -135,7 +135,7 @@ class Metric(Module):
             variable.assign(_zeros(variable.shape, variable.dtype))
 
     def stateless_update_state(
-        self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any
+        self, metric_variables: Sequence[Any], *args: object, **kwargs: object
     ) -> list[Any]:
         """Compute what `update_state` does as a pure function of the variables' values.
 

@@ -20,11 +20,11 @@ from lamina.metrics.base import PairMetric, whole_number
 _NEGATIVE_SCORE = -1e10
 
 
-def _is_probability(value: Any) -> bool:
+def _is_probability(value: object) -> bool:
     return is_number(value) and 0 <= value <= 1
 
 
-def _as_list(value: Any) -> list[Any]:
+def _as_list(value: float | Sequence[float]) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 

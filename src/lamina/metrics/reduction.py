@@ -131,7 +131,7 @@ class MeanMetricWrapper(Mean):
         fn: Callable[..., Any],
         name: str | None = None,
         dtype: PolicyLike = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(name, dtype)
         self.fn = fn
@@ -174,7 +174,7 @@ class FunctionMetric(MeanMetricWrapper):
 
     function: ClassVar[Callable[..., jax.Array]]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         name_after_function(cls)
 

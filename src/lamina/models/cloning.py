@@ -17,6 +17,7 @@ from lamina.models.model import Functional, Model
 from lamina.models.sequential import Sequential
 from lamina.optimizers import Optimizer
 from lamina.optimizers.optax import OptaxOptimizer
+from lamina.training.state import training_of
 from lamina.training.trainer import Trainer
 from lamina.typing import PyTree
 
@@ -167,8 +168,8 @@ def _match(inputs: PyTree, expected: PyTree) -> list[SymbolicTensor]:
     return tensors
 
 
-def _compile_like(clone: Any, model: Any) -> None:
-    arguments = model._training.arguments
+def _compile_like(clone: Trainer, model: Trainer) -> None:
+    arguments = training_of(model).arguments
     if arguments is None or type(model).compile is not Trainer.compile:
         return
     clone.compile(

@@ -26,6 +26,7 @@ from lamina.layers import (
     Normalization,
     StringLookup,
 )
+from lamina.layers.base import Layer
 from lamina.layers.preprocessing.lookup_base import Lookup
 from lamina.models.feature_kinds import (
     Cross,
@@ -98,7 +99,10 @@ class FeatureSpace(FeatureKinds, Model):
     ) -> None:
         super().__init__(name=name)
         if not features:
-            raise ArgumentError("FeatureSpace: `features` cannot be None or empty.")
+            raise ArgumentError(
+                "FeatureSpace: `features` cannot be None or empty. Name a column, as in "
+                "features={'age': 'float_normalized'}."
+            )
         self.output_mode, self.crossing_dim = output_mode.lower(), crossing_dim
         self.hashing_dim = hashing_dim
         self.num_discretization_bins = num_discretization_bins
@@ -176,7 +180,7 @@ class FeatureSpace(FeatureKinds, Model):
         is_dict = self.output_mode == "dict"
         self._set_graph(inputs, encoded if is_dict else _concatenated(encoded))
 
-    def _encoded(self, name: str, spec: Feature | Cross, value: Any) -> Any:
+    def _encoded(self, name: str, spec: Feature | Cross, value: SymbolicTensor) -> Any:
         if spec.output_mode != "one_hot":
             return value
         layer = self.preprocessors.get(name) or self.crossers[name]
@@ -244,7 +248,7 @@ def _concatenated(encoded: dict[str, Any]) -> Any:
     return Concatenate()(tensors) if len(tensors) > 1 else tensors[0]
 
 
-def _needs_data(layer: Any) -> bool:
+def _needs_data(layer: Layer) -> bool:
     if isinstance(layer, Normalization):
         return layer.input_mean is None
     if isinstance(layer, Discretization):
@@ -254,7 +258,7 @@ def _needs_data(layer: Any) -> bool:
     return hasattr(layer, "adapt")
 
 
-def _num_categories(layer: Any) -> int | None:
+def _num_categories(layer: Layer) -> int | None:
     if isinstance(layer, (IntegerLookup, StringLookup)):
         return layer.vocabulary_size()
     if isinstance(layer, Discretization):

@@ -140,7 +140,7 @@ class Model(Structure):
         return self._compiled_call(args, arrays, **static)
 
     def _call_directly(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], **static: Any
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], **static: object
     ) -> Any:
         return super().__call__(*args, **kwargs, **static)
 
@@ -166,7 +166,7 @@ class Model(Structure):
 
     @filter_traceback
     @overridable
-    def build(self, input_shape: PartialShape | None = None, **shapes: Any) -> None:
+    def build(self, input_shape: PartialShape | None = None, **shapes: object) -> None:
         """Create all weights for inputs of a shape, with the batch axis.
 
         Args:
@@ -253,7 +253,7 @@ class Model(Structure):
     def _repr_html_(self) -> str:
         return notebook_table(self)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/html": notebook_table(self), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
@@ -308,7 +308,7 @@ class Model(Structure):
         overwrite: bool = True,
         zipped: bool | None = None,
         include_optimizer: bool = True,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Write architecture, weights, compile arguments and optimizer to a file.
 

@@ -158,7 +158,7 @@ class Sequential(Model):
             inputs = layer(inputs)
         return inputs
 
-    def _check_and_build(self, args: Any, kwargs: Any) -> None:
+    def _check_and_build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self.built and args and hasattr(args[0], "shape"):
             # `None` means `floatx`, to which numbers are cast.
             dtype = "string" if args[0].dtype == "string" else None

@@ -186,7 +186,7 @@ class Structure(Trainer):
         y: Data | None = None,
         *,
         probe: bool = False,
-        **arguments: Any,
+        **arguments: object,
     ) -> Findings:
         """Look for mistakes in the model, the data and the arguments of `fit`.
 

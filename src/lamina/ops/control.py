@@ -136,7 +136,7 @@ def vectorized_map(function: Callable[[Any], Any], elements: PyTree) -> Any:
 def while_loop(
     cond: Callable[..., Any],
     body: Callable[..., Any],
-    loop_vars: Any,
+    loop_vars: object,
     maximum_iterations: int | None = None,
 ) -> Any:
     """Run `loop_vars = body(*loop_vars)` while `cond(*loop_vars)` is true.

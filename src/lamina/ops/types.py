@@ -26,7 +26,7 @@ _UNKNOWN_VALUES = (ConcretizationTypeError, NonConcreteBooleanIndexError)
 _OPERANDS = (Array, np.ndarray, np.number, np.bool, int, float, complex)
 
 
-def operand(x: Any) -> ArrayLike:
+def operand(x: object) -> ArrayLike:
     """Convert x to an argument of a JAX function.
 
     Python numbers are not converted: they are weakly typed, and constants of compiled
@@ -35,7 +35,7 @@ def operand(x: Any) -> ArrayLike:
     return x if isinstance(x, _OPERANDS) else jnp.asarray(x)
 
 
-def array_of(x: Any) -> Array:
+def array_of(x: object) -> Array:
     """Convert a number, a sequence, a NumPy array or a variable to a JAX array."""
     if isinstance(x, Array):
         return x
@@ -46,7 +46,7 @@ def array_of(x: Any) -> Array:
     return jnp.asarray(x)
 
 
-def float_array(x: Any) -> Array:
+def float_array(x: object) -> Array:
     """Convert x to a JAX array, with integers and booleans as `config.floatx()`."""
     x = array_of(x)
     if jnp.issubdtype(x.dtype, jnp.inexact):

@@ -98,7 +98,7 @@ class Optimizer(OptimizerState):
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         if kwargs:
             raise unknown_arguments_error(type(self), kwargs)
@@ -115,7 +115,7 @@ class Optimizer(OptimizerState):
     # The rule
 
     def prepare(self, step: jax.Array, learning_rate: jax.Array) -> Any:
-        """Return the `learning_rate` passed to `update`, once for all variables.
+        """Compute the argument `learning_rate` of `update`, the same for all variables.
 
         Args:
             step: the number of this update, a float that starts at 1.
@@ -344,10 +344,11 @@ def takes_shared_arguments(init: F) -> F:
     They follow its positional parameters, and its keyword-only ones follow them: the
     positions that all arguments have in Keras.
     """
-    *own, kwargs = signature(init).parameters.values()
-    names = {p.name for p in [*own, kwargs]}
+    *given, kwargs = signature(init).parameters.values()
+    names = {p.name for p in [*given, kwargs]}
     inherited = signature(Optimizer.__init__).parameters.values()
     shared = [p for p in inherited if p.name not in names]
-    first = [p for p in own if p.kind is p.POSITIONAL_OR_KEYWORD]
-    last = [p.replace(kind=Parameter.POSITIONAL_OR_KEYWORD) for p in own[len(first) :]]
+    first = [p for p in given if p.kind is p.POSITIONAL_OR_KEYWORD]
+    rest = given[len(first) :]
+    last = [p.replace(kind=Parameter.POSITIONAL_OR_KEYWORD) for p in rest]
     return with_parameters(init, [*first, *shared, *last, kwargs])

@@ -62,7 +62,7 @@ class LossScaleOptimizer(Optimizer):
         initial_scale: float = 2.0**15,
         dynamic_growth_steps: int = 2000,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         self._check_options(kwargs)
         if inner_optimizer.loss_scale_factor is not None:

@@ -185,8 +185,8 @@ class MultiOptimizer(Optimizer):
         variables = list(variables)
         if not self.built:
             self._chosen = {v: self._add(self._select(v)) for v in variables}
-            for optimizer, own in self._groups(variables):
-                optimizer.build(own)
+            for optimizer, chosen in self._groups(variables):
+                optimizer.build(chosen)
         super().build(variables)
 
     def _groups(
@@ -195,16 +195,16 @@ class MultiOptimizer(Optimizer):
         """Yield each optimizer that trains any of the variables, and these."""
         variables = list(variables)
         for optimizer in self.optimizers:
-            own = [v for v in variables if self._chosen[v] is optimizer]
-            if own:
-                yield optimizer, own
+            chosen = [v for v in variables if self._chosen[v] is optimizer]
+            if chosen:
+                yield optimizer, chosen
 
     def _step(self, gradients: list[jax.Array], variables: list[Variable]) -> None:
         if self.loss_scale_factor is not None:
             gradients = [gradient / self.loss_scale_factor for gradient in gradients]
         by_variable = dict(zip(variables, gradients, strict=True))
-        for optimizer, own in self._groups(variables):
-            optimizer.apply([by_variable[v] for v in own], own)
+        for optimizer, chosen in self._groups(variables):
+            optimizer.apply([by_variable[v] for v in chosen], chosen)
         self._iterations.assign_add(1)
 
     @property
@@ -218,8 +218,8 @@ class MultiOptimizer(Optimizer):
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
         """Replace variables by their averages, for the optimizers with `use_ema`."""
-        for optimizer, own in self._groups(var_list):
-            optimizer.finalize_variable_values(own)
+        for optimizer, chosen in self._groups(var_list):
+            optimizer.finalize_variable_values(chosen)
 
     def exclude_from_weight_decay(
         self,

@@ -79,7 +79,7 @@ class _FactorDecay(LearningRateSchedule):
     decay_steps = Hyperparameter(positive_number)
     decay_rate = Hyperparameter(at_least(0))
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" not in vars(cls):
             cls.__init__ = with_default_name(cls.__init__, cls.__name__)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, MutableMapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -18,9 +18,10 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, StateError
 from lamina.optimizers.arguments import CHECKS, LearningRate
 from lamina.optimizers.schedules import LearningRateSchedule
-from lamina.typing import ArrayLike, DTypeLike, InitializerLike
+from lamina.typing import Array, ArrayLike, DTypeLike, InitializerLike
 
 Slots = dict[str, Any]
+_Value: TypeAlias = np.ndarray | np.generic | Array
 
 
 def zeros(variable: Variable) -> np.ndarray:
@@ -168,14 +169,16 @@ class OptimizerState(Module):
         dtype = "float64" if config.floatx() == "float64" else "float32"
         return self._make_variable(np.asarray(value, dtype), "learning_rate")
 
-    def _make_variable(self, value: Any, name: str) -> Variable:
+    def _make_variable(self, value: _Value, name: str) -> Variable:
         variable = Variable(
             value, dtype=value.dtype, trainable=False, autocast=False, name=name
         )
         variable.path = f"{self.name}/{name}"
         return variable
 
-    def _make_variable_for(self, variable: Variable, value: Any, name: str) -> Variable:
+    def _make_variable_for(
+        self, variable: Variable, value: _Value, name: str
+    ) -> Variable:
         return self._make_variable(value, f"{variable.path.replace('/', '_')}_{name}")
 
     @property
@@ -189,7 +192,7 @@ class OptimizerState(Module):
         initializer: InitializerLike = "zeros",
         dtype: DTypeLike = None,
         aggregation: str = "none",
-        layout: Any = None,
+        layout: object = None,
         name: str | None = None,
     ) -> Variable:
         """Create a state variable.
@@ -309,7 +312,7 @@ class OptimizerState(Module):
         for i, variable in enumerate(self.variables):
             store[str(i)] = variable
 
-    def load_own_variables(self, store: MutableMapping[str, Any]) -> None:
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Restore the state from a mapping that `save_own_variables` filled.
 
         Raises:

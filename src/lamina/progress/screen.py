@@ -106,7 +106,7 @@ class Screen:
             self._stream.flush()
 
     def has_blocks(self) -> bool:
-        """Return whether text is printed above blocks; a child process has none."""
+        """Return whether this process shows progress, so that text goes above it."""
         return bool(self._blocks) and os.getpid() == self._process
 
     def _text(self, line: Styled) -> str:

@@ -98,8 +98,8 @@ def columns(text: str) -> int:
     """Return the number of columns that a terminal uses for a text."""
     if _NARROW.fullmatch(text):
         return len(text)
-    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
-    return len(text) + wide
+    double_width = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + double_width
 
 
 class Styled(NamedTuple):

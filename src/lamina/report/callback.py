@@ -192,7 +192,7 @@ def _batch_size(given: Mapping[str, Any]) -> int | None:
     return size or (32 if is_array_data(given.get("x")) else None)
 
 
-def _append(table: dict[str, list[Any]], name: str, value: Any, before: int) -> None:
+def _append(table: dict[str, list[Any]], name: str, value: object, before: int) -> None:
     """Append a value to a column, which may be new and shorter than the others."""
     column = table.setdefault(name, [])
     column.extend([None] * (before - len(column)))

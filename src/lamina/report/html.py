@@ -88,7 +88,7 @@ def data_script(name: str, value: object) -> Markup:
     return Markup(f"{head}{text}</script>")
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Convert arrays, tuples and numbers that are not finite to JSON data."""
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}

@@ -134,7 +134,7 @@ def thinned(count: int, most: int = _MOST_POINTS) -> list[int]:
     return np.unique(np.linspace(0, count - 1, most).astype(int)).tolist()
 
 
-def rounded(value: Any) -> Any:
+def rounded(value: object) -> Any:
     """Round a number to six digits; leave other values."""
     if isinstance(value, np.ndarray):
         return rounded(value.tolist())

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -21,6 +20,7 @@ from lamina.report.load import damaged, load_runs
 from lamina.report.page.page import comparison_page, page
 from lamina.report.run import Run
 from lamina.training.checks.findings import Finding
+from lamina.training.trainer import Trainer
 from lamina.typing import Data
 from lamina.viz.svg import model_svg
 
@@ -32,7 +32,7 @@ page_path = Check(
 
 
 def report_model(
-    model: Any,
+    model: Trainer,
     path: str | os.PathLike[str],
     x: Data,
     y: Data | None = None,

@@ -6,11 +6,12 @@ import math
 import re
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+from jax.stages import Compiled
 
 _INSTRUCTION = re.compile(r"\s*(?:ROOT )?%?([\w.\-]+) = (.*)")
 _COMPUTATION = re.compile(r"(?:ENTRY )?%?([\w.\-]+) .*\{$")
@@ -61,7 +62,7 @@ class InstructionNames:
             called += _OPERANDS.findall(branches[1]) if branches else []
             self._callers.update(dict.fromkeys(called, name))
 
-    def shares(self, event: str) -> dict[str, float]:
+    def fractions(self, event: str) -> dict[str, float]:
         """Return the names behind an event, and the part of its time of each.
 
         The time of a fused operation is divided by the number of values that each of
@@ -109,7 +110,9 @@ def _instruction(text: str, computation: str) -> _Instruction:
     )
 
 
-def time_by_name(executable: Any, args: Any, steps: int) -> dict[str, float]:
+def time_by_name(
+    executable: Compiled, args: Sequence[Any], steps: int
+) -> dict[str, float]:
     """Return the seconds of a call that operations of each JAX name took.
 
     Args:
@@ -117,7 +120,7 @@ def time_by_name(executable: Any, args: Any, steps: int) -> dict[str, float]:
         args: its arguments.
         steps: number of calls that are measured.
     """
-    names = InstructionNames(executable.as_text())
+    names = InstructionNames(executable.as_text() or "")
     options = jax.profiler.ProfileOptions()
     options.python_tracer_level = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -129,7 +132,7 @@ def time_by_name(executable: Any, args: Any, steps: int) -> dict[str, float]:
         for file in files:
             profile = jax.profiler.ProfileData.from_file(str(file))
             for event, seconds in _events(profile):
-                for name, share in names.shares(event).items():
+                for name, share in names.fractions(event).items():
                     times[name] += share * seconds / steps
     return dict(times)
 

@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import jax
+from jax.stages import Compiled, Lowered
 
 from lamina import config
 from lamina.core.fork import use_device
@@ -88,7 +89,7 @@ class Program:
         self, function: Callable[..., Any], donate: Sequence[int] = ()
     ) -> None:
         @functools.wraps(function)
-        def traced(*args: Any) -> Any:
+        def traced(*args: object) -> Any:
             with in_process_compile():
                 return function(*args)
 
@@ -99,7 +100,7 @@ class Program:
     def __call__(self, *args: Any) -> Any:
         return self.executable(*args)(*args)
 
-    def executable(self, *args: Any) -> Any:
+    def executable(self, *args: object) -> Any:
         """Return the executable for arguments of these shapes."""
         use_device()
         key = _key(args)
@@ -115,29 +116,29 @@ class Program:
         self._store(key, compiled)
         return compiled
 
-    def prepare(self, *args: Any) -> None:
+    def prepare(self, *args: object) -> None:
         """Trace now and compile in a background thread."""
         key = _key(args)
         if key not in self._ready:
             self._start(key, args)
 
-    def _start(self, key: Hashable, args: Any) -> Future[Any]:
+    def _start(self, key: Hashable, args: tuple[Any, ...]) -> Future[Any]:
         # In another thread, so that this one can handle signals meanwhile.
         future = run_in_thread(_compile, self._jitted.lower(*args), default_device())
         self._store(key, future)
         return future
 
-    def _store(self, key: Hashable, value: Any) -> None:
+    def _store(self, key: Hashable, value: object) -> None:
         self._ready[key] = value
         if len(self._ready) > _LIMIT:
             self._ready.popitem(last=False)
 
 
-def _key(args: Any) -> Hashable:
+def _key(args: object) -> Hashable:
     return argument_shapes(args), default_device()
 
 
-def argument_shapes(args: Any) -> Hashable:
+def argument_shapes(args: object) -> Hashable:
     """Return the structure, shapes and types of arguments, as a key of programs."""
     leaves, structure = jax.tree.flatten(args)
     return structure, tuple([_aval(leaf) for leaf in leaves])
@@ -149,7 +150,7 @@ def _aval(leaf: Any) -> Hashable:
     return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False)
 
 
-def _compile(lowered: Any, device: Any) -> Any:
+def _compile(lowered: Lowered, device: object) -> Any:
     text = lowered.as_text()
     fixed = config.is_deterministic()
     digest = hashlib.sha256(text.encode()).digest()
@@ -171,7 +172,7 @@ def _compile(lowered: Any, device: Any) -> Any:
     return compiled
 
 
-def temporary_bytes(compiled: Any) -> int:
+def temporary_bytes(compiled: Compiled) -> int:
     """Return the temporary memory of a compiled program in bytes, 0 if unknown."""
     memory = compiled.memory_analysis()
     return 0 if memory is None else int(memory.temp_size_in_bytes)
@@ -187,7 +188,7 @@ def _options(text: str, fixed: bool) -> list[_Options]:
     return options
 
 
-def _optimized(lowered: Any, wanted: list[_Options]) -> Any:
+def _optimized(lowered: Lowered, wanted: list[_Options]) -> Any:
     """Compile a program, without options that this release of XLA lacks.
 
     Options are checked only after a failure, as the check compiles a program for each.

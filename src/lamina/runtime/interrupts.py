@@ -117,7 +117,7 @@ def check_interrupt() -> None:
         local.check_interrupt()
 
 
-def run_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
+def run_in_thread(function: Callable[..., T], *args: object) -> Future[T]:
     """Call a function in a daemon thread and return its future."""
     future: Future[T] = Future()
     _pending.add(future)

@@ -123,7 +123,7 @@ class OperationList:
         args: its arguments, or their shapes.
     """
 
-    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+    def __init__(self, function: Callable[..., Any], *args: object) -> None:
         with in_process_compile():
             closed, self.shapes = jax.make_jaxpr(function, return_shape=True)(*args)
         self.operations: list[Operation] = []
@@ -136,7 +136,7 @@ class OperationList:
 
     def evaluate(
         self,
-        args: Any,
+        args: object,
         targets: Iterable[int] | None = None,
         visit: Callable[[list[Array]], None] = lambda _: None,
     ) -> dict[int, Array]:
@@ -190,7 +190,7 @@ class OperationList:
                 origins.append(index)
         return min(origins or seen, default=None)
 
-    def _new(self, constant: Any = None) -> int:
+    def _new(self, constant: object = None) -> int:
         self._count += 1
         if constant is not None:
             self._constants[self._count] = constant
@@ -231,7 +231,7 @@ def _body(equation: Any) -> tuple[Any, Sequence[Any]] | None:
     return getattr(body, "jaxpr", body), getattr(body, "consts", ())
 
 
-def is_finite(value: Any) -> Array:
+def is_finite(value: object) -> Array:
     """Return whether all values of an array are finite, as integers always are."""
     dtype = getattr(value, "dtype", None)
     if dtype is None or not jnp.issubdtype(dtype, jnp.inexact):

@@ -318,7 +318,7 @@ def _as_arrays(owner: str, weights: Mapping[str, ArrayLike]) -> WeightTree:
     return {name: np.asarray(value) for name, value in weights.items()}
 
 
-def _described(array: Any) -> str:
+def _described(array: np.ndarray) -> str:
     return f": shape={tuple(array.shape)}, dtype={array.dtype}"
 
 

@@ -269,7 +269,7 @@ def _variable_row(variable: dict[str, Any]) -> tuple[object, ...]:
     return name, tuple(variable["shape"]), variable["dtype"]
 
 
-def _format_value(value: Any) -> str:
+def _format_value(value: object) -> str:
     """Format a config on one line: an object as its class and arguments."""
     if isinstance(value, dict) and isinstance(value.get("config"), dict):
         given = {k: v for k, v in value["config"].items() if v is not None}

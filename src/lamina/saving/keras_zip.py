@@ -28,6 +28,7 @@ from lamina.saving.assets import SavedAssets, load_assets
 from lamina.saving.loading import deserialize_model, read_weights, untrusted_model
 from lamina.saving.restore import Restorer
 from lamina.saving.weight_files import write_file
+from lamina.training.state import training_of
 from lamina.training.trainer import Trainer
 
 _Pieces: TypeAlias = Iterable[bytes | memoryview]
@@ -153,11 +154,11 @@ def _check_options(
         )
 
 
-def _model_config(model: Any, include_optimizer: bool) -> dict[str, Any]:
+def _model_config(model: Trainer, include_optimizer: bool) -> dict[str, Any]:
     if include_optimizer:
         return serialize_once(model)
     # Serializing an optimizer may raise an error, so it is detached first.
-    training = model._training
+    training = training_of(model)
     arguments, training.arguments = training.arguments, None
     try:
         config = serialize_once(model)

@@ -106,7 +106,10 @@ def _match_names(names: list[str], weight_names: list[str]) -> dict[str, str]:
 
 
 def _index_by_order(names: list[str]) -> dict[tuple[str, int], str]:
-    """Index names by their base without numbers and their rank among equal bases."""
+    """Index names by what remains without numbers, and by their order.
+
+    "dense_1/kernel" and "dense_4/kernel" are ("dense/kernel", 0) and (..., 1).
+    """
     alike: dict[str, list[tuple[list[int], str]]] = {}
     for name in names:
         parts = [_NUMBERED.fullmatch(part) for part in name.split("/")]

@@ -7,7 +7,7 @@ of attribute names, and of numbered class names inside lists: `layers/dense_1`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -36,7 +36,7 @@ class StoresVariables(Protocol):
         """Write the variables into a mapping."""
         ...
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Assign the variables from a mapping."""
         ...
 

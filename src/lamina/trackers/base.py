@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -110,7 +110,7 @@ class Tracker(Callback):
             self._is_open = False
             self._send(self._finish, self.best, completed)
 
-    def _send(self, method: Any, *args: Any) -> None:
+    def _send(self, method: Callable[..., object], *args: object) -> None:
         """Call a method; an error is a warning, as training is worth more than logs."""
         try:
             method(*args)
@@ -137,7 +137,7 @@ def flat(record: Mapping[str, Any]) -> dict[str, object]:
     return {name: _plain(value) for name, value in entries if value is not None}
 
 
-def _plain(value: Any) -> object:
+def _plain(value: object) -> object:
     """Return a list as text, and a float32 as a user wrote it."""
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_text, value))

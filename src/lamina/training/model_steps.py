@@ -97,7 +97,7 @@ class ModelSteps(MetricsOwner):
             rows = jax.tree.leaves(x)[0].shape[0]
             tracker.update_state(loss, sample_weight=rows)
 
-    def _loss_of_batch(self, **parts: Any) -> Array:
+    def _loss_of_batch(self, **parts: object) -> Array:
         """Call `compute_loss`; a user-defined one may lack the argument `training`."""
         parameters = signature(type(self).compute_loss).parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())

@@ -52,7 +52,7 @@ class CompileArgs(NamedTuple):
     def per_output(self, names: Sequence[str | None]) -> list[CompileArgs]:
         """Return the arguments for each output."""
         columns = (
-            _per_output(self.loss, names, "loss", spread=True),
+            _per_output(self.loss, names, "loss", for_all=True),
             _per_output(self.loss_weights, names, "loss_weights"),
             _per_output(self.metrics, names, "metrics", many=True),
             _per_output(self.weighted_metrics, names, "weighted_metrics", many=True),
@@ -231,7 +231,7 @@ def _per_output(
     value: object,
     names: Sequence[str | None],
     argument: str,
-    spread: bool = False,
+    for_all: bool = False,
     many: bool = False,
 ) -> list[Any]:
     """Return one entry for each output, from a value, a list or a dictionary.
@@ -259,7 +259,7 @@ def _per_output(
             f"compile: `{argument}` has {len(value)} entries for {count} outputs "
             f"({list(names)}). Give one for each output, or a dictionary by name."
         )
-    if count == 1 or spread:
+    if count == 1 or for_all:
         return [value] * count
     raise ArgumentError(
         f"compile: the model has {count} outputs ({list(names)}), so `{argument}` "

@@ -6,7 +6,7 @@ import functools
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -141,8 +141,8 @@ class TrainingState:
 
     def modules(self) -> list[Module]:
         """Return the modules whose state a step may change."""
-        own: Any = self.model, self.model.optimizer, self.loss_tracker, self.plan
-        return [m for m in own if isinstance(m, Module)]
+        found: Any = self.model, self.model.optimizer, self.loss_tracker, self.plan
+        return [m for m in found if isinstance(m, Module)]
 
     def named_metrics(self) -> list[tuple[str, Metric]]:
         """Return the metrics of `compile` with their names in logs, the loss first."""
@@ -228,13 +228,13 @@ class MetricsOwner(GraphOwner, Layer):
         """Return the metrics of `compile`, then attributes of the model and layers."""
         compiled = self._training.named_metrics()
         known = {id(metric) for _, metric in compiled}
-        own = {
+        attached = {
             id(m): (m.name, m)
             for layer in self.all_layers()
             for m in layer.children()
             if isinstance(m, Metric) and id(m) not in known
         }
-        return [*compiled, *own.values()]
+        return [*compiled, *attached.values()]
 
     @property
     def metrics(self) -> list[Any]:
@@ -261,6 +261,11 @@ class MetricsOwner(GraphOwner, Layer):
         """Reset every metric."""
         for metric in self.metrics:
             metric.reset_state()
+
+
+def training_of(model: MetricsOwner) -> TrainingState:
+    """Return the losses, metrics and programs of a model."""
+    return model._training  # pyright: ignore[reportPrivateUsage]
 
 
 def is_overridden(model: MetricsOwner, *methods: str) -> bool:
@@ -341,7 +346,10 @@ def accepts_state(step: F) -> F:
 
 
 def _run_on_values(
-    step: Callable[..., Any], model: MetricsOwner, state: Any, data: Any
+    step: Callable[..., Any],
+    model: MetricsOwner,
+    state: Sequence[Sequence[Any]],
+    data: object,
 ) -> tuple[dict[str, Any], tuple[list[Any], ...]]:
     groups = _step_variables(model, step.__name__)
     variables, values = itertools.chain(*groups), itertools.chain(*state)

@@ -222,7 +222,7 @@ class Trainer(ModelSteps):
         with self._training.running("fit"):
             return FitSession(self._training, options).run()
 
-    def _fit_options(self, **arguments: Any) -> FitOptions:
+    def _fit_options(self, **arguments: object) -> FitOptions:
         bound = signature(Trainer.fit).bind(self, **arguments)
         bound.apply_defaults()
         return FitOptions(**_arguments(bound.arguments))

@@ -18,9 +18,10 @@ from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.training.checks.case import activation_of
 from lamina.training.checks.findings import Finding, Findings
 from lamina.training.plan import loss_kind
+from lamina.training.state import training_of
 from lamina.training.trainer import Trainer
 from lamina.tuning.trial import Trial, trial
-from lamina.typing import Data
+from lamina.typing import Data, PyTree
 
 _STEPS = 150
 # A batch is not learned if its loss stays above this part of the first one.
@@ -99,7 +100,7 @@ def _learning(model: Trainer, steps: Trial, batch: Parts) -> Iterator[Finding]:
 
 def _uniform_guess(model: Trainer, batch: Parts) -> float | None:
     """Return the loss of the best constant guess, for losses where it is known."""
-    plan = model._training.plan  # pyright: ignore[reportPrivateUsage]
+    plan = training_of(model).plan
     if plan is None or len(plan.outputs) != 1:
         return None
     kind, labels = loss_kind(plan.outputs[0].loss), jax.tree.leaves(batch[1])
@@ -152,7 +153,7 @@ def _measures(model: Trainer, kernels: Sequence[Variable], batch: Parts) -> _Mea
     return jax.tree.map(float, run(values))
 
 
-def _measure_units(graph: CallGraph, x: Any, found: _Measures) -> None:
+def _measure_units(graph: CallGraph, x: PyTree, found: _Measures) -> None:
     def call(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = node.operation(*args, **kwargs)
         name = activation_of(node.operation)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.stages import Compiled
 
 from lamina.core.check import check_arguments, positive_int
 from lamina.core.scope import RunKey, override
@@ -172,7 +173,7 @@ def profile(
     )
 
 
-def _median_ms(executable: Any, args: Any, steps: int) -> float:
+def _median_ms(executable: Compiled, args: Sequence[Any], steps: int) -> float:
     times: list[float] = []
     for _ in range(steps + 2):
         start = time.perf_counter()

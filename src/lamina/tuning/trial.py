@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from lamina.data.adapt import adapt
 from lamina.training.checks.steps.trial import Trial
 from lamina.training.prepare import prepare_model
+from lamina.training.state import training_of
 from lamina.training.trainer import Trainer
 from lamina.typing import Data
 
@@ -31,7 +32,7 @@ def trial(
         StateError: the model is not compiled.
         DataError: the data does not fit the model.
     """
-    state = model._training  # pyright: ignore[reportPrivateUsage]
+    state = training_of(model)
     with state.running(method):
         feed = adapt(*data, batch_size, shuffle=True, host=state.host(data[0]))
         prepare_model(state, feed, check=True, to_train=True)

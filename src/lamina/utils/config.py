@@ -22,7 +22,7 @@ class Config(MutableMapping[str, Any]):
         (7, '{"learning_rate": 0.1, "seed": 7}')
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: object) -> None:
         vars(self).update(_values=kwargs, _frozen=False)
 
     @property
@@ -56,7 +56,7 @@ class Config(MutableMapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
 
-    def __setitem__(self, key: str, item: Any) -> None:
+    def __setitem__(self, key: str, item: object) -> None:
         self._require_unfrozen()
         self._values[key] = item
 
@@ -78,7 +78,7 @@ class Config(MutableMapping[str, Any]):
             )
         return values[name]
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if hasattr(type(self), name):
             raise AttributeError(f"{name!r} is a method of Config: use another name.")
         self[name] = value

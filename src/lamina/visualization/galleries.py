@@ -103,7 +103,7 @@ def plot_image_gallery(
         plt.close(figure)
 
 
-def _draw_panels(axes: Any, pixels: np.ndarray, titles: Sequence[str]) -> None:
+def _draw_panels(axes: np.ndarray, pixels: np.ndarray, titles: Sequence[str]) -> None:
     for panel in axes.flat:
         panel.axis("off")
     # Matplotlib colors images of one channel only if they have no channel axis.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from lamina.training.trainer import Trainer
 from lamina.typing import ArrayLike
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _COLUMNS = 8  # of a grid of images
@@ -64,12 +65,12 @@ def plot_confusion(
     true, predicted = _classes(y_true), _classes(y_pred)
     classes = None if labels is None else len(labels)
     counts = confusion_matrix(true, predicted, classes)
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    fractions = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     size = max(3.5, min(0.55 * len(counts) + 1.5, 12))
     figure, (axes,) = new_figure(1, 1, size, size)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     if len(counts) <= _MOST_WRITTEN:
-        _write_cells(axes, counts, shares, normalize)
+        _write_cells(axes, counts, fractions, normalize)
     places = range(len(counts))
     if labels is not None:
         axes.set_xticks(places, labels, rotation=90)
@@ -199,10 +200,10 @@ def plot_filters(
 
 
 def _write_cells(
-    axes: Any, counts: np.ndarray, shares: np.ndarray, normalize: bool
+    axes: Axes, counts: np.ndarray, fractions: np.ndarray, normalize: bool
 ) -> None:
     for (row, column), count in np.ndenumerate(counts):
-        share = shares[row, column]
+        share = fractions[row, column]
         color = "white" if share > 0.5 else "black" if count else "#9aa0a6"
         text = f"{share:.0%}" if normalize else str(count)
         axes.text(column, row, text, ha="center", va="center", color=color, size=9)
@@ -279,7 +280,7 @@ def _name(index: int, labels: Sequence[str] | None) -> str:
     return str(index) if labels is None else str(labels[index])
 
 
-def _draw_image(panel: Any, image: np.ndarray, low: float, high: float) -> None:
+def _draw_image(panel: Axes, image: np.ndarray, low: float, high: float) -> None:
     """Show an image, with `low` as black and `high` as white."""
     pixels = (image.astype("float32") - low) / (high - low if high > low else 1)
     if pixels.ndim == 3 and pixels.shape[-1] == 1:

@@ -51,7 +51,8 @@ def columns(graph: Ranked) -> list[float]:
         for row in rows:
             links = [[(n, m) for m in near[n]] for n in row]
             pulls = [
-                _pull(graph, own, xs, xs[n]) for n, own in zip(row, links, strict=True)
+                _pull(graph, keys, xs, xs[n])
+                for n, keys in zip(row, links, strict=True)
             ]
             _move(graph, row, pulls, xs)
     _straighten(graph, xs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.errors import StateError
@@ -12,6 +12,7 @@ from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.training.trainer import Trainer
 
 Tone: TypeAlias = Literal["input", "trained", "frozen", "plain"]
+_Owner: TypeAlias = Layer | Node | SymbolicTensor  # of a box
 
 
 class Details(NamedTuple):
@@ -110,9 +111,9 @@ def diagram_of(model: Trainer, details: Details) -> Group:
     return Group(id(model), model.name, [box], [], [box.key], box.key)
 
 
-def _group(model: Any, graph: CallGraph, details: Details) -> Group:
+def _group(model: Layer, graph: CallGraph, details: Details) -> Group:
     calls: dict[int, list[Node]] = {}
-    owners: dict[int, Any] = {}
+    owners: dict[int, _Owner] = {}
     for tensor in graph.input_leaves:
         source = _source(tensor, graph)
         owners.setdefault(id(source), source)
@@ -123,7 +124,7 @@ def _group(model: Any, graph: CallGraph, details: Details) -> Group:
     items: list[Box | Group] = []
     for key, owner in owners.items():
         inner = graph_of(owner) if details.nested else None
-        if inner is None:
+        if inner is None or not isinstance(owner, Layer):
             items.append(_box(owner, calls.get(key, []), details))
         else:
             items.append(_group(owner, inner, details))
@@ -137,25 +138,24 @@ def _group(model: Any, graph: CallGraph, details: Details) -> Group:
     return Group(id(model), model.name, items, arrows, inputs, output)
 
 
-def _box(owner: Any, nodes: Sequence[Node], details: Details) -> Box:
+def _box(owner: _Owner, nodes: Sequence[Node], details: Details) -> Box:
     """Return the box of a layer or function that `nodes` call."""
-    is_layer = isinstance(owner, Layer)
     kind = "function" if isinstance(owner, Node) else type(owner).__name__
     title = f"{owner.name} ({kind})" if details.names else kind
     if isinstance(owner, Node) and not details.names:
         title = owner.name
-    return Box(id(owner), title, _lines(owner, nodes, details), _tone(owner, is_layer))
+    return Box(id(owner), title, _lines(owner, nodes, details), _tone(owner))
 
 
-def _tone(owner: Any, is_layer: bool) -> Tone:
+def _tone(owner: _Owner) -> Tone:
     if isinstance(owner, (InputLayer, SymbolicTensor)):
         return "input"
-    if not is_layer or not owner.weights:
+    if not isinstance(owner, Layer) or not owner.weights:
         return "plain"
     return "trained" if owner.trainable_weights else "frozen"
 
 
-def _lines(owner: Any, nodes: Sequence[Node], details: Details) -> list[str]:
+def _lines(owner: _Owner, nodes: Sequence[Node], details: Details) -> list[str]:
     lines: list[str] = []
     activation = getattr(owner, "activation", None)
     if details.activations and activation is not None:
@@ -168,15 +168,16 @@ def _lines(owner: Any, nodes: Sequence[Node], details: Details) -> list[str]:
         lines.append(f"output: {_shapes(outputs)}")
     if details.dtypes:
         lines.append(f"type: {', '.join(dict.fromkeys(t.dtype for t in outputs))}")
-    has_weights = isinstance(owner, Layer) and owner.weights
-    if details.trainable and has_weights:
+    if not isinstance(owner, Layer) or not owner.weights:
+        return lines
+    if details.trainable:
         lines.append("trained" if owner.trainable else "not trained")
-    if details.params and has_weights:
+    if details.params:
         lines.append(f"{owner.count_params():,} parameters")
     return lines
 
 
-def _outputs(owner: Any, nodes: Sequence[Node]) -> list[SymbolicTensor]:
+def _outputs(owner: _Owner, nodes: Sequence[Node]) -> list[SymbolicTensor]:
     """Return the outputs of the first call, or of an input that no node calls."""
     if nodes:
         return symbolic_leaves(nodes[0].outputs)
@@ -189,7 +190,7 @@ def _owner(node: Node) -> Node | Layer:
     return node.operation if isinstance(node.operation, Layer) else node
 
 
-def _source(tensor: SymbolicTensor, graph: CallGraph) -> object:
+def _source(tensor: SymbolicTensor, graph: CallGraph) -> _Owner:
     """Return the layer or node that a tensor comes from."""
     if tensor.node is None or tensor in graph.input_leaves:
         return tensor.layer or tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from types import ModuleType
 from typing import Any
 
 from lamina.errors import missing_package
@@ -90,7 +91,7 @@ def _id(key: int) -> str:
     return f"n{key}"
 
 
-def _fill(pydot: Any, dot: Any, group: Group) -> None:
+def _fill(pydot: ModuleType, dot: Any, group: Group) -> None:
     """Add the boxes and arrows of a group to a pydot graph."""
     items = {item.key: item for item in group.items}
     for item in group.items:

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamina.errors import ArgumentError
 from lamina.training.trainer import Trainer
@@ -14,6 +14,9 @@ from lamina.viz.diagram import Details, diagram_of
 from lamina.viz.dot import dot_of
 from lamina.viz.scene import COLORS, FONT_SIZE, Rectangle, Scene, arrowhead, scene_of
 from lamina.viz.svg import model_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _INK = "#1f2328"
 _LINES = {"frozen": (0, (4, 3)), "group": (0, (2, 3))}
@@ -137,7 +140,7 @@ def _figure(scene: Scene) -> Any:
     return figure
 
 
-def _draw(axes: Any, rectangle: Rectangle) -> None:
+def _draw(axes: Axes, rectangle: Rectangle) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     x, y, width, height, tone, *_ = rectangle

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple
 
 from lamina.errors import invalid
 from lamina.viz.diagram import Box, Group, Tone
 from lamina.viz.layout import Point, layered_layout
-
-Direction: TypeAlias = Literal["TB", "BT", "LR", "RL"]
 
 FONT_SIZE = 12.0
 # Color of border and area of each kind of rectangle; none for the color of the text.

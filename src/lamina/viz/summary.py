@@ -14,6 +14,7 @@ from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.display import Side, html_table
 from lamina.errors import ArgumentError, did_you_mean, invalid
 from lamina.kernels import Choice, choices
+from lamina.layers.base import Layer
 from lamina.layers.base.call_graph import graph_of, known_output_shapes
 from lamina.training.trainer import Trainer
 
@@ -73,7 +74,7 @@ def print_summary(
 
 
 def _rows(
-    model: Any, expand: bool, found: Sequence[Choice] = (), level: int = 0
+    model: Layer, expand: bool, found: Sequence[Choice] = (), level: int = 0
 ) -> Iterator[Row]:
     graph = graph_of(model)
     nodes = [] if graph is None else graph.nodes
@@ -81,18 +82,18 @@ def _rows(
     branched = _is_branched(nodes, inputs)
     names = _function_names(model, nodes)
     for item in _in_order(model, nodes):
-        own = [n for n in nodes if item in (n, n.operation)]
-        sources = [names.get(id(t.node)) or t.name for n in own for t in n.inputs]
+        calls = [n for n in nodes if item in (n, n.operation)]
+        sources = [names.get(id(t.node)) or t.name for n in calls for t in n.inputs]
         connected = ", ".join(sources) or "-"
         name = names.get(id(item)) or item.name
-        row = _row(name, item, own, connected if branched else "", level)
+        row = _row(name, item, calls, connected if branched else "", level)
         inside = [c for c in found if c.path[level + 1 : level + 2] == (item.name,)]
         yield row._replace(kernels=", ".join(dict.fromkeys(c.kernel for c in inside)))
         if expand and getattr(item, "layers", None):
             yield from _rows(item, expand, inside, level + 1)
 
 
-def _function_names(model: Any, nodes: Sequence[Node]) -> dict[int, str]:
+def _function_names(model: Layer, nodes: Sequence[Node]) -> dict[int, str]:
     """Return unique names for functions in the graph, by the node's `id`."""
     counts = {layer.name: 1 for layer in model.layers}
     names: dict[int, str] = {}
@@ -104,7 +105,9 @@ def _function_names(model: Any, nodes: Sequence[Node]) -> dict[int, str]:
     return names
 
 
-def _row(name: str, item: Any, nodes: list[Node], connected: str, level: int) -> Row:
+def _row(
+    name: str, item: Layer | Node, nodes: list[Node], connected: str, level: int
+) -> Row:
     if isinstance(item, Node):
         shape = _node_shape(item)
         return Row(name, "function", shape, "0", connected, "-", level=level)
@@ -124,7 +127,7 @@ def _shape_text(shapes: list[Any]) -> str:
     return ", ".join(str(tuple(shape)) for shape in shapes)
 
 
-def _in_order(model: Any, nodes: Sequence[Node]) -> list[Any]:
+def _in_order(model: Layer, nodes: Sequence[Node]) -> list[Any]:
     """Return the model's layers, each after the functions that it depends on."""
     functions = {id(n): n for n in nodes if n.operation not in model.layers}
     found: list[Any] = []
@@ -181,14 +184,14 @@ def _between(rows: list[Row], names: Sequence[str] | None) -> list[Row]:
 def _totals(model: Trainer) -> list[tuple[str, str]]:
     trainable, frozen = model.trainable_weights, model.non_trainable_weights
     optimizer = model.optimizer
-    own: list[Any] = optimizer.variables if optimizer and optimizer.built else []
+    slots: list[Any] = optimizer.variables if optimizer and optimizer.built else []
     groups = [
-        ("Total params", [*trainable, *frozen, *own]),
+        ("Total params", [*trainable, *frozen, *slots]),
         ("Trainable params", trainable),
         ("Non-trainable params", frozen),
     ]
-    if own:
-        groups.append(("Optimizer params", own))
+    if slots:
+        groups.append(("Optimizer params", slots))
     return [(name, _size_text(variables)) for name, variables in groups]
 
 

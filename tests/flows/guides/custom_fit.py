@@ -19,13 +19,15 @@ class CustomModel(keras.Model):
     def updated_metrics(self, metrics_variables, loss, y, y_pred):
         logs, updated = {}, []
         for metric in self.metrics:
-            own = metrics_variables[len(updated) : len(updated) + len(metric.variables)]
+            mine = metrics_variables[
+                len(updated) : len(updated) + len(metric.variables)
+            ]
             if metric.name == "loss":
-                own = metric.stateless_update_state(own, loss)
+                mine = metric.stateless_update_state(mine, loss)
             else:
-                own = metric.stateless_update_state(own, y, y_pred)
-            logs[metric.name] = metric.stateless_result(own)
-            updated += own
+                mine = metric.stateless_update_state(mine, y, y_pred)
+            logs[metric.name] = metric.stateless_result(mine)
+            updated += mine
         return logs, updated
 
     def train_step(self, state, data):

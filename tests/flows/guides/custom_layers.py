@@ -102,8 +102,8 @@ assert np.array_equal(model(rows), model(rows))
 
 config = model.layers[2].get_config()
 assert Linear.from_config(config).units == 3
-own = {"Linear": Linear}
+custom_objects = {"Linear": Linear}
 stack = keras.Sequential([keras.Input((3,)), Linear(2)])
-again = keras.Sequential.from_config(stack.get_config(), custom_objects=own)
+again = keras.Sequential.from_config(stack.get_config(), custom_objects=custom_objects)
 assert again.output_shape == (None, 2)
 assert layers.Layer is keras.Layer

@@ -25,8 +25,8 @@ class WideAndDeepModel(keras.Model):
 
 
 random = np.random.default_rng(0)
-wide, deep = random.random((60, 5)), random.random((60, 6))
-y = wide.sum(axis=1, keepdims=True)
+wide_input, deep = random.random((60, 5)), random.random((60, 6))
+y = wide_input.sum(axis=1, keepdims=True)
 model = WideAndDeepModel(10, activation="relu", name="my_cool_model")
 model.compile(
     loss=["mse", "mse"],
@@ -34,13 +34,19 @@ model.compile(
     optimizer="adam",
     metrics=["RootMeanSquaredError", "RootMeanSquaredError"],
 )
-model.norm_layer_wide.adapt(wide)
+model.norm_layer_wide.adapt(wide_input)
 model.norm_layer_deep.adapt(deep)
 model.fit(
-    (wide, deep), (y, y), epochs=2, validation_data=((wide, deep), (y, y)), verbose=0
+    (wide_input, deep),
+    (y, y),
+    epochs=2,
+    validation_data=((wide_input, deep), (y, y)),
+    verbose=0,
 )
-total, main, aux, main_rmse, aux_rmse = model.evaluate((wide, deep), (y, y), verbose=0)
+total, main, aux, main_rmse, aux_rmse = model.evaluate(
+    (wide_input, deep), (y, y), verbose=0
+)
 np.testing.assert_allclose(total, 0.9 * main + 0.1 * aux, rtol=1e-5)
 np.testing.assert_allclose([main, aux], [main_rmse**2, aux_rmse**2], rtol=1e-4)
-y_main, y_aux = model.predict((wide[:3], deep[:3]), verbose=0)
+y_main, y_aux = model.predict((wide_input[:3], deep[:3]), verbose=0)
 assert y_main.shape == y_aux.shape == (3, 1)

@@ -68,7 +68,7 @@ def test_batches_of_a_stream_may_be_sparse(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wide",
+    "matrix",
     [
         scipy_sparse.csr_array((1000, 1_000_000), dtype="float32"),
         jax_sparse.empty((1000, 1_000_000), "float32"),
@@ -76,13 +76,13 @@ def test_batches_of_a_stream_may_be_sparse(kind: str) -> None:
     ids=["csr_array", "BCOO"],
 )
 def test_sparse_rows_are_converted_batch_by_batch(
-    wide: Any, monkeypatch: pytest.MonkeyPatch
+    matrix: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(config, "memory_limit", lambda: 10**9)
-    feed = adapt.adapt(wide, batch_size=2)
+    feed = adapt.adapt(matrix, batch_size=2)
     assert feed.example()[0].shape == (2, 1_000_000)
     with pytest.raises(errors.DataError, match="generator of batches"):
-        adapt.adapt(np.ones((1000, 1)), wide)
+        adapt.adapt(np.ones((1000, 1)), matrix)
 
 
 def test_small_sparse_matrices_are_not_converted_whole(

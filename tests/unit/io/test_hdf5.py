@@ -43,15 +43,19 @@ def read(data: bytes) -> Group:
 @given(FILES)
 def test_written_file_is_read_by_lamina_and_h5py(groups):
     data = written(groups)
-    own = dict(read(data).datasets())
+    written_by_lamina = dict(read(data).datasets())
     with h5py.File(io.BytesIO(data)) as theirs:
         for path, arrays in groups.items():
             for name, array in arrays.items():
                 full = f"{path}/{name}".lstrip("/")
-                np.testing.assert_array_equal(own[full].read(), array)
+                np.testing.assert_array_equal(written_by_lamina[full].read(), array)
                 np.testing.assert_array_equal(theirs[full][()], array)
-                assert theirs[full].dtype == own[full].read().dtype == array.dtype
-    assert len(own) == sum(map(len, groups.values()))
+                assert (
+                    theirs[full].dtype
+                    == written_by_lamina[full].read().dtype
+                    == array.dtype
+                )
+    assert len(written_by_lamina) == sum(map(len, groups.values()))
 
 
 @pytest.mark.parametrize("kind", [*TYPES, ">f4", ">i8"])

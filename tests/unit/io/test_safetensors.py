@@ -45,11 +45,15 @@ def read(data: bytes) -> dict[str, np.ndarray]:
 
 @given(FILES.filter(lambda arrays: "__metadata__" not in arrays))
 def test_lamina_and_safetensors_read_each_other(arrays):
-    own = written(arrays)
+    written_by_lamina = written(arrays)
     theirs = safetensors.numpy.save(
         {k: np.ascontiguousarray(v).reshape(v.shape) for k, v in arrays.items()}
     )
-    for found in (read(own), read(theirs), safetensors.numpy.load(own)):
+    for found in (
+        read(written_by_lamina),
+        read(theirs),
+        safetensors.numpy.load(written_by_lamina),
+    ):
         assert found.keys() == arrays.keys()
         for name, array in arrays.items():
             assert found[name].dtype == array.dtype

@@ -288,10 +288,10 @@ def test_correlations_equal_numpy():
     metric = metrics.PearsonCorrelation(axis=0)
     np.testing.assert_allclose(metric(y_true, y_pred), pearson, rtol=1e-4)
     mean_gap = (y_true.mean() - y_pred.mean()) ** 2
-    spread = y_true.var() + y_pred.var() + mean_gap
+    denominator = y_true.var() + y_pred.var() + mean_gap
     covariance = pearson * y_true.std() * y_pred.std()
     metric = metrics.ConcordanceCorrelation(axis=0)
-    expected = 2 * covariance / spread
+    expected = 2 * covariance / denominator
     np.testing.assert_allclose(metric(y_true, y_pred), expected, rtol=1e-4)
 
 

@@ -52,14 +52,14 @@ def test_a_graph_of_functions_survives_json(case):
 
 def test_user_function_is_not_an_op():
     @op
-    def own(x):
+    def custom_op(x):
         return x + 1
 
     x = lamina.Input((3,))
     with pytest.raises(
         ArgumentError, match="'own', which is not a function of `lamina"
     ):
-        lamina.Model(x, own(x)).to_json()
+        lamina.Model(x, custom_op(x)).to_json()
 
 
 def entry(name, config, module="keras.src.ops.numpy"):

@@ -139,9 +139,9 @@ def test_antialiased_resize_by_a_large_factor_averages():
 
 def test_integers_are_clipped_when_an_interpolation_overshoots():
     edge = np.repeat(np.array([0, 255], "uint8"), 8).reshape(1, 16, 1)
-    wide = np.asarray(image.resize(edge, (1, 50), "lanczos3"))[0, :, 0]
-    assert wide[:20].max() < 60
-    assert wide[-20:].min() > 195
+    enlarged = np.asarray(image.resize(edge, (1, 50), "lanczos3"))[0, :, 0]
+    assert enlarged[:20].max() < 60
+    assert enlarged[-20:].min() > 195
 
 
 X = SymbolicTensor((None, 6, 8, 3))

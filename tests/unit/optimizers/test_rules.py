@@ -115,11 +115,11 @@ def test_deep_copy_is_independent():
 
 @every_rule
 def test_16_bit_weights_are_updated_in_32_bits(make):
-    wide = weights()
-    narrow = [Variable(v.numpy(), dtype="bfloat16", name=v.name) for v in wide]
-    make().apply(GRADIENTS[0], wide)
+    single = weights()
+    narrow = [Variable(v.numpy(), dtype="bfloat16", name=v.name) for v in single]
+    make().apply(GRADIENTS[0], single)
     make().apply(GRADIENTS[0], narrow)
-    for a, b in zip(wide, narrow, strict=True):
+    for a, b in zip(single, narrow, strict=True):
         assert b.dtype == "bfloat16"
         np.testing.assert_allclose(a.numpy(), np.float32(b.numpy()), atol=0.02)
 

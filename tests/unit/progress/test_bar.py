@@ -17,14 +17,14 @@ def times(monkeypatch):
     """A clock that passes 0.4 seconds at each look."""
     now = [0.0]
 
-    class Clock:
+    class FakeTime:
         @staticmethod
         def perf_counter():
             now[0] += 0.4
             return now[0]
 
     for name in ("bar", "output"):
-        monkeypatch.setattr(f"lamina.progress.{name}.time", Clock)
+        monkeypatch.setattr(f"lamina.progress.{name}.time", FakeTime)
 
 
 def open_recorded(monkeypatch):

@@ -60,9 +60,9 @@ def test_layers_of_nested_and_subclassed_models_has_levels():
         def call(self, inputs: Any) -> Any:
             return self.dense(inputs)
 
-    own = Own()
-    own(np.zeros((1, 3), "float32"))
-    rows = layers_of(own)
+    model = Own()
+    model(np.zeros((1, 3), "float32"))
+    rows = layers_of(model)
     assert [(r["name"], r["params"]) for r in rows] == [("own_dense", 8)]
 
 

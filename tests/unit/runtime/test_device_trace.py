@@ -45,4 +45,4 @@ SHARES = {
 
 @pytest.mark.parametrize("event", SHARES)
 def test_event_belongs_to_its_names(event):
-    assert InstructionNames(PROGRAM).shares(event) == pytest.approx(SHARES[event])
+    assert InstructionNames(PROGRAM).fractions(event) == pytest.approx(SHARES[event])

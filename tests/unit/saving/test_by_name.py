@@ -143,10 +143,10 @@ class WithOwn(lamina.Model):
 @pytest.mark.parametrize("by_name", [False, True])
 def test_weights_of_the_model_itself_are_read(by_name, tmp_path):
     path = write(tmp_path / "old.h5", None, {"first": numbered([K1, B1])})
-    own = "top_level_model_weights"
+    group_name = "top_level_model_weights"
     with h5py.File(path, "a") as file:
         file.attrs["keras_version"] = b"2.15.0"
-        group = file.create_group(own)
+        group = file.create_group(group_name)
         listed(group, "weight_names", ["scale:0", "steps:0"])
         group["scale:0"], group["steps:0"] = B1, np.float32(7)
     model = WithOwn()
@@ -156,7 +156,7 @@ def test_weights_of_the_model_itself_are_read(by_name, tmp_path):
     np.testing.assert_array_equal(model.scale.numpy(), B1)
     assert float(model.steps) == 7
     with h5py.File(path, "a") as file:
-        del file[own]
+        del file[group_name]
     with pytest.raises(FileFormatError, match="missing"):
         model.load_weights(path)
     assert len(model.load_weights(path, by_name=True).missing) == 2

@@ -48,12 +48,12 @@ def test_any_cut_of_an_epoch_gives_the_same_bits(cut: Any, monkeypatch: Any) -> 
 def test_short_epochs_in_one_dispatch_give_the_same_bits(
     cut: Any, rows: int, monkeypatch: Any
 ) -> None:
-    class Look(callbacks.Callback):
+    class Recorder(callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             self.epoch = epoch
 
     data = {"rows": rows, "epochs": 9}
-    one_by_one, logs = trained(callbacks=[Look()], **data)
+    one_by_one, logs = trained(callbacks=[Recorder()], **data)
     pieces, cut_logs = trained(cut, monkeypatch, **data)
     assert_same_bits(one_by_one, pieces)
     assert logs == cut_logs

@@ -48,8 +48,10 @@ class StateStyle(lamina.Model):
     def train_step(self, state: Any, data: Any) -> Any:
         trainable, rest, slots, sums = state
         x, y = data
-        slope = jax.value_and_grad(self.loss_and_updates, has_aux=True)
-        (loss, (y_pred, rest)), gradients = slope(trainable, rest, x, y, training=True)
+        gradient_fn = jax.value_and_grad(self.loss_and_updates, has_aux=True)
+        (loss, (y_pred, rest)), gradients = gradient_fn(
+            trainable, rest, x, y, training=True
+        )
         trainable, slots = self.optimizer.stateless_apply(slots, gradients, trainable)
         new: list[Any] = []
         logs = {}

@@ -28,12 +28,12 @@ def test_layers_have_their_costs():
     assert list(rows) == [
         "inner/wide", "gate", "head", "(loss)", "(optimizer, metrics)"
     ]  # fmt: skip
-    wide = rows["inner/wide"]
-    assert wide.weight_bytes == 4 * (8 * 512 + 512)
+    row = rows["inner/wide"]
+    assert row.weight_bytes == 4 * (8 * 512 + 512)
     # The head needs the activations, relu the signs or the activations.
-    assert 64 * 512 <= wide.saved_bytes <= 2 * 4 * 64 * 512
-    assert wide.total_ms > 0 and wide.kernels and rows["gate"].weight_bytes == 0
-    assert table.rows == 64 and table.variable_bytes > 3 * wide.weight_bytes
+    assert 64 * 512 <= row.saved_bytes <= 2 * 4 * 64 * 512
+    assert row.total_ms > 0 and row.kernels and rows["gate"].weight_bytes == 0
+    assert table.rows == 64 and table.variable_bytes > 3 * row.weight_bytes
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 

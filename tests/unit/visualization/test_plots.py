@@ -34,8 +34,8 @@ def test_confusion_of_each_form_of_labels(form):
     figure = visualization.plot_confusion(*FORMS[form])
     assert cells(figure) == [[str(n) for n in row] for row in COUNTS]
     assert figure.axes[0].get_title() == "66.7% of 6 correct"
-    shares = figure.axes[0].images[0].get_array()
-    np.testing.assert_allclose(shares.sum(1), 1)
+    fractions = figure.axes[0].images[0].get_array()
+    np.testing.assert_allclose(fractions.sum(1), 1)
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])

@@ -65,8 +65,8 @@ def tiny():
 def branched():
     left, right = Input((8,), name="left"), Input((4,), name="right")
     shared = layers.Dense(6, name="shared")
-    widened = layers.Dense(8, name="widened")(right)
-    both = layers.Add(name="add")([shared(left), shared(widened)])
+    branch = layers.Dense(8, name="widened")(right)
+    both = layers.Add(name="add")([shared(left), shared(branch)])
     inner = Sequential([Input((6,)), layers.Dense(2, name="deep")], name="inner")
     return Model([left, right], inner(both + 1.0) * 2.0 + both[:, :2], name="branched")
 

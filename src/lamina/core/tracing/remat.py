@@ -96,7 +96,7 @@ def remat(f: F) -> F:
     """
 
     @functools.wraps(f, updated=())
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         if not is_tracing():
             return f(*args, **kwargs)  # nothing is stored for gradients
         written: list[Variable] = []
@@ -131,7 +131,7 @@ def _recomputed(pure: Callable[[], Any]) -> Any:
 
     closed, shapes = jax.make_jaxpr(pure, return_shape=True)()
 
-    def evaluate(*consts: Any) -> list[Any]:
+    def evaluate(*consts: object) -> list[Any]:
         return jaxpr_as_fun(ClosedJaxpr(closed.jaxpr, list(consts)))()
 
     # The tracers that `pure` uses become arguments, so that all can be differentiated.
@@ -152,7 +152,7 @@ def _recompute_late(evaluate: Callable[..., list[Any]]) -> Callable[..., list[An
     def call(*args: Any) -> list[Any]:
         return evaluate(*args)
 
-    def forward(*args: Any) -> tuple[list[Any], tuple[Any, ...]]:
+    def forward(*args: object) -> tuple[list[Any], tuple[Any, ...]]:
         return evaluate(*args), args
 
     def backward(args: tuple[Any, ...], cotangents: list[Any]) -> tuple[Any, ...]:
@@ -160,7 +160,7 @@ def _recompute_late(evaluate: Callable[..., list[Any]]) -> Callable[..., list[An
         given = [c for c in cotangents if c.dtype != jax.dtypes.float0]
 
         def gradients(given: list[Any]) -> list[Any]:
-            def outputs(*floats: Any) -> list[Any]:
+            def outputs(*floats: object) -> list[Any]:
                 rest = iter(floats)
                 pairs = zip(args, is_float, strict=True)
                 results = evaluate(*(next(rest) if f else a for a, f in pairs))

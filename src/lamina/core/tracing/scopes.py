@@ -100,7 +100,7 @@ class SymbolicScope(StateScope):
 
 
 @contextmanager
-def name_scope(name: str, **options: Any) -> Iterator[None]:
+def name_scope(name: str, **options: object) -> Iterator[None]:
     """Prefix the paths of variables that are created in this block.
 
     Args:

@@ -53,9 +53,9 @@ def _samples(data: bytes, width: int) -> np.ndarray:
     if width == 1:  # the only width without a sign
         return (np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128
     if width == 3:  # as the upper bytes of four
-        wide = np.zeros((len(data) // 3, 4), np.uint8)
-        wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        data, width = wide.tobytes(), 4
+        padded = np.zeros((len(data) // 3, 4), np.uint8)
+        padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        data, width = padded.tobytes(), 4
     values = np.frombuffer(data, f"<i{width}")
     return values.astype(np.float32) / np.float32(2 ** (8 * width - 1))
 

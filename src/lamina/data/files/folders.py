@@ -96,10 +96,9 @@ class FolderArguments(NamedTuple):
         if split and not 0 < split < 1:
             raise invalid(self.owner, "validation_split", split, "between 0 and 1")
         if split and self.shuffle and self.seed is None:
-            raise invalid(
-                self.owner, "seed", None, "an integer if files are shuffled and split",
-                "Without it, the two parts would overlap.",
-            )  # fmt: skip
+            expected = "an integer if files are shuffled and split"
+            advice = "Without it, the two parts would overlap."
+            raise invalid(self.owner, "seed", None, expected, advice)
 
 
 class _Files(NamedTuple):
@@ -109,7 +108,7 @@ class _Files(NamedTuple):
     labels: np.ndarray | None
     class_names: list[str] | None
 
-    def part(self, chosen: Any) -> _Files:
+    def part(self, chosen: np.ndarray | slice) -> _Files:
         """Return some of the files, by a slice or by indices."""
         paths = np.asarray(self.paths, dtype=object)[chosen].tolist()
         labels = None if self.labels is None else self.labels[chosen]
@@ -191,7 +190,7 @@ def _dataset(
 ) -> Dataset:
     paths, labels = files.paths, _encoded(files, given.label_mode)
 
-    def item(_: Any, index: int) -> Any:
+    def item(_: object, index: int) -> Any:
         value = load(paths[index])
         return value if labels is None else (value, labels[index])
 

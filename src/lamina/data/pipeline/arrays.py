@@ -69,7 +69,7 @@ def split_dataset(
     )
 
 
-def _sizes(total: int, left: object, right: object) -> tuple[int, int]:
+def _sizes(total: int, left: float | None, right: float | None) -> tuple[int, int]:
     """Return the number of rows of each part."""
     first = _count(total, "left_size", left)
     second = _count(total, "right_size", right)
@@ -85,7 +85,7 @@ def _sizes(total: int, left: object, right: object) -> tuple[int, int]:
     return first, second
 
 
-def _count(total: int, name: str, size: Any) -> int | None:
+def _count(total: int, name: str, size: float | None) -> int | None:
     if size is None:
         return None
     if isinstance(size, float) and 0 <= size <= 1:

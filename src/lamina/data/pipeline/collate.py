@@ -16,13 +16,13 @@ Collate: TypeAlias = Callable[[Iterable[Any], int], Any]
 
 
 class ArraySpec(NamedTuple):
-    """Shape and type of an array in an item of a data set; `None` for the rows."""
+    """Shape and type of an array in a data set; `None` is the size of a batch."""
 
     shape: tuple[int | None, ...]
     dtype: str
 
     @classmethod
-    def of(cls, value: Any, batched: bool) -> ArraySpec:
+    def of(cls, value: object, batched: bool) -> ArraySpec:
         """Return the shape and type of a value, in a batch without its rows."""
         array = _as_array(value)
         shape = (None, *array.shape[1:]) if batched else array.shape
@@ -33,7 +33,7 @@ class ArraySpec(NamedTuple):
         return f"{self.dtype}{list(self.shape)}"
 
 
-def _as_array(value: Any) -> np.ndarray:
+def _as_array(value: object) -> np.ndarray:
     # A NumPy array of strings has the length of the longest one for each.
     return np.asarray(value, dtype=object if isinstance(value, (str, bytes)) else None)
 
@@ -87,7 +87,7 @@ def _write(buffer: np.ndarray, index: int, array: np.ndarray) -> np.ndarray:
 def padded(items: Iterable[Any], count: int) -> Any:
     """Return a batch of items, padded with zeros at the end to the largest shape."""
 
-    def stack(*values: Any) -> np.ndarray:
+    def stack(*values: object) -> np.ndarray:
         arrays = [_as_array(value) for value in values]
         shape = np.max([array.shape for array in arrays], axis=0).astype(int)
         batch = np.zeros((count, *shape), arrays[0].dtype)

@@ -180,10 +180,8 @@ class Dataset(Items):
         checks = {"buffer_size": optional(_COUNT), "seed": optional(_SEED)}
         check_arguments("shuffle", checks, locals())
         if self._length is None:
-            raise invalid(
-                "shuffle", "dataset", "an infinite data set", "finite",
-                "Shuffle before `repeat()`.",
-            )  # fmt: skip
+            received, mend = "an infinite data set", "Shuffle before `repeat()`."
+            raise invalid("shuffle", "dataset", received, "finite", mend)
         salt = self._depth
 
         def seeded(key: EpochKey) -> EpochKey:

@@ -87,7 +87,7 @@ class Attention(Layer):
             f"`[query, value]` or `[query, value, key]`. It got {received}."
         )
 
-    def _check_masks(self, mask: Any) -> tuple[Any, Any]:
+    def _check_masks(self, mask: object) -> tuple[Any, Any]:
         if mask is None:
             return None, None
         if not isinstance(mask, (list, tuple)) or len(mask) not in (2, 3):

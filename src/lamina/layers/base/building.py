@@ -30,7 +30,7 @@ class Buildable(WeightOwner):
 
     input_spec: InputSpec | Sequence[InputSpec] | None = None
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         # Every `build` marks the layer as built, even if a user calls it directly or
         # a subclass does not call `super().build`.
@@ -42,7 +42,7 @@ class Buildable(WeightOwner):
         """Create the weights for inputs of a shape; override as needed."""
         self._mark_built(input_shape)
 
-    def _mark_built(self, *shapes: Any, **named: Any) -> None:
+    def _mark_built(self, *shapes: PartialShape, **named: object) -> None:
         self.built = True
         given = [*shapes, *named.values()]
         config = (
@@ -76,7 +76,11 @@ class Buildable(WeightOwner):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> dict[str, Any]:
-        """Return the shapes of a call's arguments, by the parameters of a method."""
+        """Return the shapes of a call's arguments as keywords for `method`.
+
+        The only parameter of a method takes the first argument's shape; otherwise the
+        parameter `x_shape` takes the shape of `x`.
+        """
         names = list(signature(method).parameters)[1:]
         given = dict(zip(call_names(type(self)), args, strict=False)) | kwargs
         if len(names) == 1:

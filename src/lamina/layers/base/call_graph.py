@@ -341,7 +341,7 @@ def _by_key(tree: object) -> dict[Any, Any]:
     return tree if isinstance(tree, dict) else {}
 
 
-def _fit_input(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:
+def _fit_input(value: object, tensor: SymbolicTensor, exact: bool) -> Any:
     """Cast a value to an input's type, and add or remove a last axis of size 1."""
     if value is None:
         if tensor.layer is not None and tensor.layer.optional:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 
-from lamina.core.graph import is_symbolic
+from lamina.core.graph import SymbolicTensor, is_symbolic
 from lamina.core.module import Module
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
 from lamina.layers.base.lineage import (
@@ -18,7 +17,7 @@ from lamina.layers.base.lineage import (
     returns_last_step,
 )
 from lamina.layers.base.spec import InputSpec, describe_shapes
-from lamina.typing import PartialShape, PyTree
+from lamina.typing import Array, PartialShape, PyTree
 
 _COLLAPSES = ("Flatten", "Global")
 _CHANNELS = (1, 3, 4)
@@ -75,7 +74,7 @@ def _type_hint(value: object) -> str:
     return "Convert lists of numbers with `np.array(...)`."
 
 
-def _rank_hint(spec: InputSpec, tensor: Any) -> str:
+def _rank_hint(spec: InputSpec, tensor: Array | SymbolicTensor) -> str:
     """Return a hint on how to correct an input of the wrong rank."""
     shape = tuple(tensor.shape)
     wanted = spec.ndim if spec.ndim is not None else spec.min_ndim
@@ -88,7 +87,7 @@ def _rank_hint(spec: InputSpec, tensor: Any) -> str:
     return _of_array(spec, shape, missing)
 
 
-def _after_layer(tensor: Any, previous: Module, missing: int) -> str:
+def _after_layer(tensor: Array | SymbolicTensor, previous: Module, missing: int) -> str:
     layer, _ = origin(tensor)
     shape = tuple(tensor.shape)
     if missing == 1 and returns_last_step(layer):

@@ -116,7 +116,7 @@ class Layer(Buildable):
         batch_input_shape: PartialShape | None = None,
         batch_shape: PartialShape | None = None,
         input_dim: int | None = None,
-        **unknown: Any,
+        **unknown: object,
     ) -> None:
         if unknown:
             raise unknown_keyword_error(type(self), unknown)
@@ -150,7 +150,7 @@ class Layer(Buildable):
             return self.symbolic_call(*args, **kwargs)
         return self._call_arrays(*args, **kwargs)
 
-    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+    def symbolic_call(self, *args: object, **kwargs: object) -> Any:
         """Build the layer, add a node to the graph and return its outputs."""
         try:
             with call_scope(self.name, None):
@@ -295,7 +295,7 @@ class Layer(Buildable):
         shapes = self.compute_output_shape(**self._shapes_for(method, args, kwargs))
         return self._symbolic(shapes)
 
-    def _symbolic(self, shapes: Any) -> Any:
+    def _symbolic(self, shapes: object) -> Any:
         dtype = self.compute_dtype
         return jax.tree.map(
             lambda s: SymbolicTensor(s, dtype), shapes, is_leaf=is_shape
@@ -327,7 +327,7 @@ class Layer(Buildable):
         """The variables of the metrics."""
         return [v for metric in self.metrics for v in metric.variables]
 
-    def add_metric(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def add_metric(self, *args: object, **kwargs: object) -> NoReturn:
         """Raise an error: a metric is an attribute of the layer."""
         raise MissingMethodError(
             f"Layer {self.name!r} ({type(self).__name__}): `add_metric` does not exist "

@@ -13,18 +13,19 @@ from lamina.core.module import Module, signature
 from lamina.layers.base.call_graph import graph_of
 
 # Layers that act on the last axis or on each element, and preserve all other axes.
-_ELEMENTWISE = frozenset({
-    "Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization",
-    "Dense", "Dropout", "ELU", "GaussianDropout", "GaussianNoise", "GroupNormalization",
-    "Identity", "LayerNormalization", "LeakyReLU", "Masking", "PReLU",
-    "RMSNormalization", "ReLU", "Rescaling", "Softmax", "SpatialDropout1D",
-    "SpatialDropout2D", "SpatialDropout3D", "TimeDistributed", "UnitNormalization",
-})  # fmt: skip
+_ELEMENTWISE = (
+    {"Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "Dense", "Rescaling"}
+    | {"AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"}
+    | {"SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}
+    | {"BatchNormalization", "GroupNormalization", "LayerNormalization"}
+    | {"RMSNormalization", "UnitNormalization"}
+    | {"ActivityRegularization", "Identity", "Masking", "TimeDistributed"}
+)
 _MAX_ARGUMENT_LENGTH = 40
 _MOST_LAYERS, _MOST_BRANCHES = 6, 3
 
 
-def origin(tensor: Any) -> tuple[Any, Any]:
+def origin(tensor: object) -> tuple[Any, Any]:
     """Find the layer that determined the axes of a tensor, except the last one.
 
     Args:
@@ -33,7 +34,7 @@ def origin(tensor: Any) -> tuple[Any, Any]:
     Returns:
         The layer and its output; `None` and the input if there is no such layer.
     """
-    while getattr(tensor, "node", None) is not None:
+    while isinstance(tensor, SymbolicTensor) and tensor.node is not None:
         layer = tensor.node.operation
         graph = graph_of(layer)
         inner = None if graph is None else graph.outputs
@@ -88,10 +89,10 @@ def draw_chain(layer: Module, inputs: Sequence[SymbolicTensor]) -> str:
     return "\n".join(["", *lines, ""])
 
 
-def _rows_to(tensor: Any) -> list[tuple[str, str, str]]:
+def _rows_to(tensor: SymbolicTensor) -> list[tuple[str, str, str]]:
     """Return name, class and output shape of the last layers before a tensor."""
     rows: list[tuple[str, str, str]] = []
-    while (node := getattr(tensor, "node", None)) is not None:
+    while (node := tensor.node) is not None:
         if len(rows) == _MOST_LAYERS:
             return [("...", "", ""), *rows[::-1]]
         kind = node.operation

@@ -60,7 +60,7 @@ class Operation(Module):
             "`def call(self, inputs): ...` in the class."
         )
 
-    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+    def symbolic_call(self, *args: object, **kwargs: object) -> Any:
         """Add a node to the graph of symbolic inputs and return its outputs."""
         outputs = record(self, args, kwargs, spec=self.compute_output_spec)
         self._nodes.append(symbolic_leaves(outputs)[0].node)
@@ -72,7 +72,7 @@ class Operation(Module):
         return infer(self.call, args, kwargs)
 
     def rematerialized_call(
-        self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any
+        self, layer_call: Callable[..., Any], *args: object, **kwargs: object
     ) -> Callable[..., Any]:
         """Return a function to call in place of `layer_call`.
 
@@ -98,7 +98,7 @@ class Operation(Module):
 
     def _with_remat_activation(self, layer_call: Callable[..., Any]) -> Any:
         @functools.wraps(layer_call)
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: object, **kwargs: object) -> Any:
             attributes, activation = vars(self), vars(self)["activation"]
             attributes["activation"] = remat(activation)
             try:

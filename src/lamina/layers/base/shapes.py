@@ -16,7 +16,7 @@ from lamina.typing import PartialShape, PyTree
 
 
 @functools.cache
-def call_names(cls: Any) -> list[str]:
+def call_names(cls: type) -> list[str]:
     """Return the names of the arguments of a layer class's `call`."""
     kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     parameters = list(signature(cls.call).parameters.values())[1:]
@@ -24,7 +24,7 @@ def call_names(cls: Any) -> list[str]:
 
 
 @functools.cache
-def positional_names(cls: Any) -> list[str]:
+def positional_names(cls: type) -> list[str]:
     """Return the names of the arguments of `call` that a call can pass by position."""
     parameters = signature(cls.call).parameters
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -32,7 +32,7 @@ def positional_names(cls: Any) -> list[str]:
 
 
 @functools.cache
-def takes_any_keyword(cls: Any) -> bool:
+def takes_any_keyword(cls: type) -> bool:
     """Return whether a layer class's `call` has `**kwargs`."""
     parameters = signature(cls.call).parameters.values()
     return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
@@ -60,7 +60,7 @@ def shapes_of(tree: PyTree) -> Any:
     )
 
 
-def as_tuples(shapes: Any) -> Any:
+def as_tuples(shapes: object) -> Any:
     """Return nested shapes with tuples for the lists that JSON has."""
     if isinstance(shapes, dict):
         return {k: as_tuples(v) for k, v in shapes.items()}

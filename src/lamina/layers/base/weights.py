@@ -79,8 +79,8 @@ class WeightOwner(Operation):
 
     def own_weights(self) -> list[Variable]:
         """Return this layer's own weights, trainable ones first."""
-        own = self.own_variables()
-        return sorted(own, key=lambda v: not v.initially_trainable)
+        variables = self.own_variables()
+        return sorted(variables, key=lambda v: not v.initially_trainable)
 
     def sublayers(self) -> list[WeightOwner]:
         """Return the direct sublayers, each once."""
@@ -299,14 +299,14 @@ class WeightOwner(Operation):
             ArgumentError: there are more or fewer arrays than weights.
             ShapeError: the shape of an array differs from that of its weight.
         """
-        own = self.weights
-        if len(own) != len(weights):
+        variables = self.weights
+        if len(variables) != len(weights):
             raise ArgumentError(
-                f"Layer {self.name!r} has {len(own)} weights, but `set_weights` got "
-                f"{len(weights)} arrays. The weights are: "
-                f"{', '.join(f'{v.path} {v.shape}' for v in own) or 'none'}."
+                f"Layer {self.name!r} has {len(variables)} weights, but `set_weights` "
+                f"got {len(weights)} arrays. The weights are: "
+                f"{', '.join(f'{v.path} {v.shape}' for v in variables) or 'none'}."
             )
-        for variable, value in zip(own, weights, strict=True):
+        for variable, value in zip(variables, weights, strict=True):
             variable.assign(value)
 
     @filter_traceback
@@ -341,9 +341,9 @@ class WeightOwner(Operation):
         self,
         trainable_variables: Sequence[Any],
         non_trainable_variables: Sequence[Any],
-        *args: Any,
+        *args: object,
         return_losses: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Any:
         """Call the layer as a pure function of its variables' values.
 
@@ -373,13 +373,13 @@ class WeightOwner(Operation):
         for i, variable in enumerate(self.stored_weights()):
             store[str(i)] = variable
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load this layer's own weights from a file's group."""
-        own = self.stored_weights()
-        if len(store) != len(own):
+        variables = self.stored_weights()
+        if len(store) != len(variables):
             raise ArgumentError(
-                f"Layer {self.name!r} has {len(own)} weights, but the file has "
+                f"Layer {self.name!r} has {len(variables)} weights, but the file has "
                 f"{len(store)} for it. Create the layer as it was when saved."
             )
-        for i, variable in enumerate(own):
+        for i, variable in enumerate(variables):
             variable.assign(np.asarray(store[str(i)]))

@@ -172,7 +172,7 @@ class Adaptable(Layer):
             if variable is weight:
                 store[key] = self.merged_weight().astype(weight.dtype)
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load this layer's own weights, and set the update to zero."""
         super().load_own_variables(store)
         if self.lora_enabled:

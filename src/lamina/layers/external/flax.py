@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import ModuleType
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from lamina.core.random.seeds import draw_seed, make_seed
 from lamina.errors import invalid, missing_package
+from lamina.layers.base import Options
 from lamina.layers.external.functions import JaxLayer
 from lamina.typing import Config, PyTree
 
@@ -68,7 +70,7 @@ class FlaxLayer(JaxLayer):
         module: Any,
         method: str | Function | None = None,
         variables: Mapping[str, PyTree] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         linen, nnx = _import("flax.linen"), _import("flax.nnx")
         self.module = module
@@ -102,10 +104,16 @@ class FlaxLayer(JaxLayer):
     def _options(self, training: bool) -> dict[str, bool]:
         return {"training": training} if self._takes_training() else {}
 
-    def _linen_functions(self, linen: Any) -> tuple[Function, Function]:
+    def _linen_functions(self, linen: ModuleType) -> tuple[Function, Function]:
         mutable, method = linen.DenyList(["params"]), self._function()
 
-        def call_fn(params: Any, state: Any, rng: Any, inputs: Any, training: Any):
+        def call_fn(
+            params: Mapping[str, Any],
+            state: Mapping[str, Any],
+            rng: PyTree,
+            inputs: PyTree,
+            training: bool,
+        ) -> Any:
             variables = {**(params or {}), **(state or {})}
             return self.module.apply(
                 variables,
@@ -116,13 +124,13 @@ class FlaxLayer(JaxLayer):
                 **self._options(training),
             )
 
-        def init_fn(rng: Any, inputs: Any, training: Any) -> Any:
+        def init_fn(rng: PyTree, inputs: PyTree, training: bool) -> Any:
             options = self._options(training)
             return _split(self.module.init(rng, inputs, method=method, **options))
 
         return call_fn, init_fn
 
-    def _nnx_functions(self, nnx: Any) -> tuple[Function, None, PyTree, PyTree]:
+    def _nnx_functions(self, nnx: ModuleType) -> tuple[Function, None, PyTree, PyTree]:
         graph, params, state = nnx.split(self.module, nnx.Param, ...)
         # The arrays of a state; random keys are variables of their words.
         (param_leaves, param_tree), (leaves, tree) = map(
@@ -132,7 +140,12 @@ class FlaxLayer(JaxLayer):
         param_names, names = _names(params), _names(state)
         method = self._function()
 
-        def call_fn(params: Any, state: Any, inputs: Any, training: Any) -> Any:
+        def call_fn(
+            params: Mapping[str, Any],
+            state: Mapping[str, Any],
+            inputs: PyTree,
+            training: bool,
+        ) -> Any:
             pairs = zip((state[n] for n in names), is_key, strict=True)
             values = [jax.random.wrap_key_data(v) if k else v for v, k in pairs]
             trained = jax.tree.unflatten(param_tree, [params[n] for n in param_names])
@@ -165,7 +178,9 @@ class FlaxLayer(JaxLayer):
         return {k: v for k, v in config.items() if k not in hidden}
 
 
-def _method_name(module: Any, method: str | Function | None) -> str | Function | None:
+def _method_name(
+    module: object, method: str | Function | None
+) -> str | Function | None:
     """Return the name of a method that is bound to the module, or else `method`."""
     if getattr(method, "__self__", None) is module:
         return getattr(method, "__name__", None)

@@ -124,7 +124,7 @@ class JaxLayer(Layer):
             setattr(self, f"tracked_{name}", jax.tree.leaves(variables))
             setattr(self, name, variables)
 
-    def _variable(self, path: tuple[Any, ...], value: Any, trainable: bool) -> Any:
+    def _variable(self, path: tuple[Any, ...], value: object, trainable: bool) -> Any:
         if not isinstance(value, _ARRAYS):
             return value  # configuration of the model
         if isinstance(value, jax.Array) and jnp.issubdtype(

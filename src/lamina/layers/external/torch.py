@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any, NamedTuple, Self
 
 import jax
@@ -73,7 +74,7 @@ class TorchModuleWrapper(Layer):
         self.keys = [key for key, _ in named]
         self.built = True
 
-    def _check_module(self, torch: Any, module: Any) -> None:
+    def _check_module(self, torch: ModuleType, module: Any) -> None:
         if isinstance(module, torch.jit.ScriptModule):
             raise ArgumentError(
                 "TorchModuleWrapper: TorchScript modules are not supported. Pass the "
@@ -204,7 +205,7 @@ class _TorchCall(NamedTuple):
         """Return the shapes and types of the results, which PyTorch infers."""
         torch = _import_torch()
 
-        def empty(x: Any) -> Any:
+        def empty(x: Array) -> Any:
             dtype = getattr(torch, x.dtype.name)
             return torch.empty(x.shape, dtype=dtype, device="meta")
 
@@ -218,14 +219,14 @@ class _TorchCall(NamedTuple):
             results,
         )
 
-    def forward(self, values: _Arrays, inputs: _Arrays, seed: Any) -> Any:
+    def forward(self, values: _Arrays, inputs: _Arrays, seed: Array) -> Any:
         """Call the module on arrays."""
         with _import_torch().no_grad():
             results = self.run(_tensors(values), _tensors(inputs), int(seed))
         return jax.tree.map(lambda t: t.numpy(), results)
 
     def backward(
-        self, values: _Arrays, inputs: _Arrays, seed: Any, cotangents: _Arrays
+        self, values: _Arrays, inputs: _Arrays, seed: Array, cotangents: _Arrays
     ) -> list[Any]:
         """Return the gradients with respect to float values and inputs."""
         torch = _import_torch()
@@ -265,7 +266,7 @@ def _call_torch(call: _TorchCall, values: _Arrays, inputs: _Arrays, seed: Array)
     def forward(values: _Arrays, inputs: _Arrays, seed: Array) -> Any:
         return run(values, inputs, seed), (values, inputs, seed)
 
-    def backward(residuals: Any, cotangents: Any) -> Any:
+    def backward(residuals: tuple[Any, ...], cotangents: tuple[Any, ...]) -> Any:
         values, inputs, _ = residuals
         given = [c for c in jax.tree.leaves(cotangents[0]) if is_float(c.dtype)]
         arrays, flags = [*values, *inputs], call.is_differentiated(values, inputs)

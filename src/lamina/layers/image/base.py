@@ -35,6 +35,10 @@ Boxes: TypeAlias = dict[str, Any]
 _PARTS = ("images", "labels", "bounding_boxes", "segmentation_masks")
 
 
+Images: TypeAlias = Array | jax.ShapeDtypeStruct | Mapping[str, Any]
+"""Images, or a dictionary with `"images"`; of images, only the shape is used."""
+
+
 class BoxOptions(Options, total=False):
     """Options of image layers that have an argument `data_format`."""
 
@@ -72,7 +76,7 @@ class ImageLayer(Spatial):
     rank = 2
     arguments = {**Spatial.arguments, "bounding_box_format": optional(box_format)}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         declared = {
             n: v for n, v in vars(cls).items() if isinstance(v, (Range, ValueRange))
@@ -153,7 +157,7 @@ class ImageLayer(Spatial):
         return None
 
     def get_random_transformation(
-        self, data: Any, training: bool = True, seed: Seed | Array = None
+        self, data: Images, training: bool = True, seed: Seed | Array = None
     ) -> Transformation | None:
         """Draw the parameters of a call; `None` if the call changes nothing.
 
@@ -219,7 +223,7 @@ class ImageLayer(Spatial):
     def _apply(
         self,
         change: Callable[[Any, Transformation], Any],
-        value: Any,
+        value: object,
         transformation: Transformation | None,
         training: bool,
     ) -> Any:
@@ -230,7 +234,7 @@ class ImageLayer(Spatial):
     def _is_active(self, transformation: Transformation | None, training: bool) -> bool:
         return training or self.in_inference
 
-    def _checked_boxes(self, boxes: Any) -> dict[str, Any]:
+    def _checked_boxes(self, boxes: object) -> dict[str, Any]:
         """Return bounding boxes with arrays.
 
         Raises:
@@ -315,7 +319,7 @@ class RandomImageLayer(ImageLayer):
         return self.generator.next() if training else None
 
     def get_random_transformation(
-        self, data: Any, training: bool = True, seed: Seed | Array = None
+        self, data: Images, training: bool = True, seed: Seed | Array = None
     ) -> Transformation | None:
         transformation = super().get_random_transformation(data, training, seed)
         if transformation is not None and training:

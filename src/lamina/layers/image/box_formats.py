@@ -92,7 +92,7 @@ def is_relative(name: str) -> bool:
     return name.lower().startswith("rel_")
 
 
-def _size(height: Any, width: Any, dtype: DTypeLike) -> Array:
+def _size(height: ArrayLike | None, width: ArrayLike | None, dtype: DTypeLike) -> Array:
     """Return width, height, width and height on the last axis."""
     sides = [jnp.atleast_1d(jnp.asarray(n).astype(dtype)) for n in (width, height)]
     return jnp.concatenate(jnp.broadcast_arrays(*sides, *sides), -1)

@@ -19,7 +19,7 @@ from lamina.layers.image.base import (
 )
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range, ValueRange
 from lamina.ops.image import rgb_to_grayscale
-from lamina.ops.image.color import color_planes, hue_planes, value_and_spread
+from lamina.ops.image.color import color_planes, hue_planes, value_and_chroma
 from lamina.ops.image.layout import per_image
 from lamina.typing import Array, Shape
 
@@ -221,8 +221,8 @@ class RandomSaturation(HSVLayer):
     def _change_colors(self, planes: list[Array], factor: Array) -> list[Array]:
         # Saturation is (highest - lowest) / highest, and distances of channels from the
         # highest one are proportional to it. It is at most 1.
-        value, spread = value_and_spread(*planes)
-        most = jnp.maximum(value, 0) / jnp.where(spread > 0, spread, 1)
+        value, chroma = value_and_chroma(*planes)
+        most = jnp.maximum(value, 0) / jnp.where(chroma > 0, chroma, 1)
         ratio = jnp.clip(factor, 0, most)
         return [value - (value - plane) * ratio for plane in planes]
 
@@ -252,8 +252,8 @@ class RandomHue(HSVLayer):
         return {"factor": draws.signs() * draws.uniform(*self.factor) * 0.5}
 
     def _change_colors(self, planes: list[Array], factor: Array) -> list[Array]:
-        sector, spread, value = hue_planes(*planes)
-        return color_planes(sector + 6 * factor, spread, value)
+        sector, chroma, value = hue_planes(*planes)
+        return color_planes(sector + 6 * factor, chroma, value)
 
 
 class RandomGrayscale(RandomImageLayer):

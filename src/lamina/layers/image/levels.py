@@ -171,11 +171,11 @@ class AutoContrast(ImageLayer):
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
         levels = rescale(images, self.value_range, (0, 255))
         low = levels.min(self.spatial_axes, keepdims=True)
-        spread = levels.max(self.spatial_axes, keepdims=True) - low
-        scale = 255 / jnp.where(spread > 0, spread, 1)
+        level_range = levels.max(self.spatial_axes, keepdims=True) - low
+        scale = 255 / jnp.where(level_range > 0, level_range, 1)
         levels = jnp.clip((levels - low) * scale, 0, 255)
         levels = rescale(levels, (0, 255), self.value_range)
-        return jnp.where(spread > 0, levels, images)
+        return jnp.where(level_range > 0, levels, images)
 
 
 class Equalization(ImageLayer):

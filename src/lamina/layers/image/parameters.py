@@ -43,7 +43,7 @@ class Range(Converted[Bounds]):
         super().__init__(self._bounds)
         self.low, self.high, self.optional = low, high, optional
 
-    def _bounds(self, value: Any) -> Any:
+    def _bounds(self, value: float | Sequence[float] | None) -> Any:
         if value is None:
             return None
         if isinstance(value, Sequence):

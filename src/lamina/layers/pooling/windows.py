@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
 from lamina import ops
 from lamina.core.check import boolean, one_of
 from lamina.layers.base.attributes import Converted
-from lamina.layers.base.options import Options
 from lamina.layers.spatial import PerAxis, Spatial
 from lamina.typing import Array, PartialShape
 
@@ -199,10 +198,7 @@ class GlobalPooling(Spatial):
     reduce: ClassVar[Callable[..., Array]]
 
     def __init__(
-        self,
-        data_format: str | None = None,
-        keepdims: bool = False,
-        **kwargs: Unpack[Options],
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(data_format, **kwargs)
         self.keepdims = keepdims

@@ -18,7 +18,7 @@ _LINES = 10_000
 _SINGLE = (Path, str, bytes)
 
 
-def is_batched(data: Any) -> bool:
+def is_batched(data: object) -> bool:
     """Return whether data is a series of batches rather than one array of rows.
 
     In a list of lists of unequal lengths, each list is a batch.
@@ -31,7 +31,7 @@ def is_batched(data: Any) -> bool:
 
 
 def batches_of(
-    data: Any, steps: int | None = None, dtype: DTypeLike = None
+    data: object, steps: int | None = None, dtype: DTypeLike = None
 ) -> Iterator[np.ndarray]:
     """Yield the batches of an array, a list of arrays, a generator or a data set.
 

@@ -197,7 +197,7 @@ class HashedCrossing(_Binning):
         super().__init__(dtype, output_mode, name=name, **kwargs)
         self._store_arguments(locals(), ["name", "dtype"])
 
-    def _prepare(self, inputs: Any) -> Any:
+    def _prepare(self, inputs: object) -> Any:
         if not isinstance(inputs, (list, tuple)):
             raise ArgumentTypeError(
                 f"{self._label} should be called on a list of two or more features. "

@@ -38,7 +38,7 @@ class HostLayer(Layer):
         """Return the shape of the output for inputs of a shape."""
         raise NotImplementedError
 
-    def _host_array(self, value: Any) -> np.ndarray:
+    def _host_array(self, value: object) -> np.ndarray:
         """Return values as a NumPy array."""
         if isinstance(value, (list, tuple)):
             return np.array(value, self.list_dtype)
@@ -50,7 +50,7 @@ class HostLayer(Layer):
             return value
         return np.asarray(value) if hasattr(value, "__array__") else value
 
-    def _prepare(self, inputs: Any) -> Any:
+    def _prepare(self, inputs: object) -> Any:
         """Convert the layer's input to the argument of `call`."""
         return (
             inputs if isinstance(inputs, SymbolicTensor) else self._host_array(inputs)
@@ -65,7 +65,7 @@ class HostLayer(Layer):
             )
         return super().__call__(self._prepare(inputs), **kwargs)
 
-    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+    def symbolic_call(self, *args: object, **kwargs: object) -> Any:
         """Add a node to the graph and return its output, without tracing the call."""
         node = Node(self, args, kwargs)
         shapes = [tensor.shape for tensor in node.inputs]
@@ -81,6 +81,6 @@ class HostLayer(Layer):
         return node.outputs
 
 
-def _is_traced(inputs: Any) -> bool:
+def _is_traced(inputs: object) -> bool:
     values = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     return not is_symbolic(values) and any(isinstance(v, Tracer) for v in values)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import count, repeat
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, Unpack
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +19,7 @@ from lamina.core.module import Untracked, overridable
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
 from lamina.io.bounded_json import MAX_BYTES
 from lamina.io.files import StrPath, open_file
+from lamina.layers.base import Options
 from lamina.layers.base.attributes import Converted
 from lamina.layers.preprocessing.batches import (
     batches_of,
@@ -91,7 +92,7 @@ class Lookup(HostLayer):
         self,
         vocabulary_size: int | None = None,
         oov_method: str = "floormod",
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
         self.oov_method = oov_method

@@ -49,7 +49,7 @@ class ConvLSTMCell(LSTMGates, Convolution):
         "filters": positive_int,
     }
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         cls.step_ndim = cls.rank + 2
 

@@ -273,7 +273,7 @@ def _run_stack(
     return run._replace(states=[*last, run.states])
 
 
-def _can_project(cell: Any) -> bool:
+def _can_project(cell: object) -> bool:
     # An overridden `call` or an activity regularizer must run at every step.
     return (
         isinstance(cell, RecurrentCell)
@@ -298,7 +298,7 @@ def _run_projected(
 def _run_generic(cell: Any, inputs: Array, states: list[Any], loop: Loop) -> Run:
     call: Any = cell if callable(cell) else cell.call
 
-    def advance(before: list[Any], x: Any) -> list[Any]:
+    def advance(before: list[Any], x: object) -> list[Any]:
         old = before[1]
         output, new = call(x, old)
         new = jax.tree.unflatten(jax.tree.structure(old), jax.tree.leaves(new))

@@ -12,7 +12,7 @@ from jax import lax
 from lamina.core.scope import StateScope, local
 from lamina.core.tracing.stateless import bind
 from lamina.core.variable import Variable
-from lamina.typing import PyTree
+from lamina.typing import Array, PyTree
 
 
 def abstract_eval(
@@ -44,7 +44,7 @@ def stateful_scan(
     first = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), xs)
     _, written = abstract_eval(step, carry, first)
 
-    def pure(full_carry: Any, x: Any) -> tuple[Any, Any]:
+    def pure(full_carry: tuple[PyTree, list[Array]], x: PyTree) -> tuple[Any, Any]:
         old, values = full_carry
         with bind(written, values) as scope:
             (new, y), losses = _call_with_losses(step, old, x)

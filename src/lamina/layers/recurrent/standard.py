@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar
 
 from lamina.core.check import Check
 from lamina.core.module import described_names, signature
 from lamina.core.registry import serialize, snake_case
-from lamina.layers.base import CommonOptions, InputSpec
+from lamina.layers.base import InputSpec
 from lamina.layers.recurrent.cells import (
     GRUCell,
     LSTMCell,
@@ -76,7 +76,7 @@ class StandardRNN(RNN):
     }
 
     def __init_subclass__(
-        cls, cell: type[RecurrentCell] | None = None, **kwargs: Any
+        cls, cell: type[RecurrentCell] | None = None, **kwargs: object
     ) -> None:
         super().__init_subclass__(**kwargs)
         if cell is not None:
@@ -179,7 +179,7 @@ class SimpleRNN(StandardRNN, cell=SimpleRNNCell):
         stateful: bool = False,
         unroll: bool = False,
         seed: int | None = None,
-        **kwargs: Unpack[CommonOptions],
+        **kwargs: Any,
     ) -> None:
         super().__init__(locals(), **kwargs)
 
@@ -260,7 +260,7 @@ class LSTM(StandardRNN, cell=LSTMCell):
         stateful: bool = False,
         unroll: bool = False,
         use_cudnn: str | bool = "auto",
-        **kwargs: Unpack[CommonOptions],
+        **kwargs: Any,
     ) -> None:
         super().__init__(locals(), **kwargs)
 
@@ -339,6 +339,6 @@ class GRU(StandardRNN, cell=GRUCell):
         unroll: bool = False,
         reset_after: bool = True,
         use_cudnn: str | bool = "auto",
-        **kwargs: Unpack[CommonOptions],
+        **kwargs: Any,
     ) -> None:
         super().__init__(locals(), **kwargs)

@@ -23,7 +23,7 @@ def _takes_mask(layer: Layer) -> bool:
     return "mask" in signature(type(layer).call).parameters
 
 
-def _copy_layer(layer: Layer, prefix: str, **changes: Any) -> Any:
+def _copy_layer(layer: Layer, prefix: str, **changes: object) -> Any:
     name = prefix + layer.name.removeprefix(prefix)
     return type(layer).from_config({**layer.get_config(), **changes, "name": name})
 

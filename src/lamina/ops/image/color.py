@@ -65,10 +65,10 @@ def rgb_to_hsv(images: Tensor, data_format: str | None = None) -> Array:
     x = _floats("rgb_to_hsv", images)
     axis = channels_axis("rgb_to_hsv", data_format)
     x = jnp.where(jnp.abs(x) < jnp.finfo(x.dtype).eps, 0, x)
-    sector, spread, value = hue_planes(*_planes("rgb_to_hsv", x, axis))
+    sector, chroma, value = hue_planes(*_planes("rgb_to_hsv", x, axis))
     hue = sector / 6
     hue = jnp.where(hue < 0, hue + 1, hue)
-    saturation = jnp.where(value > 0, spread / jnp.where(value > 0, value, 1), 0)
+    saturation = jnp.where(value > 0, chroma / jnp.where(value > 0, value, 1), 0)
     return jnp.stack([hue, saturation, value], axis).astype(x.dtype)
 
 
@@ -96,29 +96,29 @@ def hsv_to_rgb(images: Tensor, data_format: str | None = None) -> Array:
     return jnp.stack(planes, axis).astype(x.dtype)
 
 
-def value_and_spread(red: Array, green: Array, blue: Array) -> tuple[Array, Array]:
+def value_and_chroma(red: Array, green: Array, blue: Array) -> tuple[Array, Array]:
     """Return the highest channel, and its distance from the lowest one."""
     value = jnp.maximum(jnp.maximum(red, green), blue)
     return value, value - jnp.minimum(jnp.minimum(red, green), blue)
 
 
 def hue_planes(red: Array, green: Array, blue: Array) -> tuple[Array, Array, Array]:
-    """Return the hue from -1 to 5, the spread of the channels, and the value."""
-    value, spread = value_and_spread(red, green, blue)
-    unit = 1 / jnp.where(spread > 0, spread, 1)
+    """Return the hue from -1 to 5, the chroma of the channels, and the value."""
+    value, chroma = value_and_chroma(red, green, blue)
+    unit = 1 / jnp.where(chroma > 0, chroma, 1)
     sector = jnp.where(
         value == red,
         (green - blue) * unit,
         jnp.where(value == green, (blue - red) * unit + 2, (red - green) * unit + 4),
     )
-    return jnp.where(spread > 0, sector, 0), spread, value
+    return jnp.where(chroma > 0, sector, 0), chroma, value
 
 
-def color_planes(sector: Array, spread: Array, value: Array) -> list[Array]:
+def color_planes(sector: Array, chroma: Array, value: Array) -> list[Array]:
     """Return red, green and blue: invert `hue_planes`, for hues modulo 6."""
     turned = [sector + offset for offset in (5, 3, 1)]
     distances = [d - 6 * jnp.floor(d / 6) for d in turned]
-    return [value - spread * jnp.clip(jnp.minimum(d, 4 - d), 0, 1) for d in distances]
+    return [value - chroma * jnp.clip(jnp.minimum(d, 4 - d), 0, 1) for d in distances]
 
 
 def _floats(owner: str, images: Tensor) -> Array:

@@ -165,7 +165,7 @@ def _is_affordable(key: str, run: Callable[..., Any], call: tuple[Any, ...]) -> 
     return _TIME_FRACTION * seconds > _STARTUP_SECONDS
 
 
-def _run_outside_trace(function: Callable[..., float], *args: Any) -> float:
+def _run_outside_trace(function: Callable[..., float], *args: object) -> float:
     """Call a function in another thread, where JAX is not tracing."""
     return result_of(run_in_thread(function, *args))
 
@@ -201,10 +201,10 @@ def _with_gradients(
     indices = [i for i, a in enumerate(call) if hasattr(a, "dtype")]
     floating = [i for i in indices if jnp.issubdtype(call[i].dtype, jnp.floating)]
 
-    def function(*arrays: Any) -> Any:
+    def function(*arrays: object) -> Any:
         by_index = dict(zip(indices, arrays, strict=True))
 
-        def of_floating(*values: Any) -> Any:
+        def of_floating(*values: object) -> Any:
             by_index.update(zip(floating, values, strict=True))
             return run(make(*(by_index.get(i, a) for i, a in enumerate(call))))
 

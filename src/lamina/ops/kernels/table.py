@@ -57,7 +57,7 @@ class Kernel(NamedTuple):
     autotuned: bool = False
     in_process_call: str | None = None
 
-    def is_applicable(self, call: Any) -> bool:
+    def is_applicable(self, call: object) -> bool:
         """Return whether the kernel is correct for a call that is being traced."""
         is_allowed = self.in_process_call is None or is_in_process_compile()
         return is_allowed and self.supports(call)
@@ -157,7 +157,7 @@ def kernels_of(op: str) -> list[Kernel]:
     return sorted(_kernels[op], key=order)
 
 
-def dispatch(op: str, call: Any) -> Any:
+def dispatch(op: str, call: object) -> Any:
     """Compute an op with the kernel that suits its arguments."""
     choices = _choices.get()
     if local.infers_shapes and choices is None:

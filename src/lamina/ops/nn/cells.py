@@ -168,7 +168,7 @@ def run_states(
         scan: replacement for `lax.scan`.
     """
 
-    def body(old: list[Any], step: Any) -> tuple[list[Any], Any]:
+    def body(old: list[Any], step: tuple[Array, Array | None]) -> tuple[list[Any], Any]:
         step_inputs, mask = step
         new = advance(old, step_inputs)
         if mask is not None:

@@ -152,8 +152,8 @@ def _decode_greedily(
     labels = jnp.where(used, x.argmax(-1), blank).astype("int32")
     kept = labels != blank
     if merge_repeated:
-        kept &= jnp.pad(labels[:, 1:] != labels[:, :-1], ((0, 0), (1, 0)), "constant",
-                        constant_values=True)  # fmt: skip
+        differs = labels[:, 1:] != labels[:, :-1]
+        kept = kept.at[:, 1:].set(kept[:, 1:] & differs)
     order = jnp.argsort(~kept, axis=1, stable=True)
     labels = jnp.take_along_axis(jnp.where(kept, labels, -1), order, axis=1)
     scores = -jnp.where(used, x.max(-1), 0).sum(1, keepdims=True)

@@ -113,7 +113,7 @@ def digitize(x: Tensor, bins: Sequence[float]) -> Array:
 
 
 @op
-def get_item(x: Tensor, key: Any) -> Array:
+def get_item(x: Tensor, key: object) -> Array:
     """Return x[key].
 
     Example:

@@ -8,9 +8,10 @@ from typing import Any
 from lamina.core.graph import SymbolicTensor, symbolic_leaves
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph, graph_of, known_output_shapes
+from lamina.typing import PartialShape
 
 
-def layers_of(model: Any) -> list[dict[str, Any]]:
+def layers_of(model: Layer) -> list[dict[str, Any]]:
     """Return the layers of a model as JSON data, in the order of their calls.
 
     A row has the name, the kind, the shape of the output, the number of parameters,
@@ -34,7 +35,7 @@ def layers_of(model: Any) -> list[dict[str, Any]]:
     return layers
 
 
-def _children(item: Any, level: int) -> Iterator[dict[str, Any]]:
+def _children(item: Layer, level: int) -> Iterator[dict[str, Any]]:
     """Yield the rows of the layers in a model or a layer."""
     for layer in getattr(item, "layers", ()):
         shapes = known_output_shapes(layer)
@@ -42,13 +43,13 @@ def _children(item: Any, level: int) -> Iterator[dict[str, Any]]:
         yield from _children(layer, level + 1)
 
 
-def _shape_text(shape: Any) -> str:
+def _shape_text(shape: PartialShape) -> str:
     """Return the shape of a row, as in "28×28×1"; "?" are unknown sizes."""
     return "×".join("?" if n is None else str(n) for n in shape[1:]) or "scalar"
 
 
 def _row(
-    name: str, kind: str, shapes: Sequence[Any], layer: Any, level: int
+    name: str, kind: str, shapes: Sequence[Any], layer: Layer | None, level: int
 ) -> dict[str, Any]:
     weights: list[Any] = [] if layer is None else layer.weights
     return {
@@ -80,7 +81,7 @@ _ARGUMENTS = (
 _COMMON = {"strides": (1, 1), "padding": "valid", "activation": "linear"}
 
 
-def _details(layer: Any) -> str:
+def _details(layer: Layer) -> str:
     """Return the main arguments of a layer, as in "32 units, relu"."""
     parts: list[str] = []
     for name in _ARGUMENTS:

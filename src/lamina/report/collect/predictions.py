@@ -12,6 +12,9 @@ from lamina.report import evaluation
 from lamina.report.collect.rows import Rows, some_rows
 from lamina.report.run import rounded, thinned
 from lamina.training.plan import flatten_by_names, output_names_of
+from lamina.training.state import training_of
+from lamina.training.trainer import Trainer
+from lamina.typing import ArrayLike
 
 # Rows that are predicted, positions of sequences, points of a scatter plot.
 _ROWS, _POSITIONS, _SCATTER = 10_000, 200_000, 500
@@ -21,7 +24,7 @@ _THRESHOLDS = 100
 
 
 def evaluate(
-    model: Any,
+    model: Trainer,
     data: Any,
     source: str,
     class_names: Sequence[str] | None = None,
@@ -59,18 +62,18 @@ def evaluate(
     return results
 
 
-def _losses(model: Any, count: int) -> list[Any]:
-    plan = model._training.plan
+def _losses(model: Trainer, count: int) -> list[Any]:
+    plan = training_of(model).plan
     return [None] * count if plan is None else [out.loss for out in plan.outputs]
 
 
-def _targets(values: Any) -> np.ndarray:
+def _targets(values: ArrayLike) -> np.ndarray:
     array = np.asarray(values)
     return array if array.dtype.kind != "O" else array.astype(float)
 
 
 def _compare(
-    loss: Any,
+    loss: object,
     true: np.ndarray,
     pred: np.ndarray,
     rows: Rows,

@@ -16,7 +16,8 @@ from lamina.data.adapt import is_array_data
 from lamina.data.arrays import is_array_like, map_arrays
 from lamina.errors import LaminaError
 from lamina.training.checkpoint.run_state import arguments_of, fingerprint, versions
-from lamina.typing import PyTree
+from lamina.training.trainer import Trainer
+from lamina.typing import ArrayLike, PyTree
 
 # Arguments of `fit` that are data or objects, or say nothing about the result.
 _OMITTED = (
@@ -37,7 +38,7 @@ _OMITTED = (
 _SECRET = re.compile(r"(?i)(token|secret|password|passwd|api[-_]?key|credential)")
 
 
-def record_of(model: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def record_of(model: Trainer, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record of a run as JSON data.
 
     Args:
@@ -72,7 +73,7 @@ def command() -> str | None:
     return text if len(text) <= 300 else f"{text[:300]} ..."
 
 
-def _validation_record(data: Any) -> dict[str, Any] | None:
+def _validation_record(data: object) -> dict[str, Any] | None:
     if data is None:
         return None
     if isinstance(data, (tuple, list)):
@@ -120,7 +121,7 @@ def _shapes(name: str, tree: PyTree) -> Iterator[tuple[str, tuple[list[int], str
         yield name, (list(array.shape), str(getattr(array, "dtype", "")))
 
 
-def _comparable(value: Any) -> np.ndarray | jax.Array:
+def _comparable(value: ArrayLike) -> np.ndarray | jax.Array:
     """Return an array whose bytes depend on its values alone."""
     array = value if isinstance(value, jax.Array) else np.asarray(value)
     return array.astype(str) if array.dtype.kind == "O" else array

@@ -13,7 +13,7 @@ import numpy as np
 from lamina.data.adapt import is_array_data, unpack_x_y_sample_weight
 from lamina.data.arrays import map_arrays
 from lamina.report.run import rounded, thinned
-from lamina.typing import PyTree
+from lamina.typing import ArrayLike, PyTree
 
 # Pixels of the longer side of an image, characters of a text, numbers of a row.
 _SIDE, _CHARACTERS, _TOKENS, _POINTS, _FEATURES = 64, 400, 60, 60, 8
@@ -22,8 +22,8 @@ _SIDE, _CHARACTERS, _TOKENS, _POINTS, _FEATURES = 64, 400, 60, 60, 8
 class Sample(NamedTuple):
     """Some rows of data: inputs, targets, their numbers, and that of all rows."""
 
-    x: PyTree
-    y: PyTree
+    x: Any
+    y: Any
     numbers: np.ndarray
     total: int | None
 
@@ -55,7 +55,7 @@ def some_rows(data: Any, most: int, share: float = 1.0) -> Sample | None:
     return Sample(take(x, rows), take(y, rows), rows, count - first)
 
 
-def _first_batches(batches: Any, most: int) -> Sample | None:
+def _first_batches(batches: Iterable[Any], most: int) -> Sample | None:
     found: list[tuple[PyTree, PyTree]] = []
     count = 0
     for batch in _iterated(batches):
@@ -109,7 +109,7 @@ def _leaves(tree: Any) -> Iterator[Any]:
         yield tree
 
 
-def _is_list_of_arrays(tree: Any) -> bool:
+def _is_list_of_arrays(tree: object) -> bool:
     return isinstance(tree, (list, tuple)) and bool(tree) and hasattr(tree[0], "shape")
 
 
@@ -165,7 +165,7 @@ class Rows:
         return {"kind": "table", "cells": [[n, rounded(v)] for n, v in pairs]}
 
 
-def _rank(leaf: Any) -> int:
+def _rank(leaf: ArrayLike) -> int:
     order = ("image", "text", "tokens", "series", "table")
     return order.index(_kind(np.asarray(leaf)))
 

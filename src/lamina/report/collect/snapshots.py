@@ -13,6 +13,7 @@ from lamina.core.variable import Variable
 from lamina.data.adapt import is_array_data
 from lamina.data.arrays import as_arrays
 from lamina.data.host import host_arrays
+from lamina.layers.base import Layer
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.report.collect.layers import activations_of
 from lamina.report.collect.rows import first_rows
@@ -42,7 +43,7 @@ class Snapshots:
         x: the training inputs, for activations; `None` for none.
     """
 
-    def __init__(self, model: Any, x: PyTree = None) -> None:
+    def __init__(self, model: Layer, x: PyTree = None) -> None:
         self._weights = _main_weights(model)
 
         def state() -> ModuleState:
@@ -92,7 +93,7 @@ class Snapshots:
     def _activations(self) -> dict[str, Array]:
         return {} if self._rows is None else self._activate(self._rows)
 
-    def _add(self, layer: str, kind: str, value: Any) -> None:
+    def _add(self, layer: str, kind: str, value: object) -> None:
         series = self.data["layers"].setdefault(layer, {})
         series.setdefault(kind, []).append(value)
 
@@ -104,13 +105,13 @@ class Snapshots:
                 kinds[kind] = values[::2]
 
 
-def _main_weights(model: Any) -> dict[str, Variable]:
+def _main_weights(model: Layer) -> dict[str, Variable]:
     """Return the largest trained weight of each layer that has one, by layer."""
     found: dict[str, Variable] = {}
     for layer in model.all_layers():
-        own = [v for v in layer.own_variables() if v.trainable]
-        if own and layer is not model:
-            found[layer.name] = max(own, key=lambda v: v.size)
+        trained = [v for v in layer.own_variables() if v.trainable]
+        if trained and layer is not model:
+            found[layer.name] = max(trained, key=lambda v: v.size)
     return _spread(found)
 
 

@@ -126,11 +126,11 @@ class Chart:
 
     def _labels(self) -> list[Markup]:
         middle = (_TOP + _HEIGHT - _BOTTOM) / 2
-        turned = f"rotate(-90 11 {middle:.0f})"
+        rotation = f"rotate(-90 11 {middle:.0f})"
         center = (_LEFT + _WIDTH - _RIGHT) / 2
         return [
             _text(self._x.label, center, _HEIGHT - 5, "middle"),
-            _text(self._y.label, 11, middle, "middle", transform=turned),
+            _text(self._y.label, 11, middle, "middle", transform=rotation),
         ]
 
 

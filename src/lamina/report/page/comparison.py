@@ -146,7 +146,7 @@ def differences(runs: Sequence[Run]) -> Markup:
     return table("What differs", head, rows)
 
 
-def _shown(value: Any) -> Markup | str:
+def _shown(value: object) -> Markup | str:
     if isinstance(value, float) and math.isnan(value):
         return "-"
     return element("code", record.shown(value))

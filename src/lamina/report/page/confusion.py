@@ -57,8 +57,8 @@ def _cell(correct: bool, count: int, total: int) -> Markup:
 
 def _image(counts: list[list[int]]) -> Markup:
     array = np.asarray(counts, float)
-    shares = array / np.maximum(array.sum(1, keepdims=True), 1)
-    alpha = (np.sqrt(shares) * 255).astype(np.uint8)
+    fractions = array / np.maximum(array.sum(1, keepdims=True), 1)
+    alpha = (np.sqrt(fractions) * 255).astype(np.uint8)
     pixels = np.stack([np.full_like(alpha, 90), alpha], -1)
     text = f"Confusion matrix of {len(counts)} classes: dark cells have most rows"
     return element("img", src=png_url(pixels), alt=text, class_="large-matrix")
@@ -88,8 +88,8 @@ def confusions(result: dict[str, Any]) -> Markup | None:
         parts.append(
             element("div", element("p", title), example_list(rows) if rows else None)
         )
-    wide = any(c["examples"] and c["examples"][0]["kind"] == "text" for c in found)
-    kind = "confusions wide" if wide else "confusions"
+    has_text = any(c["examples"] and c["examples"][0]["kind"] == "text" for c in found)
+    kind = "confusions wide" if has_text else "confusions"
     return part("Worst confusions", None, element("div", parts, class_=kind))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lamina.report.collect.record import flattened
@@ -48,11 +49,11 @@ def section(run: Run) -> Markup | None:
     )
 
 
-def _cells(rows: Any) -> list[tuple[str, Markup]]:
+def _cells(rows: Iterable[Sequence[Any]]) -> list[tuple[str, Markup]]:
     return [(name, element("code", shown(value))) for name, value in rows]
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Return a value of the record as text."""
     if isinstance(value, float):
         return f"{value:.6g}"  # of 32-bit numbers, the digits that were written

@@ -25,10 +25,10 @@ def section(run: Run) -> Markup | None:
     if not totals:
         return None
     whole = sum(totals.values())
-    shares = [(kind, time) for kind, time in totals.items() if time > 0]
+    measured = [(kind, time) for kind, time in totals.items() if time > 0]
     bars = [
         element("span", style=f"width: {100 * t / whole:.2f}%; background: {_color(k)}")
-        for k, t in shares
+        for k, t in measured
     ]
     rows = [
         (
@@ -36,9 +36,9 @@ def section(run: Run) -> Markup | None:
             seconds(time),
             percent(time / whole),
         )
-        for kind, time in shares
+        for kind, time in measured
     ]
-    text = ", ".join(f"{_PARTS[k][0]} {percent(t / whole)}" for k, t in shares)
+    text = ", ".join(f"{_PARTS[k][0]} {percent(t / whole)}" for k, t in measured)
     label = f"Where the time went: {text}."
     return markup(
         element("div", bars, class_="shares", role="img", aria_label=label),

@@ -153,7 +153,7 @@ def _upgrade_arguments(
     return found
 
 
-def _upgrade_value(key: str, value: Any, origin: KerasVersion) -> Any:
+def _upgrade_value(key: str, value: object, origin: KerasVersion) -> Any:
     if isinstance(value, list):
         return [_upgrade_value(key, item, origin) for item in value]
     if key.endswith("activation") and value == "hard_sigmoid":

@@ -112,7 +112,7 @@ def function_call(entry: Config, first: object, keywords: Config) -> Config:
     return {"args": [first], "kwargs": kwargs}
 
 
-def _convert_key(value: Any) -> Any:
+def _convert_key(value: object) -> Any:
     """Convert an indexing key."""
     if isinstance(value, list):
         return [_convert_key(item) for item in value]

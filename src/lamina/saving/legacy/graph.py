@@ -164,7 +164,7 @@ class _Graph:
             inputs, kwargs["initial_state"] = inputs[:1], inputs[1:]
         return {"args": inputs if len(inputs) == 1 else [inputs], "kwargs": kwargs}
 
-    def map_refs(self, value: Any, convert: Callable[[list[Any]], Any]) -> Any:
+    def map_refs(self, value: object, convert: Callable[[list[Any]], Any]) -> Any:
         """Convert the references to tensors in nested lists and dictionaries."""
         if _is_ref(value):
             return convert(value)

@@ -11,7 +11,7 @@ import numpy as np
 from lamina.core.custom_objects import find_class
 from lamina.core.module import accepted_names
 from lamina.core.variable import Variable
-from lamina.optimizers import Optimizer
+from lamina.optimizers import Nadam, Optimizer
 from lamina.saving.legacy.config import KerasVersion
 from lamina.saving.legacy.weights import Arrays, StoredLayer, Values, upgrade_arrays
 from lamina.typing import Config
@@ -93,7 +93,7 @@ def _upgrade_optimizer(entry: Config, origin: KerasVersion) -> Config:
     return {"module": "keras.optimizers", "class_name": kind, "config": config}
 
 
-def _upgrade_names(value: Any, origin: KerasVersion, module: str) -> Any:
+def _upgrade_names(value: object, origin: KerasVersion, module: str) -> Any:
     """Convert losses or metrics in nested lists and dictionaries.
 
     `module` distinguishes losses and metrics whose classes have the same name.
@@ -151,7 +151,7 @@ class StoredState(NamedTuple):
         pairs: list[tuple[Variable, np.ndarray]] = []
         if scalars:
             pairs.append((wanted.pop("iteration"), np.asarray(int(scalars[0]))))
-            if kind == "Nadam":
+            if isinstance(optimizer, Nadam):
                 config = self.training["optimizer_config"]["config"]
                 product = _restore_schedule(optimizer, config, scalars)
                 pairs.append((wanted.pop("product"), product))
@@ -210,7 +210,7 @@ class StoredState(NamedTuple):
         return [arrays_by_index[index] for index in range(len(names))]
 
 
-def _restore_schedule(optimizer: Any, config: Config, scalars: Values) -> np.ndarray:
+def _restore_schedule(optimizer: Nadam, config: Config, scalars: Values) -> np.ndarray:
     """Restore Nadam's momentum schedule and return the product of its momenta.
 
     Only the optimizers of TensorFlow before 2.11 stored that product.

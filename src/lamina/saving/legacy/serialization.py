@@ -42,7 +42,7 @@ def serialize_keras_object(instance: Any) -> Any:
     )
 
 
-def _serialized(value: Any) -> Any:
+def _serialized(value: object) -> Any:
     is_object = hasattr(value, "get_config") or inspect.isfunction(value)
     return serialize_keras_object(value) if is_object else value
 

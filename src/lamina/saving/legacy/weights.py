@@ -19,6 +19,7 @@ from lamina.io.hdf5 import Dataset, Group
 from lamina.io.load_report import LoadReport, Mismatch, Tolerance
 from lamina.layers.base.weights import WeightOwner
 from lamina.saving.legacy.config import KerasVersion
+from lamina.training.trainer import Trainer
 
 # Indices of the arrays of separate gates, in the gate order of Keras 3.
 _GATES = {
@@ -103,7 +104,7 @@ def weight_names(file: Group) -> Iterator[str]:
 
 
 def read_legacy_weights(
-    model: Any,
+    model: Trainer,
     file: Group,
     origin: KerasVersion,
     tolerance: Tolerance,
@@ -161,7 +162,7 @@ def read_legacy_weights(
 
 
 def _match_layers(
-    model: Any, file: Group, report: LoadReport, by_name: bool
+    model: Trainer, file: Group, report: LoadReport, by_name: bool
 ) -> Iterator[tuple[Any, str, Arrays]]:
     """Match the layers of model and file by name, or by order."""
     root = _weights_group(file)
@@ -201,7 +202,7 @@ def _check_common_names(ours: set[str], theirs: set[str]) -> None:
         )
 
 
-def _layers_in_file(model: Any, stored: dict[str, Arrays]) -> dict[str, Any]:
+def _layers_in_file(model: Trainer, stored: dict[str, Arrays]) -> dict[str, Any]:
     """Return the layers whose weights are groups of the file, by name."""
     layers_by_name = {m.name: m for m in model.layers if m.weights}
     nested = {m.name: m for m in model.all_layers() if m.weights}
@@ -314,7 +315,7 @@ def _convert_cudnn(arrays: Values, gates: int) -> Values:
     return [kernel, recurrent, both.sum(0) if gates == 4 else both]
 
 
-def _convert_kernel(leaf: Any, arrays: Values, origin: KerasVersion) -> Values:
+def _convert_kernel(leaf: WeightOwner, arrays: Values, origin: KerasVersion) -> Values:
     kernel, *rest = arrays
     wanted = tuple(leaf.own_weights()[0].shape)
     if origin.version < (2,):
@@ -329,7 +330,7 @@ def _convert_kernel(leaf: Any, arrays: Values, origin: KerasVersion) -> Values:
 
 
 def _transpose_keras1(
-    leaf: Any, kernel: np.ndarray, wanted: tuple[int, ...]
+    leaf: WeightOwner, kernel: np.ndarray, wanted: tuple[int, ...]
 ) -> np.ndarray:
     """Transpose the axes of a kernel of Keras 1."""
     kind = type(leaf).__name__
@@ -337,5 +338,5 @@ def _transpose_keras1(
         if kernel.shape[:2] != (wanted[0], 1) or kernel.shape[3] != wanted[-1]:
             kernel = np.transpose(kernel, (2, 3, 1, 0))
         return kernel[:, 0]
-    axes = _KERAS1_AXES.get((kind, leaf.data_format))
+    axes = _KERAS1_AXES.get((kind, getattr(leaf, "data_format", "")))
     return np.transpose(kernel, axes) if axes and len(axes) == kernel.ndim else kernel

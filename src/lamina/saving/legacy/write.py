@@ -16,9 +16,11 @@ from lamina import losses
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.io.hdf5_write import CHECKSUM, HDF5File
+from lamina.layers.base import Layer
 from lamina.layers.base.call_graph import graph_of
 from lamina.saving.legacy import weights
 from lamina.saving.records import KERAS_VERSION, as_array
+from lamina.training.trainer import Trainer
 from lamina.typing import Config
 
 # An attribute holds at most 64 KiB, and each reference to a text takes 16 bytes.
@@ -54,7 +56,7 @@ class _Groups:
             self.arrays.setdefault(group, {})[key] = as_array(variable)
         self.set_names(path, "weight_names", list(named))
 
-    def add_layers(self, root: str, model: Any, orders: dict[str, list[str]]) -> None:
+    def add_layers(self, root: str, model: Layer, orders: dict[str, list[str]]) -> None:
         """Add a group for each layer of a model."""
         names = [layer.name for layer in model.layers]
         counts = Counter([*names, weights.MODEL_WEIGHTS])
@@ -76,7 +78,7 @@ class _Groups:
         return HDF5File(self.arrays, self.attributes)
 
 
-def legacy_weights_file(model: Any) -> HDF5File:
+def legacy_weights_file(model: Trainer) -> HDF5File:
     """Lay out a model's weights.
 
     Raises:
@@ -87,7 +89,7 @@ def legacy_weights_file(model: Any) -> HDF5File:
     return groups.to_file()
 
 
-def legacy_model_file(model: Any, config: Config) -> HDF5File:
+def legacy_model_file(model: Trainer, config: Config) -> HDF5File:
     """Lay out a whole model.
 
     Args:
@@ -110,7 +112,7 @@ def legacy_model_file(model: Any, config: Config) -> HDF5File:
     return groups.to_file()
 
 
-def require_architecture(model: Any) -> None:
+def require_architecture(model: Trainer) -> None:
     """Check that a model is Sequential or functional.
 
     Raises:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from lamina.errors import ArgumentError, ArgumentTypeError
+from lamina.layers.base import Layer
 from lamina.runtime.compile_clock import CompileClock
 from lamina.training.callbacks.base import Callback, strongest_need
 from lamina.training.callbacks.history import History
@@ -44,7 +45,7 @@ class CallbackList(Callback):
         callbacks: object = None,
         add_history: bool = False,
         add_progbar: bool = False,
-        model: Any = None,
+        model: Layer | None = None,
         **params: Any,
     ) -> None:
         super().__init__()
@@ -59,7 +60,7 @@ class CallbackList(Callback):
         self.set_model(model)
         self.set_params(params)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Layer | None) -> None:
         """Pass the model to all callbacks, and the `History` to the model."""
         self._model = model
         if model is None:

@@ -42,7 +42,7 @@ class LambdaCallback(Callback):
         on_train_end: Callable[..., Any] | None = None,
         on_train_batch_begin: Callable[..., Any] | None = None,
         on_train_batch_end: Callable[..., Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Callable[..., Any] | None,
     ) -> None:
         super().__init__()
         functions = {

@@ -24,7 +24,7 @@ def rated_optimizers(model: Any) -> dict[str, Any]:
     return {f"learning_rate_{item.name}": item for item in optimizer.optimizers}
 
 
-def rate_of(optimizer: Any) -> float:
+def rate_of(optimizer: object) -> float:
     """Return the learning rate of an optimizer.
 
     Raises:
@@ -32,11 +32,14 @@ def rate_of(optimizer: Any) -> float:
     """
     rate = getattr(optimizer, "learning_rate", None)
     if rate is None:
-        raise StateError(f"The optimizer {optimizer!r} has no `learning_rate`.")
+        raise StateError(
+            f"The optimizer {optimizer!r} has no `learning_rate`. Compile the model "
+            "with an optimizer of lamina, or remove the callback that reads the rate."
+        )
     return float(rate)
 
 
-def rates_of(model: Any) -> dict[str, float]:
+def rates_of(model: object) -> dict[str, float]:
     """Return the learning rates of a model's optimizers by name in the logs."""
     return {name: rate_of(item) for name, item in rated_optimizers(model).items()}
 
@@ -74,7 +77,7 @@ class LearningRateScheduler(Callback):
             if self.verbose:
                 print(f"Epoch {epoch + 1}: setting {_described(name)} to {rate:g}")
 
-    def _next_rate(self, epoch: int, optimizer: Any) -> float:
+    def _next_rate(self, epoch: int, optimizer: object) -> float:
         args = (epoch, rate_of(optimizer)) if self._takes_rate else (epoch,)
         result = self.schedule(*args)
         try:

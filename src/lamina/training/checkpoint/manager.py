@@ -26,6 +26,7 @@ from lamina.training.checkpoint.run_state import (
     restore_model,
     versions,
 )
+from lamina.training.options import Resume
 from lamina.training.state import TrainingState
 from lamina.typing import Array, Logs
 
@@ -41,7 +42,7 @@ class CheckpointManager:
     """
 
     def __init__(
-        self, state: TrainingState, callbacks: CallbackList, resume: Any
+        self, state: TrainingState, callbacks: CallbackList, resume: Resume
     ) -> None:
         self._state, self._model, self._callbacks = state, state.model, callbacks
         self._backup: BackupAndRestore | None = callbacks.find(BackupAndRestore)

@@ -100,7 +100,7 @@ def _digest_of_arrays(path: Path) -> str:
 # under its path in the tree, so that other programs can read it by name.
 
 
-def _plain(value: Any, arrays: dict[str, Any], path: str = "") -> Any:
+def _plain(value: object, arrays: dict[str, Any], path: str = "") -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):
@@ -133,7 +133,7 @@ def _plain(value: Any, arrays: dict[str, Any], path: str = "") -> Any:
     return {kind: [key, array.dtype.name]}
 
 
-def _restored(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+def _restored(value: object, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, list):
         return [_restored(v, arrays) for v in value]
     if not isinstance(value, dict):

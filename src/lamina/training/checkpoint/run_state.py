@@ -27,7 +27,7 @@ from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.run_file import Tree, require_plain
-from lamina.training.state import TrainingState
+from lamina.training.state import MetricsOwner, TrainingState
 from lamina.typing import Array, PyTree
 
 AS_BEFORE = "Start the run as before, or pass `resume` another folder."
@@ -58,11 +58,13 @@ def capture(
         batch was not finite, since training then stops at an earlier position.
     """
     variables = {k: _snapshot(v.raw) for k, v in _variables(state).items()}
-    owned = _hyperparameters(state)
+    hyperparameters = _hyperparameters(state)
     tree = {
         "format": _FORMAT,
         "stop": bool(state.model.stop_training),
-        "numbers": [(type(m).__name__, name, value) for m, name, value in owned],
+        "numbers": [
+            (type(m).__name__, name, value) for m, name, value in hyperparameters
+        ],
         "callbacks": callbacks.state_dict(),
         **entries,
     }
@@ -82,7 +84,7 @@ def _snapshot(array: Array) -> Array | np.ndarray:
         return np.array(array)
 
 
-def _copy_tree(value: Any) -> Any:
+def _copy_tree(value: object) -> Any:
     """Copy a tree; immutable JAX arrays are shared."""
     if isinstance(value, np.ndarray):
         return value.copy()
@@ -138,13 +140,15 @@ def restore_model(state: TrainingState, saved: Tree) -> None:
         )
     for path, variable in variables.items():
         variable.assign(values[path])
-    owned = _hyperparameters(state)
-    names = [(type(m).__name__, name) for m, name, _ in owned]
+    hyperparameters = _hyperparameters(state)
+    names = [(type(m).__name__, name) for m, name, _ in hyperparameters]
     if names != [entry[:2] for entry in saved["numbers"]]:
         raise ArgumentError(
             f"The run was started with another optimizer or other layers. {AS_BEFORE}"
         )
-    for (module, name, _), (*_, value) in zip(owned, saved["numbers"], strict=True):
+    for (module, name, _), (*_, value) in zip(
+        hyperparameters, saved["numbers"], strict=True
+    ):
         setattr(module, name, value)
     state.steps_done = TrainPosition(*saved["place"]).step
 
@@ -199,7 +203,7 @@ def fingerprint(arrays: PyTree) -> str:
     return digest.hexdigest()
 
 
-def arguments_of(model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+def arguments_of(model: MetricsOwner, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `fit` and `compile` as JSON data."""
     try:
         compiled = model.get_compile_config()
@@ -212,7 +216,7 @@ def arguments_of(model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _as_json(value: Any) -> Any:
+def _as_json(value: object) -> Any:
     """Convert a value to JSON data that can be read and compared."""
     if isinstance(value, Mapping):
         # Automatic names differ between processes.
@@ -241,7 +245,7 @@ def require_same(saved: object, now: object, folder: Path) -> None:
 
 
 def differences(saved: Any, now: Any, name: str = "") -> Iterator[str]:
-    """Yield the differences in entries that both have."""
+    """Yield a clause for each entry of both records whose value has changed."""
     classes = [v.get("class_name") for v in (saved, now) if isinstance(v, dict)]
     if len(classes) == 2 and classes[0] == classes[1]:
         for key in (k for k in now if k in saved):

@@ -87,7 +87,7 @@ def _embeddings(graph: CallGraph, tensor: object) -> Iterator[Embedding]:
             yield node.operation
         elif inner is not None:
             pairs = zip(inner.input_leaves, inner.match(node.args[0]), strict=True)
-            for inner_input in (own for own, outer in pairs if outer is tensor):
+            for inner_input in (t for t, outer in pairs if outer is tensor):
                 yield from _embeddings(inner, inner_input)
 
 

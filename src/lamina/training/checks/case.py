@@ -66,7 +66,9 @@ class OutputCase:
         pred: the output.
     """
 
-    def __init__(self, case: Case, plan: OutputPlan, labels: Any, pred: Output) -> None:
+    def __init__(
+        self, case: Case, plan: OutputPlan, labels: object, pred: Output
+    ) -> None:
         self.case, self.plan, self.pred = case, plan, pred
         self.kind = loss_kind(plan.loss)
         known = isinstance(labels, (np.ndarray, jax.Array)) and labels.size > 0
@@ -350,9 +352,9 @@ def _flat_nodes(graph: CallGraph, keys: dict[int, int]) -> Iterator[Node]:
         if inner is None:
             yield node
             continue
-        for own, outer in zip(inner.input_leaves, node.inputs, strict=False):
-            keys[id(own)] = keys.get(id(outer), id(outer))
+        for inner_input, outer in zip(inner.input_leaves, node.inputs, strict=False):
+            keys[id(inner_input)] = keys.get(id(outer), id(outer))
         yield from _flat_nodes(inner, keys)
         made = symbolic_leaves(node.outputs)
-        for outer, own in zip(made, inner.output_leaves, strict=False):
-            keys[id(outer)] = keys.get(id(own), id(own))
+        for outer, inner_input in zip(made, inner.output_leaves, strict=False):
+            keys[id(outer)] = keys.get(id(inner_input), id(inner_input))

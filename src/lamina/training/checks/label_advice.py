@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import jax
 import numpy as np
 
+from lamina.core.graph import SymbolicTensor
 from lamina.core.module import Module
+from lamina.layers.base import Layer
 from lamina.layers.base.call_graph import graph_of
 from lamina.layers.base.lineage import as_code, described, origin, returns_last_step
 from lamina.training.checks.history import Output, nodes_of
+from lamina.typing import Array
 
 Shape = tuple[int | None, ...]
 
@@ -31,7 +33,12 @@ class Misfit:
     """
 
     def __init__(
-        self, name: str, kind: str, labels: Any, pred: Output, to_train: bool
+        self,
+        name: str,
+        kind: str,
+        labels: np.ndarray | Array,
+        pred: Output,
+        to_train: bool,
     ) -> None:
         self.name, self.kind, self.labels, self.pred = name, kind, labels, pred
         self.to_train = to_train
@@ -108,7 +115,7 @@ def _wrong_positions(misfit: Misfit) -> str:
     )
 
 
-def _extra_axes(axes: Shape, source: Any, made: Any) -> str:
+def _extra_axes(axes: Shape, source: Layer | None, made: SymbolicTensor) -> str:
     sizes = " and ".join(str(n or "unknown") for n in axes)
     what = f"the axis of size {sizes} remains"
     if len(axes) > 1:
@@ -124,7 +131,7 @@ def _extra_axes(axes: Shape, source: Any, made: Any) -> str:
     return f"{start}. Add after it: {_collapsing(source, made)}."
 
 
-def _collapsing(layer: Any, made: Any) -> str:
+def _collapsing(layer: Layer, made: SymbolicTensor) -> str:
     """Return code for a layer that removes the time or image axes."""
     rank, sizes = len(made.shape), made.shape[1:]
     is_model = graph_of(layer) is not None

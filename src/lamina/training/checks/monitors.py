@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import jax
 
@@ -12,6 +11,7 @@ from lamina.errors import UnknownNameError
 from lamina.metrics.base import metric_registry
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback
+from lamina.training.state import MetricsOwner
 
 # Entries that lamina's callbacks add to the logs.
 _ADDED = ("learning_rate",)
@@ -19,7 +19,7 @@ _STEPS = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
 
 
 def unknown_monitors(
-    model: Any, callbacks: Sequence[Callback], validates: bool
+    model: MetricsOwner, callbacks: Sequence[Callback], validates: bool
 ) -> Iterator[str]:
     """Yield an explanation of each metric that will not be in the logs of any epoch.
 
@@ -46,7 +46,9 @@ def _adds_logs(callback: Callback) -> bool:
     return function or is_user_defined(type(callback), "on_epoch_end")
 
 
-def _problem(model: Any, callback: MonitorCallback, validates: bool) -> str | None:
+def _problem(
+    model: MetricsOwner, callback: MonitorCallback, validates: bool
+) -> str | None:
     name = callback.monitor
     if not callback.is_watching() or name in _ADDED:
         return None

@@ -75,7 +75,7 @@ def _is_checked(state: TrainingState, given: FitOptions, case: Case) -> bool:
     return all(ref() is a for ref, a in zip(before[1], data, strict=True))
 
 
-def _leaves(data: Any) -> Iterator[Any]:
+def _leaves(data: object) -> Iterator[Any]:
     """Yield the values in nested lists and dictionaries."""
     if isinstance(data, Mapping):
         data = tuple(data.values())

@@ -56,8 +56,8 @@ def watch(
         fresh: whether the model was not trained before the run.
     """
     count = len(model.history.epoch)
-    is_own = is_overridden(model, "train_step", "compute_loss")
-    if count < MIN_EPOCHS or is_own:
+    has_custom_loss = is_overridden(model, "train_step", "compute_loss")
+    if count < MIN_EPOCHS or has_custom_loss:
         return Findings()
     logs = {name: curve[-count:] for name, curve in model.history.history.items()}
     rate = getattr(model.optimizer, "learning_rate", None)

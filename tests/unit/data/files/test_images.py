@@ -40,8 +40,8 @@ def test_array_to_img_scales_to_0_and_255() -> None:
     values = np.array([[-1.0, 1.0], [0.0, 3.0]])[..., None]
     assert np.asarray(array_to_img(values)).tolist() == [[0, 127], [63, 255]]
     assert np.asarray(array_to_img(np.ones((1, 1, 1)))).tolist() == [[0]]
-    wide = array_to_img(np.full((1, 1, 1), 300), scale=False)
-    assert wide.mode == "I" and wide.getpixel((0, 0)) == 300
+    clipped = array_to_img(np.full((1, 1, 1), 300), scale=False)
+    assert clipped.mode == "I" and clipped.getpixel((0, 0)) == 300
 
 
 def test_arrays_that_are_not_images_are_refused() -> None:

@@ -36,8 +36,8 @@ def test_gradients_of_repeated_indices_add_up():
     def total(table):
         return layer.stateless_call([table], [], index)[0].sum()
 
-    slope = jax.jit(jax.grad(total))(jnp.asarray(TABLE))
-    np.testing.assert_array_equal(slope[:, 0], [0.0, 3.0, 0.0, 1.0])
+    gradient = jax.jit(jax.grad(total))(jnp.asarray(TABLE))
+    np.testing.assert_array_equal(gradient[:, 0], [0.0, 3.0, 0.0, 1.0])
 
 
 @pytest.mark.parametrize("weights", [TABLE, [TABLE], TABLE.tolist()])

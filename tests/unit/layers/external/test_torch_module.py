@@ -43,11 +43,13 @@ def test_outputs_and_gradients_are_those_of_torch():
         return jnp.sum(layer.stateless_call(values, state, x)[0] ** 2)
 
     values = [v.value for v in layer.trainable_variables]
-    (kernel, bias), slope = jax.jit(jax.grad(loss, (0, 1)))(values, jnp.asarray(ROWS))
+    (kernel, bias), input_gradient = jax.jit(jax.grad(loss, (0, 1)))(
+        values, jnp.asarray(ROWS)
+    )
     np.testing.assert_allclose(layer(ROWS), module(x).detach(), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(kernel, module.weight.grad, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(bias, module.bias.grad, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(slope, x.grad, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(input_gradient, x.grad, rtol=1e-4, atol=1e-5)
 
 
 @needs_torch

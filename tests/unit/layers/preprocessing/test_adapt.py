@@ -86,8 +86,8 @@ def test_discretization_makes_equal_bins(cut):
     x = np.random.default_rng(0).exponential(size=4000)
     layer = layers.Discretization(num_bins=4)
     layer.adapt(np.split(x, 8) if cut else x)
-    shares = np.bincount(np.asarray(layer(x))) / len(x)
-    np.testing.assert_allclose(shares, 0.25, atol=0.02)
+    fractions = np.bincount(np.asarray(layer(x))) / len(x)
+    np.testing.assert_allclose(fractions, 0.25, atol=0.02)
 
 
 def test_boundaries_may_descend():

@@ -54,20 +54,20 @@ def model(name="l0"):
 @pytest.mark.parametrize("name", ["l0", "another"])
 def test_weights_are_matched_by_name_or_order(path, name):
     write(path, None, {"l0": numbered([KERNEL, BIAS])}, keras_version="2.2.4")
-    own = model(name)
-    assert len(own.load_weights(path).loaded) == 2
-    np.testing.assert_array_equal(own.get_weights()[0], KERNEL)
+    expected = model(name)
+    assert len(expected.load_weights(path).loaded) == 2
+    np.testing.assert_array_equal(expected.get_weights()[0], KERNEL)
 
 
 def test_mismatches_raise_table_or_are_skipped(path):
     write(path, None, {"l0": numbered([KERNEL.T, BIAS])}, keras_version="2.2.4")
-    own = model()
-    before = own.get_weights()[0]
+    expected = model()
+    before = expected.get_weights()[0]
     with pytest.raises(FileFormatError, match=r"l0/kernel +\(3, 2\) +\(2, 3\) +wrong"):
-        own.load_weights(path)
-    report = own.load_weights(path, skip_mismatch=True)
-    assert report.wrong_shape and report.loaded == [own.weights[1].path]
-    np.testing.assert_array_equal(own.get_weights()[0], before)
+        expected.load_weights(path)
+    report = expected.load_weights(path, skip_mismatch=True)
+    assert report.wrong_shape and report.loaded == [expected.weights[1].path]
+    np.testing.assert_array_equal(expected.get_weights()[0], before)
 
 
 def test_layers_that_one_side_lacks_are_named(path):

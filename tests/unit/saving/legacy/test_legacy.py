@@ -51,7 +51,7 @@ ANCIENT_LINE = {"nb_filter": 4, "filter_length": 2, "bias": False}
 
 
 @pytest.mark.parametrize(
-    ("stored", "suffix", "turned"),
+    ("stored", "suffix", "is_transposed"),
     [
         (LINE_KERNEL[:, None], ":0", False),
         (np.transpose(LINE_KERNEL[:, None], (3, 2, 0, 1)), ":0", False),
@@ -59,10 +59,10 @@ ANCIENT_LINE = {"nb_filter": 4, "filter_length": 2, "bias": False}
     ],
     ids=["tf", "filters_first", "theano"],
 )
-def test_convolution1d_of_keras_1(path, stored, suffix, turned):
+def test_convolution1d_of_keras_1(path, stored, suffix, is_transposed):
     config = stack(("Convolution1D", ANCIENT_LINE), shape=(None, 5, 3))
     write(path, config, {"l0": numbered([stored], suffix=suffix)})
-    kernel = LINE_KERNEL[::-1] if turned else LINE_KERNEL
+    kernel = LINE_KERNEL[::-1] if is_transposed else LINE_KERNEL
     np.testing.assert_allclose(
         predicted(path, STEPS), correlated(STEPS, kernel), atol=1e-5
     )
@@ -144,16 +144,16 @@ def test_separate_gates_of_keras_1_are_merged(path, kind, order, model):
         stack((kind, config), shape=(None, 5, 3)),
         {"l0": numbered(list(parts.values()), list(parts))},
     )
-    together = [
+    gates = [
         np.concatenate([parts[f"l0_{what}_{g}"] for g in order], axis=-1)
         for what in "WUb"
     ]
     if kind == "LSTM":  # Keras 1 had the new values before the forget gate
-        together = [
+        gates = [
             np.concatenate([parts[f"l0_{what}_{g}"] for g in "ifco"], axis=-1)
             for what in "WUb"
         ]
-    expected = model(STEPS, *together, hard_sigmoid)
+    expected = model(STEPS, *gates, hard_sigmoid)
     np.testing.assert_allclose(predicted(path, STEPS), expected, atol=1e-5)
 
 
@@ -172,10 +172,10 @@ def test_a_file_of_tensorflow_has_its_defaults(path):
     write(path, config, {"l0": numbered(arrays)}, keras_version="2.4.0")
     layer = lamina.models.load_model(path).layers[0]
     assert layer.reset_after and layer.recurrent_activation is not None
-    own = lamina.layers.GRU(2)
-    own.build((None, 5, 3))
-    own.set_weights(arrays)
-    np.testing.assert_allclose(predicted(path, STEPS), own(STEPS), atol=1e-6)
+    expected = lamina.layers.GRU(2)
+    expected.build((None, 5, 3))
+    expected.set_weights(arrays)
+    np.testing.assert_allclose(predicted(path, STEPS), expected(STEPS), atol=1e-6)
 
 
 def test_cudnn_lstm_by_its_own_formula(path):

@@ -134,8 +134,8 @@ def test_user_defined_callback_takes_its_own_arguments():
             super().__init__()
             self.names, self.options = names, options
 
-    own = Own("a", "b", colour="red")
-    assert (own.names, own.options) == (("a", "b"), {"colour": "red"})
+    callback = Own("a", "b", colour="red")
+    assert (callback.names, callback.options) == (("a", "b"), {"colour": "red"})
     with pytest.raises(TypeError, match="missing"):
         ModelCheckpoint()
 

@@ -19,6 +19,7 @@ from lamina.ops.nn.attention_mask import (
     combine_masks,
 )
 from lamina.ops.types import upcast
+from lamina.typing import Array, PyTree
 
 Arrays = tuple[Any, ...]
 
@@ -89,7 +90,7 @@ def _forward(
 
 
 def _backward(
-    options: AttentionConfig, residuals: Any, dy: jax.Array
+    options: AttentionConfig, residuals: tuple[Any, ...], dy: jax.Array
 ) -> tuple[Any, ...]:
     (q, k, v), y, maximum, total, masks, dropout = residuals
     # Dividing dy, not the weights, touches fewer elements.
@@ -179,7 +180,7 @@ def _add_keys(total: jax.Array, part: jax.Array) -> jax.Array:
 
 def _scan_blocks(
     function: Callable[..., Any],
-    carry: Any,
+    carry: PyTree,
     q: jax.Array,
     k: jax.Array,
     masks: Arrays,
@@ -202,7 +203,7 @@ def _scan_blocks(
         count = min(per_loop, looped - first)
         end = min(keys, (first + count) * size) if skips else keys
 
-        def body(carry: Any, start: Any, end: int = end) -> Any:
+        def body(carry: PyTree, start: Array, end: int = end) -> Any:
             return function(carry, _Block(start, size, end))
 
         starts = size * (first + jnp.arange(count))

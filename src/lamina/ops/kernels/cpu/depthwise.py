@@ -45,7 +45,7 @@ def shifted_products(call: ConvCall) -> jax.Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _add_products(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
-    """Add the products for a kernel of shape (*window, channels)."""
+    """Sum the shifted inputs, each times one row of a (*window, channels) kernel."""
     x = pad_once(x, params.padding)
     weights = kernel.reshape(-1, kernel.shape[-1])
     products = map(operator.mul, window_slices(x, kernel.shape[:-1], params), weights)

@@ -66,7 +66,9 @@ def _forward(
     return (y, mean, variance), (x, gamma, beta, mean, scale)
 
 
-def _backward(axes: Axes, residuals: Any, gradients: Any) -> tuple[Any, ...]:
+def _backward(
+    axes: Axes, residuals: tuple[Any, ...], gradients: tuple[jax.Array, ...]
+) -> tuple[Any, ...]:
     x, gamma, beta, mean, scale = residuals
     outer, inner = _split(x, gamma, beta, axes)
     size = math.prod(x.shape[a] for a in axes)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -35,6 +35,7 @@ from lamina.ops.kernels.cpu.window_slices import covered, extents
 from lamina.ops.kernels.table import register_kernel
 from lamina.ops.nn.conv_params import ConvParams
 from lamina.runtime.executable import Program
+from lamina.typing import Array
 
 Pair = tuple[jax.Array, jax.Array]
 Shaped = jax.Array | ShapedArray
@@ -294,7 +295,9 @@ def _correlate(
     )[0]
 
 
-def _primitive(name: str, run: Any, result: Any, transposes: tuple[Any, Any]) -> Any:
+def _primitive(
+    name: str, run: Callable[..., Array], result: object, transposes: tuple[Any, Any]
+) -> Any:
     """Return a bilinear primitive with its transposes, batching and lowering."""
     from jax.extend.core import Primitive  # see `lamina.core.tracing.trace_state`
 
@@ -307,7 +310,9 @@ def _primitive(name: str, run: Any, result: Any, transposes: tuple[Any, Any]) ->
     ad.defbilinear(primitive, *transposes)
     mlir.register_lowering(primitive, mlir.lower_fun(run, multiple_results=False))
 
-    def batch(arrays: Any, axes: Any, **options: Any) -> tuple[jax.Array, int]:
+    def batch(
+        arrays: Sequence[Array], axes: Sequence[int | None], **options: Any
+    ) -> tuple[jax.Array, int]:
         pairs = list(zip(arrays, axes, strict=True))
         count = next(a.shape[axis] for a, axis in pairs if axis is not None)
         broadcast = [

@@ -68,7 +68,7 @@ def _advance(
     projected, states, weights, mask = inputs
     input_bias, recurrent_bias = weights.biases(cell)
 
-    def body(old: Arrays, inputs: Any) -> tuple[Arrays, Any]:
+    def body(old: Arrays, inputs: tuple[Any, ...]) -> tuple[Arrays, Any]:
         x, mask = inputs
         u = old[0] @ weights.kernel + recurrent_bias
         new, residuals = step(x + input_bias, u, old)
@@ -90,14 +90,14 @@ def _select(mask: jax.Array | None, new: Arrays, old: Arrays) -> Arrays:
 
 
 def _backward(
-    cell: CellSpec, loop: Loop, residuals: Any, gradients: Any
+    cell: CellSpec, loop: Loop, residuals: tuple[Any, ...], gradients: tuple[Any, ...]
 ) -> tuple[_Inputs]:
     saved, weights, mask = residuals
     step = _STEPS[cell.kind][1]
     # Transposed outside the loop: inside it each product takes a sixth longer.
     transposed = lax.optimization_barrier(weights.kernel.T)
 
-    def body(dstates: Arrays, inputs: Any) -> tuple[Arrays, Any]:
+    def body(dstates: Arrays, inputs: tuple[Any, ...]) -> tuple[Arrays, Any]:
         dy, mask, (h, *residuals) = inputs
         if dy is not None:
             dstates = [dstates[0] + dy, *dstates[1:]]

@@ -12,6 +12,7 @@ from lamina.errors import ArgumentError, did_you_mean
 from lamina.training.callbacks.monitoring.monitor import better_direction
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Values: TypeAlias = Mapping[str, Sequence[float]]
@@ -96,7 +97,7 @@ def _are_close(one: Sequence[float] | None, other: Sequence[float] | None) -> bo
     return len(one) == len(other) and np.allclose(one, other, 1e-4, equal_nan=True)
 
 
-def _mark_best(panel: Any, names: Sequence[str], logs: Values, skip: int) -> None:
+def _mark_best(panel: Axes, names: Sequence[str], logs: Values, skip: int) -> None:
     values = np.asarray(logs.get(f"val_{names[0]}", ()), float)
     better = next(filter(None, (better_direction(name) for name in names)), None)
     if better is None or not np.isfinite(values).any():

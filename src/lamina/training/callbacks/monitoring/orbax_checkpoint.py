@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from lamina.core.check import boolean, optional, positive_int
 from lamina.errors import missing_package
+from lamina.layers.base import Layer
 from lamina.training.callbacks.base import NEVER, path_like
 from lamina.training.callbacks.monitoring.saving import SavingCallback
 from lamina.typing import Logs
@@ -96,7 +97,7 @@ class OrbaxCheckpoint(SavingCallback):
         self._checkpointer: Any = None
         _orbax()
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Layer) -> None:
         """Set the model, whose number of updates names the first checkpoint."""
         super().set_model(model)
         self._seen = int(getattr(model.optimizer, "iterations", 0))

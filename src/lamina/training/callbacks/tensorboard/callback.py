@@ -29,7 +29,7 @@ def _range(batches: Any) -> tuple[int, ...]:
     return (batches, batches) if is_int(batches) else tuple(batches)
 
 
-def _is_range(batches: Any) -> bool:
+def _is_range(batches: object) -> bool:
     if not is_int(batches) and not isinstance(batches, (tuple, list)):
         return False
     pair = _range(batches)

@@ -40,7 +40,10 @@ class _EventFile:
         return self._folder
 
     def add_summary(
-        self, summary: Any, global_step: int | None = None, walltime: Any = None
+        self,
+        summary: object,
+        global_step: int | None = None,
+        walltime: float | None = None,
     ) -> None:
         """Write an event with a summary."""
         event = _event(summary=summary, wall_time=walltime or time.time())
@@ -61,7 +64,7 @@ class _EventFile:
         self._attempt("close")
         self._file = None
 
-    def _attempt(self, method: str, *args: Any) -> None:
+    def _attempt(self, method: str, *args: object) -> None:
         if self._file is None:
             return
         try:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
+from lamina.layers.base import Layer
 from lamina.layers.base.call_graph import CallGraph, graph_of
 
 
-def serialized_graph(model: Any) -> bytes | None:
+def serialized_graph(model: Layer) -> bytes | None:
     """Return the calls of a model as a serialized `GraphDef`; `None` if unknown.
 
     A node is a call of a layer or function. Those of a nested model have its name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +31,7 @@ _USUAL = {"SGD": 0.01, "Adagrad": 0.01, "Lion": 1e-4}
 _FEW_UPDATES = 50
 
 
-def _rate(optimizer: Any) -> float:
+def _rate(optimizer: object) -> float:
     """Return the learning rate of the first step; NaN if it is unknown."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if not isinstance(inner, optimizers.Optimizer):

@@ -14,7 +14,7 @@ from lamina.training.checks.findings import Finding, Severity
 Advice: TypeAlias = tuple[str, str] | tuple[str, str, str] | None
 
 
-class Rule(NamedTuple):
+class LintRule(NamedTuple):
     """A function that recognizes one mistake.
 
     Args:
@@ -41,7 +41,7 @@ class Rule(NamedTuple):
                     yield Finding(self.code, self.severity, *found)
 
 
-RULES: dict[str, Rule] = {}
+RULES: dict[str, LintRule] = {}
 
 
 def rule(
@@ -50,7 +50,7 @@ def rule(
     """Register a function as a rule; see `Rule`."""
 
     def register(function: Callable[[Any], Advice]) -> Callable[[Any], Advice]:
-        RULES[code] = Rule(code, severity, each, function)
+        RULES[code] = LintRule(code, severity, each, function)
         return function
 
     return register

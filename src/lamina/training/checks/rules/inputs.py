@@ -41,8 +41,8 @@ def inputs_of_large_values(data: InputCase) -> Advice:
     if layer is None or len(data.array) < 20:
         return None
     low, high = data.range
-    spread = float(data.sample.astype("float32").std(dtype="float64"))
-    if not np.isfinite(spread) or max(-low, high) < 20 or spread < 8:
+    deviation = float(data.sample.astype("float32").std(dtype="float64"))
+    if not np.isfinite(deviation) or max(-low, high) < 20 or deviation < 8:
         return None
     if _mixed_scales(data) is not None:
         return None
@@ -73,11 +73,15 @@ def _mixed_scales(data: InputCase) -> tuple[float, float] | None:
     """Return the smallest and largest deviation of columns that differ too much."""
     if not _is_table(data):
         return None
-    spread = data.sample.astype("float64").std(axis=0)
-    spread = spread[spread > 0]
-    if spread.size < 2 or spread.max() < 1000 * spread.min() or spread.max() < 10:
+    deviations = data.sample.astype("float64").std(axis=0)
+    deviations = deviations[deviations > 0]
+    if (
+        deviations.size < 2
+        or deviations.max() < 1000 * deviations.min()
+        or deviations.max() < 10
+    ):
         return None
-    return float(spread.min()), float(spread.max())
+    return float(deviations.min()), float(deviations.max())
 
 
 @rule("constant-columns", "advice", each="inputs")

@@ -171,13 +171,13 @@ def targets_of_large_values(out: OutputCase) -> Advice:
         return None
     if labels is None or len(labels.values) < 20 or out.activation.name != "linear":
         return None
-    spread = float(labels.values.std())
-    if spread < 100:
+    deviation = float(labels.values.std())
+    if deviation < 100:
         return None
     low, high = labels.range
     return (
         f"The targets range from {low:g} to {high:g} with a standard deviation of "
-        f"{spread:.3g}, and the model begins near 0: it needs many epochs, or its "
+        f"{deviation:.3g}, and the model begins near 0: it needs many epochs, or its "
         "steps grow too large.",
         "Train on (y - y.mean()) / y.std(), and reverse that for predictions.",
     )

@@ -154,7 +154,7 @@ def relu_in_a_recurrent_layer(case: Case) -> Advice:
     return None
 
 
-def activation_of_state(layer: Any) -> str | None:
+def activation_of_state(layer: object) -> str | None:
     """Return the activation of a recurrent layer's state, if it has one."""
     activation = getattr(layer, "activation", None)
     return getattr(activation, "__name__", None)

@@ -12,7 +12,12 @@ import numpy as np
 from lamina.layers import Layer
 from lamina.runtime.interrupts import Interrupted
 from lamina.runtime.operations import Operation, innermost
-from lamina.training.checks.steps.replay import FailedStep, Origin, Replay, replay
+from lamina.training.checks.steps.replay import (
+    FailedStep,
+    NonFiniteOperation,
+    Replay,
+    replay,
+)
 
 USUAL_CAUSES = (
     "Usual causes: a learning rate that is too high, a division by zero or logarithm "
@@ -77,7 +82,7 @@ class _Explanation:
         elif self.replay and self.replay.origin:
             yield from self._about(self.replay, self.replay.origin)
 
-    def _about(self, found: Replay, origin: Origin) -> Iterator[str]:
+    def _about(self, found: Replay, origin: NonFiniteOperation) -> Iterator[str]:
         yield f"where: {self._where(found, origin.operation)}"
         line = origin.operation.source_line()
         if line:
@@ -153,7 +158,7 @@ class _Explanation:
         size, path = max(sizes, default=(0.0, ""))
         return (path, size) if path else None
 
-    def _overflow(self, origin: Origin) -> Suspect:
+    def _overflow(self, origin: NonFiniteOperation) -> Suspect:
         """Return the likely cause of numbers that became too large for their type."""
         made = [np.asarray(a) for a in origin.outputs]
         if any(a.dtype == np.float16 for a in made):
@@ -197,7 +202,7 @@ def _norms(norms: list[tuple[str, float]]) -> str:
 # What an operation did to its inputs; `None` if they were in its domain.
 
 
-def _log(origin: Origin, _: bool) -> Suspect | None:
+def _log(origin: NonFiniteOperation, _: bool) -> Suspect | None:
     x = np.asarray(origin.inputs[0], np.float32)
     low = -1.0 if origin.operation.name == "log1p" else 0.0
     if (x < low).any():
@@ -212,7 +217,7 @@ def _log(origin: Origin, _: bool) -> Suspect | None:
     return None
 
 
-def _div(origin: Origin, in_gradient: bool) -> Suspect | None:
+def _div(origin: NonFiniteOperation, in_gradient: bool) -> Suspect | None:
     if not (np.asarray(origin.inputs[1], np.float32) == 0).any():
         return None
     if in_gradient:
@@ -226,7 +231,7 @@ def _div(origin: Origin, in_gradient: bool) -> Suspect | None:
     )
 
 
-def _root(origin: Origin, _: bool) -> Suspect | None:
+def _root(origin: NonFiniteOperation, _: bool) -> Suspect | None:
     x = np.asarray(origin.inputs[0], np.float32)
     if (x < 0).any():
         return Suspect(
@@ -241,7 +246,7 @@ def _root(origin: Origin, _: bool) -> Suspect | None:
     return None
 
 
-def _power(origin: Origin, _: bool) -> Suspect | None:
+def _power(origin: NonFiniteOperation, _: bool) -> Suspect | None:
     x = np.asarray(origin.inputs[0], np.float32)
     if (x > 0).all() or np.abs(x).max(initial=0) > _LARGE:
         return None
@@ -251,7 +256,7 @@ def _power(origin: Origin, _: bool) -> Suspect | None:
     )
 
 
-def _exp(origin: Origin, _: bool) -> Suspect | None:
+def _exp(origin: NonFiniteOperation, _: bool) -> Suspect | None:
     x = np.asarray(origin.inputs[0])
     if x.dtype == np.float16:
         return None

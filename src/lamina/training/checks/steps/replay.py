@@ -56,7 +56,7 @@ class FailedStep(NamedTuple):
         return batch, None if numbers is None else np.asarray(numbers)
 
 
-class Origin(NamedTuple):
+class NonFiniteOperation(NamedTuple):
     """The operation that made a value which is not finite from finite ones."""
 
     operation: Operation
@@ -71,7 +71,7 @@ class Replay(NamedTuple):
     bad_loss: bool  # whether the loss was not finite, not only a gradient
     bad_variables: list[Any]  # variables that are not finite after the step
     gradient_norms: list[tuple[str, float]]  # by the variable's path
-    origin: Origin | None
+    origin: NonFiniteOperation | None
 
     @property
     def part(self) -> str:
@@ -117,7 +117,12 @@ def replay(step: FailedStep, batch: Parts) -> Replay:
         variables[:] = [v for v, _ in scope.gradients]
         return _losses(scope, logs), [g for _, g in scope.gradients]
 
-    def run(values: Any, hyperparameters: Any, batch: PyTree, key: RunKey) -> Any:
+    def run(
+        values: Sequence[Any],
+        hyperparameters: Sequence[Any],
+        batch: PyTree,
+        key: RunKey,
+    ) -> Any:
         with override(names_operations=True):
             return PureFunction(watched, state)(values, hyperparameters, (batch,), key)
 
@@ -140,7 +145,7 @@ def replay(step: FailedStep, batch: Parts) -> Replay:
     )
 
 
-def _losses(scope: StateScope, logs: Any) -> list[Any]:
+def _losses(scope: StateScope, logs: object) -> list[Any]:
     """Return the values that must be finite: watched ones, or the loss in the logs."""
     if scope.watched or not isinstance(logs, dict) or "loss" not in logs:
         return scope.watched
@@ -191,7 +196,9 @@ def _run(function: Callable[..., Any], listed: OperationList, inputs: PyTree) ->
     return Program(function)(inputs)
 
 
-def _origin(listed: OperationList, inputs: Any, index: int, run: Any) -> Origin:
+def _origin(
+    listed: OperationList, inputs: tuple[Any, ...], index: int, run: Callable[..., Any]
+) -> NonFiniteOperation:
     operation = listed.operations[index]
     used, made = operation.inputs, operation.outputs
 
@@ -201,11 +208,15 @@ def _origin(listed: OperationList, inputs: Any, index: int, run: Any) -> Origin:
 
     taken, results = jax.device_get(_run(compute, listed, inputs))
     rows = _bad_rows(inputs, run, operation, index, results)
-    return Origin(operation, taken, results, rows)
+    return NonFiniteOperation(operation, taken, results, rows)
 
 
 def _bad_rows(
-    inputs: Any, run: Any, operation: Operation, index: int, made: Sequence[np.ndarray]
+    inputs: tuple[Any, ...],
+    run: Callable[..., Any],
+    operation: Operation,
+    index: int,
+    made: Sequence[np.ndarray],
 ) -> np.ndarray | None:
     """Return the rows of the batch whose results are not finite, if that is known.
 
