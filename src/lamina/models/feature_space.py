@@ -100,7 +100,7 @@ class FeatureSpace(FeatureKinds, Model):
         super().__init__(name=name)
         if not features:
             raise ArgumentError(
-                "FeatureSpace: `features` cannot be None or empty. Name a column, as in "
+                "FeatureSpace: `features` cannot be None or empty. Pass columns, as in "
                 "features={'age': 'float_normalized'}."
             )
         self.output_mode, self.crossing_dim = output_mode.lower(), crossing_dim
