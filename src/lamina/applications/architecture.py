@@ -43,7 +43,7 @@ _CHECKS = {
 
 
 class Options(NamedTuple):
-    """The arguments that architectures share, and `own` ones by name."""
+    """The arguments that architectures share, and `specific` ones by name."""
 
     include_top: bool
     weights: Weights
@@ -54,18 +54,20 @@ class Options(NamedTuple):
     classifier_activation: ActivationLike
     name: str | None
     include_preprocessing: bool = True
-    own: Mapping[str, Any] = {}
+    specific: Mapping[str, Any] = {}
 
     @staticmethod
     def of(arguments: Mapping[str, Any]) -> Options:
         """Check the arguments of a function of a `row`, and return them."""
-        own = dict(arguments)
-        owner, shape = own.pop("row").title, own["input_shape"]
-        check_arguments(owner, _CHECKS, own)
+        specific = dict(arguments)
+        owner, shape = specific.pop("row").title, specific["input_shape"]
+        check_arguments(owner, _CHECKS, specific)
         if shape is not None:
-            own["input_shape"] = checked_shape(owner, shape, "input_shape")
-        shared = {name: own.pop(name) for name in Options._fields if name in own}
-        return Options(**shared, own=own)
+            specific["input_shape"] = checked_shape(owner, shape, "input_shape")
+        shared = {
+            name: specific.pop(name) for name in Options._fields if name in specific
+        }
+        return Options(**shared, specific=specific)
 
     @property
     def is_pretrained(self) -> bool:
@@ -97,7 +99,7 @@ class Options(NamedTuple):
             row: the architecture.
             known: the shape that decides the default size, if it is known.
             sizes: sizes of square images that there are weights of ImageNet for.
-            values: values of the own arguments that there are such weights for.
+            values: values of the specific arguments that there are such weights for.
 
         Returns:
             The shape of one image, and its height or the size that the weights are for.
@@ -107,11 +109,11 @@ class Options(NamedTuple):
         if not self.is_pretrained:
             return shape, nn.height_and_width(shape)[0]
         for name, accepted in values.items():
-            if self.own[name] not in accepted:
+            if self.specific[name] not in accepted:
                 known_values = ", ".join(map(str, accepted))
                 expected = f"one of {known_values} for weights of ImageNet"
                 hint = "Pass weights=None for another value."
-                raise invalid(row.title, name, self.own[name], expected, hint)
+                raise invalid(row.title, name, self.specific[name], expected, hint)
         size = _square_size(shape, sizes)
         if size is None and None not in shape:
             warn(

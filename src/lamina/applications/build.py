@@ -116,11 +116,11 @@ def family(
 
     def member(variant: str = "", **facts: Any) -> Callable[P, Model]:
         facts = {"module": module, "paper": paper, "file": _FILE, **facts}
-        own = {k: facts.pop(k) for k in {*facts}.difference(Architecture._fields)}
+        specific = {k: facts.pop(k) for k in {*facts}.difference(Architecture._fields)}
         full, part = title.format(variant), variant.lower()
         label = full.lower() if name is None else name.format(part, title=full)
         facts["file"] = facts["file"].format(part, name=label)
-        facts["body"] = partial(facts["body"], **own)
+        facts["body"] = partial(facts["body"], **specific)
         return _public(create, Architecture(full, label, **facts))
 
     return member

@@ -116,8 +116,8 @@ def hue_planes(red: Array, green: Array, blue: Array) -> tuple[Array, Array, Arr
 
 def color_planes(sector: Array, chroma: Array, value: Array) -> list[Array]:
     """Return red, green and blue: invert `hue_planes`, for hues modulo 6."""
-    turned = [sector + offset for offset in (5, 3, 1)]
-    distances = [d - 6 * jnp.floor(d / 6) for d in turned]
+    shifted = [sector + offset for offset in (5, 3, 1)]
+    distances = [d - 6 * jnp.floor(d / 6) for d in shifted]
     return [value - chroma * jnp.clip(jnp.minimum(d, 4 - d), 0, 1) for d in distances]
 
 
