@@ -163,6 +163,8 @@ def _not_numeric(example: object, what: str) -> DataError:
     if isinstance(example, (str, bytes)):
         kind = "text"
         mend = "Convert it before the model: `x = StringLookup(vocabulary=[...])(x)`."
+        if what == "y":
+            mend = "Number the classes: `names, y = np.unique(y, return_inverse=True)`."
     elif isinstance(example, (np.datetime64, np.timedelta64, date, time, timedelta)):
         kind, mend = "dates or times", "Convert them, as to days since a first date."
         example = str(example)

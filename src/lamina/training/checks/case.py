@@ -16,7 +16,7 @@ from lamina.core.tracebacks import created_at
 from lamina.data.arrays import Parts
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.training.callbacks.base import Callback
-from lamina.training.checks.history import Output, nodes_of
+from lamina.training.checks.history import Output, nodes_of, recorded_graph
 from lamina.training.checks.label_values import Labels
 from lamina.training.checks.monitors import unknown_monitors
 from lamina.training.options import FitOptions
@@ -235,12 +235,12 @@ class Case:
         # A user's own step may use data and outputs in any way.
         self.is_plain = not is_overridden(model, "train_step", "compute_loss")
 
-    @property
+    @cached_property
     def graph(self) -> CallGraph | None:
-        """The graph of the model's program, if it has one."""
+        """The graph of the model's program, if it has one or `call` can be recorded."""
         graph = graph_of(self.model)
         if graph is None or is_overridden(self.model, "call"):
-            return None
+            return recorded_graph(self.model, self.arrays[0])
         return graph.program
 
     @property
@@ -302,7 +302,10 @@ class Case:
         if self.plan is None or not self.is_plain:
             return []
         labels = self.plan.labels(self.arrays[1])
-        rows = zip(self.plan.outputs, labels, self.pred, strict=True)
+        pred = self.pred
+        if self.graph is not None and len(pred) == 1:
+            pred = self.graph.output_leaves
+        rows = zip(self.plan.outputs, labels, pred, strict=True)
         return [OutputCase(self, *row) for row in rows if row[0].loss is not None]
 
     @cached_property

@@ -1,14 +1,16 @@
-"""Nodes of a graph that computed an output."""
+"""Nodes of a graph that computed an output, also of models with their own `call`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import jax
 
 from lamina.core.graph import Node, SymbolicTensor
-from lamina.layers.base.call_graph import graph_of
+from lamina.layers import Layer
+from lamina.layers.base.call_graph import CallGraph, graph_of
 
 # An output of a graph, or the shape of another model's output.
 Output: TypeAlias = SymbolicTensor | jax.ShapeDtypeStruct
@@ -26,3 +28,45 @@ def nodes_of(tensor: object) -> Iterator[Node]:
         else:
             yield node
             tensor = node.inputs[0]
+
+
+def recorded_graph(model: Layer, x: Any) -> CallGraph | None:
+    """Return the graph of a user's `call`, recorded on a symbolic input.
+
+    Args:
+        model: a model that is built.
+        x: its input, an array.
+
+    Returns:
+        `None` if `call` needs arrays or several inputs, or returns several outputs.
+    """
+    if not hasattr(x, "dtype"):
+        return None
+    tensor = SymbolicTensor((None, *x.shape[1:]), x.dtype, name="x")
+    with _restored(model):
+        try:
+            outputs = model.call(tensor)
+        except Exception:  # code for arrays may raise anything
+            return None
+    is_one = isinstance(outputs, SymbolicTensor) and outputs.node is not None
+    return CallGraph(tensor, outputs) if is_one else None
+
+
+@contextmanager
+def _restored(model: Layer) -> Iterator[None]:
+    """Restore at the end what `call` stores in the attributes of a model."""
+    before = [(vars(module), dict(vars(module))) for module in model.modules()]
+    lists = [
+        (value, list(value))
+        for _, values in before
+        for value in values.values()
+        if type(value) is list
+    ]
+    try:
+        yield
+    finally:
+        for attributes, values in before:
+            attributes.clear()
+            attributes.update(values)
+        for value, items in lists:
+            value[:] = items

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
 import lamina
 from lamina import Input, Model, Sequential, layers, losses, metrics
+from lamina.training.checks.history import recorded_graph
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 8)).astype("float32")
@@ -64,6 +66,21 @@ def bidirectional() -> Any:
     return Sequential([Input((5, 3)), layer, layers.Dense(1)])
 
 
+class Subclass(Model):
+    """Model with a `call` of its own."""
+
+    def __init__(self, *last: Any) -> None:
+        super().__init__()
+        self.hidden = layers.Dense(6, "relu")
+        self.last = layers.Dense(*last)
+        self.calls: list[Any] = []
+
+    def call(self, x: Any) -> Any:
+        self.calls.append(type(x))
+        self.seen = x
+        return self.last(self.hidden(x))
+
+
 LOGITS = losses.BinaryCrossentropy(from_logits=True)
 SIGNS = np.where(BINARY, 1, -1)
 WRONG: dict[str, tuple[Program, str]] = {
@@ -82,6 +99,18 @@ WRONG: dict[str, tuple[Program, str]] = {
             30 * SEQUENCES[..., :1],
         ),
         "target-range",
+    ),
+    "softmax of one unit in a subclass": (
+        lambda: (compiled(Subclass(1, "softmax"), "binary_crossentropy"), X, BINARY),
+        "softmax-one-unit",
+    ),
+    "logits of a subclass": (
+        lambda: (
+            compiled(Subclass(3), "sparse_categorical_crossentropy"),
+            X,
+            CLASSES,
+        ),
+        "output-activation",
     ),
     "sigmoid under hinge": (
         lambda: (compiled(stack(layers.Dense(1, "sigmoid")), "hinge"), X, SIGNS),
@@ -203,6 +232,25 @@ def test_rows_between_those_of_training_are_new() -> None:
     assert model.check(*data, validation_data=(X[1::2], X[1::2, 0])) == ()
     found = model.check(*data, validation_data=(X[:40], X[:40, 0]))
     assert found.codes == ["validation-is-training"]
+
+
+def test_recorded_call_leaves_no_trace() -> None:
+    model = compiled(Subclass(1, "sigmoid"), "binary_crossentropy")
+    model(X)
+    before = [dict(vars(m)) for m in model.modules()], list(model.calls)
+    assert recorded_graph(model, X) is not None
+    assert ([dict(vars(m)) for m in model.modules()], model.calls) == before
+    model.fit(X, BINARY, verbose=0)
+
+
+def test_call_that_needs_arrays_is_not_recorded() -> None:
+    class Plain(Subclass):
+        def call(self, x: Any) -> Any:
+            return super().call(jax.lax.tanh(x))
+
+    model = Plain(1)
+    model(X)
+    assert recorded_graph(model, X) is None
 
 
 def test_predictions_can_be_written_to() -> None:

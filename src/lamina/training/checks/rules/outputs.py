@@ -29,6 +29,7 @@ _RANGES = {
     "relu": (0.0, float("inf")),
     "softplus": (0.0, float("inf")),
 }
+_OFF = 0.1  # difference of a sum of probabilities from 1
 _DIFFERENCES = (
     *("mean_squared_error", "mean_absolute_error", "huber", "log_cosh"),
     *("hinge", "squared_hinge"),
@@ -109,6 +110,25 @@ def softmax_for_several_labels(out: OutputCase) -> Advice:
         "probability of 1 among them.",
         f"End the model in Dense({labels.width}, activation='sigmoid') and compile "
         "with loss='binary_crossentropy'.",
+        last.where,
+    )
+
+
+@rule("softmax-for-values", "warning", each="outputs")
+def softmax_of_values_that_do_not_sum_to_one(out: OutputCase) -> Advice:
+    labels, last = out.labels, out.activation
+    if out.kind not in _DIFFERENCES or last.name != "softmax" or labels is None:
+        return None
+    low, high = labels.range
+    if labels.width < 2 or labels.width != out.units or low < -0.01 or high > 1.01:
+        return None
+    sums = labels.values.sum(-1, dtype="float64")
+    if (abs(sums - 1) > _OFF).mean() < 1 / 4 or labels.has_several_ones:
+        return None
+    return (
+        f"Layer {last.layer!r} ends in a softmax, whose {labels.width} outputs sum to "
+        f"1, but the targets of a row sum to {sums.min():.3g} to {sums.max():.3g}.",
+        "Remove the last activation, or use 'sigmoid' for targets from 0 to 1.",
         last.where,
     )
 
