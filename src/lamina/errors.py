@@ -73,6 +73,8 @@ class LaminaError(Exception):
             characters escaped.
         code: name of the mistake, as `model.check` and `lamina check` report it; by
             default that of the class, such as "shape-error".
+        where: line of the program to change, as "file:line", if it is another one than
+            that which raises.
 
     Example:
         >>> try:
@@ -84,9 +86,9 @@ class LaminaError(Exception):
 
     code: str
 
-    def __init__(self, message: str = "", code: str = "") -> None:
+    def __init__(self, message: str = "", code: str = "", where: str = "") -> None:
         super().__init__(_printable(_shorten(message)))
-        self.code = code or type(self).code
+        self.code, self.where = code or type(self).code, where
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = "lamina.errors"

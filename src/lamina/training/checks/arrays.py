@@ -8,12 +8,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from lamina.core.tracebacks import created_at
 from lamina.data.arrays import Parts
 from lamina.errors import ArgumentError, DataError
 from lamina.layers import Embedding
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.losses.base import Loss
-from lamina.training.checks.history import Output
+from lamina.training.checks.history import Output, nodes_of
 from lamina.training.plan import Plan, loss_kind
 from lamina.typing import Array, ArrayLike
 
@@ -106,6 +107,7 @@ def _check_indices(array: ArrayLike | None, layer: Embedding) -> None:
             f"{start} indices from 0 to {size - 1}. In x they range from {low:.0f} to "
             f"{high:.0f}: x{_first(indices == wrong)} = {wrong:.0f}. {mend}",
             code="embedding-index",
+            where=created_at(layer),
         )
     _check_integers(indices, "x", f"{start} integer indices", "Use a Dense layer for")
 
@@ -137,15 +139,18 @@ def _check_class_indices(true: np.ndarray, pred: Output, loss: Loss, what: str) 
     if outside.size == 0 or (ignored is not None and (outside == ignored).all()):
         return
     low, high = true.min(), true.max()
-    mend = "Renumber the labels from 0."
+    mend, where = "Renumber the labels from 0.", ""
     if classes == 1 and low >= 0 and high <= 1:
         mend = "For two classes and one output use the loss 'binary_crossentropy'."
     elif low >= 0:
         mend = f"Give the last layer {int(high) + 1} units, or renumber the labels."
+        last = next(nodes_of(pred), None)
+        where = created_at(last.operation) if last else ""
     raise DataError(
         f"{what} range from {low} to {high}, but the model has {classes} outputs, "
         f"so class indices must be from 0 to {classes - 1}. {mend}",
         code="label-values",
+        where=where,
     )
 
 

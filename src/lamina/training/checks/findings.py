@@ -107,4 +107,5 @@ def _row(finding: Finding) -> str:
 
 def error_finding(error: Exception, where: str) -> Finding:
     """Return an error that lamina raised as a finding."""
-    return Finding(getattr(error, "code", "error"), "error", str(error), "", where)
+    code, where = getattr(error, "code", "error"), getattr(error, "where", "") or where
+    return Finding(code, "error", str(error), "", where)

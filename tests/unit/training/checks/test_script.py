@@ -109,6 +109,24 @@ model = lamina.Sequential([layers.Input((4,)), layers.Dense(1)])
 model.compile("adam", "mape")  # mistake
 model.fit(x, y)
 """,
+    "embedding": """
+model = lamina.Sequential([
+    layers.Input((4,)),
+    layers.Embedding(1, 3),  # mistake
+    layers.Flatten(),
+    layers.Dense(1, "sigmoid"),
+])
+model.compile("adam", "binary_crossentropy")
+model.fit(x, y)
+""",
+    "units": """
+model = lamina.Sequential([
+    layers.Input((4,)),
+    layers.Dense(2, "softmax"),  # mistake
+])
+model.compile("adam", "sparse_categorical_crossentropy")
+model.fit(x, 2 * y)
+""",
     "arguments of fit": """
 model = lamina.Sequential([layers.Input((4,)), layers.Dense(1, "sigmoid")])
 model.compile("adam", "binary_crossentropy")
