@@ -8,9 +8,14 @@ from typing import Any, TypeAlias
 
 import jax
 
+from lamina.core.cost import Budget
 from lamina.core.graph import Node, SymbolicTensor
+from lamina.core.scope import override
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph, graph_of
+
+# Recording takes about a millisecond for each layer or function, which count twice.
+_MOST_CALLS = 200
 
 # An output of a graph, or the shape of another model's output.
 Output: TypeAlias = SymbolicTensor | jax.ShapeDtypeStruct
@@ -38,12 +43,15 @@ def recorded_graph(model: Layer, x: Any) -> CallGraph | None:
         x: its input, an array.
 
     Returns:
-        `None` if `call` needs arrays or several inputs, or returns several outputs.
+        `None` if `call` needs arrays or several inputs, returns several outputs, or
+        calls more than about a hundred layers and functions.
     """
     if not hasattr(x, "dtype"):
         return None
     tensor = SymbolicTensor((None, *x.shape[1:]), x.dtype, name="x")
-    with _restored(model):
+    budget = Budget(0, "")
+    budget.allowed_calls = _MOST_CALLS
+    with _restored(model), override(budget=budget):
         try:
             outputs = model.call(tensor)
         except Exception:  # code for arrays may raise anything

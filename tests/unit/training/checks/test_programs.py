@@ -243,10 +243,21 @@ def test_recorded_call_leaves_no_trace() -> None:
     model.fit(X, BINARY, verbose=0)
 
 
-def test_call_that_needs_arrays_is_not_recorded() -> None:
+def needing_arrays(x: Any) -> Any:
+    return jax.lax.tanh(x)
+
+
+def with_many_steps(x: Any) -> Any:
+    for _ in range(200):
+        x = lamina.ops.tanh(x)
+    return x
+
+
+@pytest.mark.parametrize("function", [needing_arrays, with_many_steps])
+def test_call_is_not_recorded(function: Callable[[Any], Any]) -> None:
     class Plain(Subclass):
         def call(self, x: Any) -> Any:
-            return super().call(jax.lax.tanh(x))
+            return super().call(function(x))
 
     model = Plain(1)
     model(X)
