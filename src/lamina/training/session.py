@@ -149,7 +149,9 @@ class FitSession:
             names += [f"val_{name}" for name in names]
         history, epochs = self._model.history, range(self._options.epochs)
         history.epoch = list(epochs)
-        history.history = {name: [math.nan for _ in epochs] for name in names}
+        # Old programs find old names in this dictionary.
+        history.history.clear()
+        history.history.update({name: [math.nan for _ in epochs] for name in names})
         return history
 
     def _begin(self) -> TrainPosition:

@@ -36,6 +36,17 @@ PROGRAMS: dict[str, tuple[str, list[str], int]] = {
         [],
         0,
     ),
+    "old names": (
+        "from keras.layers import Dense\nfrom keras.models import Sequential\n"
+        "import numpy as np\n"
+        "x, y = np.random.normal(size=(30, 4)), np.arange(30) % 2\n"
+        "model = Sequential([Dense(1, activation='sigmoid', input_dim=4)])\n"
+        "model.compile('adam', 'binary_crossentropy', metrics=['accuracy'])\n"
+        "history = model.fit(x, y, nb_epoch=2).history\n"
+        "assert len(history['acc']) == len(history['accuracy']) == 2",
+        [],
+        0,
+    ),
     "checkpoint": (
         RIGHT + "saved = lamina.callbacks.ModelCheckpoint('best.keras')\n"
         "model.fit(x, y, callbacks=[saved])\n"
