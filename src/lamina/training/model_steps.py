@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,6 +12,8 @@ from lamina import optimizers
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import overridable, signature
 from lamina.core.scope import local
+from lamina.core.tracebacks import filter_traceback
+from lamina.core.tracing import stateless
 from lamina.core.tracing.stateless import value_and_grad
 from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
@@ -105,6 +109,54 @@ class ModelSteps(MetricsOwner):
             del parts["training"]
         return self.compute_loss(**parts)
 
+    @filter_traceback
+    def stateless_compute_loss(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        metrics_variables: Sequence[Any],
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tuple[Array, tuple[list[Any], list[Any], list[Any]]]:
+        """Call `compute_loss` as a pure function of variables' values.
+
+        Args:
+            trainable_variables: values of `trainable_variables`.
+            non_trainable_variables: values of `non_trainable_variables`.
+            metrics_variables: values of `metrics_variables`.
+            x: inputs.
+            y: labels.
+            y_pred: outputs for `x`.
+            sample_weight: weights of the rows.
+            training: whether the loss is that of a training step.
+
+        Returns:
+            The loss, and the three lists of values afterwards.
+        """
+        given = (trainable_variables, non_trainable_variables, metrics_variables)
+        groups = (
+            self.trainable_variables,
+            self.non_trainable_variables,
+            self.metrics_variables,
+        )
+        variables, values = itertools.chain(*groups), itertools.chain(*given)
+        loss, after = stateless.call(
+            self._loss_of_batch,
+            [*variables],
+            [*values],
+            x=x,
+            y=y,
+            y_pred=y_pred,
+            sample_weight=sample_weight,
+            training=training,
+        )
+        rest = iter(after)
+        first, second, third = ([next(rest) for _ in group] for group in groups)
+        return loss, (first, second, third)
+
     @overridable
     def compute_loss(
         self,
@@ -121,8 +173,9 @@ class ModelSteps(MetricsOwner):
         """
         extra = self.losses
         loss: Any = None
-        if self._training.plan is not None:
-            loss = self._training.plan.loss(y, y_pred, sample_weight)
+        plan = self._training.plan_for(y, y_pred)
+        if plan is not None:
+            loss = plan.loss(y, y_pred, sample_weight)
         for value in extra:
             loss = value if loss is None else loss + value
         if loss is None:

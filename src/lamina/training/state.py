@@ -168,12 +168,23 @@ class TrainingState:
             names = output_names_of(model, y_pred)
             pred = flatten_by_names(y_pred, names, "y_pred")
             used = None if self.arguments is None else self.arguments.used(names)
-            true = flatten_by_names(y, names, "y", used)
-            if self.plan is None and self.arguments is not None and y is not None:
-                self.plan = Plan(self.arguments, names, true, pred)
+            flatten_by_names(y, names, "y", used)  # refuses labels that do not fit
+            self.plan_for(y, y_pred)
         if hasattr(model.optimizer, "build"):
             model.optimizer.build(model.trainable_variables)
         return pred
+
+    def plan_for(self, y: PyTree, y_pred: PyTree) -> Plan | None:
+        """Return the losses and metrics, made for these labels and outputs if needed.
+
+        A user's own loop may compute losses of a model that was never built for data.
+        """
+        if self.plan is None and self.arguments is not None and y is not None:
+            names = output_names_of(self.model, y_pred)
+            pred = flatten_by_names(y_pred, names, "y_pred")
+            true = flatten_by_names(y, names, "y", self.arguments.used(names))
+            self.plan = Plan(self.arguments, names, true, pred)
+        return self.plan
 
     def engine(self, kind: str) -> Engine:
         """Return the loops of one kind of step: "train", "test" or "predict"."""
@@ -212,8 +223,9 @@ class MetricsOwner(GraphOwner, Layer):
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
         """Update the metrics with one batch and return their results."""
-        if self._training.plan is not None:
-            self._training.plan.update(y, y_pred, sample_weight)
+        plan = self._training.plan_for(y, y_pred)
+        if plan is not None:
+            plan.update(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:

@@ -178,3 +178,22 @@ def test_build_computes_arrays_while_a_program_is_traced(method):
     options = {"fit": {"y": ROWS[:, :2], "verbose": 0}, "predict": {"verbose": 0}}
     getattr(model, method)(ROWS, **options.get(method, {}))
     assert np.asarray(model.inner.positions).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_convolution_with_a_standardized_kernel(rank):
+    base = getattr(layers, f"Conv{rank}D")
+
+    class Standardized(base):
+        def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+            axes = list(range(rank + 1))
+            mean = lamina.ops.mean(kernel, axis=axes, keepdims=True)
+            return super().convolution_op(inputs, kernel - mean)
+
+    x = floats(2, *(4,) * rank, 2)
+    layer, plain = Standardized(3, 2), base(3, 2)
+    found = layer(x)
+    plain.build(x.shape)
+    kernel = layer.kernel.numpy()
+    plain.kernel.assign(kernel - kernel.mean(tuple(range(rank + 1))))
+    np.testing.assert_allclose(found, plain(x), rtol=1e-5, atol=1e-6)

@@ -266,3 +266,63 @@ def test_stateless_step_without_names_has_the_logs_of_the_metrics():
     model = LastMetricOnly([lamina.Input((2,)), layers.Dense(1)])
     model.compile("sgd", "mse", metrics=["mae"])
     assert set(model.fit(x, x[:, :1], verbose=0).history) == {"loss", "mae"}
+
+
+def model_of_ones():
+    penalised = layers.Dense(1, kernel_initializer="ones", kernel_regularizer="l2")
+    model = lamina.Sequential([lamina.Input((3,)), penalised])
+    model.compile("sgd", "mse", metrics=["mae"])
+    return model, np.ones((4, 3), "float32"), np.zeros((4, 1), "float32")
+
+
+def test_losses_and_metrics_exist_without_fit():
+    model, x, y = model_of_ones()
+    np.testing.assert_allclose(model.compute_loss(x, y, model(x)), 9.03, rtol=1e-6)
+    assert float(model.compute_metrics(x, y, model(x))["mae"]) == 3
+
+
+def test_stateless_loss_is_a_function_of_the_values():
+    model, x, y = model_of_ones()
+    groups = (
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.metrics_variables,
+    )
+
+    @jax.jit
+    def loss_of(trainable, rest, metrics):
+        y_pred, rest = model.stateless_call(trainable, rest, x)
+        loss, after = model.stateless_compute_loss(
+            trainable, rest, metrics, x=x, y=y, y_pred=y_pred
+        )
+        assert [len(group) for group in after] == [len(group) for group in groups]
+        return loss
+
+    values = [[v.value for v in group] for group in groups]
+    np.testing.assert_allclose(loss_of(*values), 9.03, rtol=1e-6)
+    kernel, _ = jax.grad(loss_of)(*values)
+    np.testing.assert_allclose(kernel, np.full((3, 1), 6.02), rtol=1e-6)
+
+
+class Autoencoder(lamina.Sequential):
+    def train_step(self, data):
+        (x,) = data
+
+        def loss_of_batch():
+            y_pred = self(x, training=True)
+            return self.compute_loss(x=x, y=x, y_pred=y_pred), y_pred
+
+        variables = self.trainable_variables
+        (_, y_pred), gradients = lamina.value_and_grad(
+            loss_of_batch, variables, has_aux=True
+        )
+        self.optimizer.apply(gradients, variables)
+        return self.compute_metrics(x, x, y_pred)
+
+
+def test_step_may_use_losses_and_metrics_of_data_without_labels():
+    model = Autoencoder([lamina.Input((3,)), layers.Dense(3)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    x = np.ones((4, 3), "float32")
+    first, second = model.fit(x, epochs=2, verbose=0).history["mae"]
+    assert 0 < second < first

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 from lamina import activations, ops
 from lamina.core.check import boolean, one_of, positive_int
+from lamina.core.module import overridable
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base import CommonOptions, Converted, InputSpec, weight
@@ -163,8 +164,13 @@ class Conv(Adaptable, Convolution):
         self._create_weight("kernel", (*self.kernel_size, depth, self.filters))
         self.add_bias(self.filters)
 
+    @overridable
+    def convolution_op(self, inputs: Array, kernel: Array) -> Array:
+        """Convolve with a kernel; override this to change the kernel before its use."""
+        return ops.conv(inputs, kernel, **self.window())
+
     def call(self, inputs: Array) -> Array:
-        outputs = ops.conv(inputs, self.kernel, **self.window())
+        outputs = self.convolution_op(inputs, self.kernel)
         return self.apply_bias_and_activation(outputs)
 
 
