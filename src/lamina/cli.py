@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lamina.errors import ArgumentError, LaminaError
+from lamina.errors import ArgumentError, LaminaError, missing_package
 from lamina.lazy import LazyImport
 from lamina.models.convert import convert_file
 from lamina.saving.inspect import inspect_file, inspection_text
@@ -81,6 +81,19 @@ examples:
   lamina run -m package.train --epochs 5
 
 exit status: that of the program, 2 if the arguments are not valid"""
+
+_UPGRADE = """\
+Rewrites old spellings of Keras 1 and 2 and tf.keras in programs and notebooks, and
+shows the changes. Comments and layout stay. What has no translation gets a comment that
+starts with `# lamina upgrade:`, and is listed at the end."""
+_UPGRADE_EPILOG = """\
+examples:
+  lamina upgrade mnist_cnn.py
+  lamina upgrade --in-place *.py notebooks/*.ipynb
+  lamina upgrade --to lamina --in-place train.py
+
+exit status: 0, 1 if a file cannot be read or is not Python 3 and none is changed, 2 if
+the arguments are not valid"""
 
 _REPORT = """\
 Writes one HTML page, which needs no network, about runs of `fit`. RUN is a folder of
@@ -187,6 +200,17 @@ def _run(options: argparse.Namespace) -> int:
     return status
 
 
+def _upgrade(options: argparse.Namespace) -> None:
+    try:
+        upgrade_files = _load("lamina.compat.upgrade.command:upgrade_files")
+    except ModuleNotFoundError as error:
+        if error.name != "libcst":
+            raise
+        raise missing_package("libcst", "`lamina upgrade`", "upgrade") from None
+    root = {"keras3": "keras"}.get(options.to, options.to)
+    upgrade_files(options.scripts, options.in_place, root)
+
+
 def _check(options: argparse.Namespace) -> int:
     # `--json` after the script is the command's own.
     rest = [a for a in options.arguments if a != "--json"]
@@ -243,6 +267,11 @@ _OUTPUT = {
     "default": "report.html",
     "help": "page to write (default: %(default)s)",
 }
+_TO = {
+    "choices": ("keras3", "lamina"),
+    "default": "keras3",
+    "help": "library that the program imports then (default: %(default)s)",
+}
 # Function, summary, description, epilog and arguments of each command.
 _COMMANDS: dict[str, tuple[Any, str, str | None, str | None, dict[str, Any]]] = {
     "demo": (
@@ -280,6 +309,16 @@ _COMMANDS: dict[str, tuple[Any, str, str | None, str | None, dict[str, Any]]] = 
                 "help": "whose defaults apply; by default that of the spellings",
             },
             **_SCRIPT,
+        },
+    ),
+    "upgrade": (
+        _upgrade,
+        "rewrite a program for today's Keras",
+        *(_UPGRADE, _UPGRADE_EPILOG),
+        {
+            "scripts": {"nargs": "+", "metavar": "SCRIPT", "type": Path},
+            "--in-place": _flag("write the files instead of showing the changes"),
+            "--to": _TO,
         },
     ),
     "check": (

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -72,6 +72,79 @@ FUNCTIONS: Mapping[str, Renames] = {
 }
 
 
+class Translation(NamedTuple):
+    """Old arguments that are one argument today.
+
+    Args:
+        old: their names; one row is for calls that have the first of them.
+        new: today's name.
+        value: function of the old arguments, by name. It is one expression, which
+            `lamina upgrade` writes into programs.
+        form: the expression, as notices show it.
+        classes: names of the classes, or of bases, that have the old arguments.
+        without: names of subclasses that do not.
+    """
+
+    old: tuple[str, ...]
+    new: str
+    value: Callable[..., Any]
+    form: str
+    classes: frozenset[str] = frozenset({"Layer"})
+    without: frozenset[str] = frozenset()
+
+
+def _kernel_size(nb_row: Any, nb_col: Any) -> Any:
+    return (nb_row, nb_col)
+
+
+def _kernel_size_of_volumes(
+    kernel_dim1: Any, kernel_dim2: Any, kernel_dim3: Any
+) -> Any:
+    return (kernel_dim1, kernel_dim2, kernel_dim3)
+
+
+def _input_shape(input_length: Any, input_dim: Any) -> Any:
+    return (input_length, input_dim)
+
+
+def _unit_forget_bias(forget_bias_init: Any) -> Any:
+    return forget_bias_init == "one"
+
+
+def _decayed_rate(decay: Any, learning_rate: Any) -> Any:
+    return InverseTimeDecay(learning_rate, 1, decay)
+
+
+TRANSLATIONS = (
+    Translation(("nb_row", "nb_col"), "kernel_size", _kernel_size, "(nb_row, nb_col)"),
+    Translation(
+        ("kernel_dim1", "kernel_dim2", "kernel_dim3"),
+        "kernel_size",
+        _kernel_size_of_volumes,
+        "(kernel_dim1, kernel_dim2, kernel_dim3)",
+    ),
+    Translation(
+        ("input_length", "input_dim"),
+        "input_shape",
+        _input_shape,
+        "(input_length, input_dim)",
+        without=frozenset({"Embedding"}),
+    ),
+    Translation(
+        ("forget_bias_init",), "unit_forget_bias", _unit_forget_bias, "True or False"
+    ),
+    Translation(
+        ("decay", "learning_rate"),
+        "learning_rate",
+        _decayed_rate,
+        "schedules.InverseTimeDecay(learning_rate, 1, decay)",
+        classes=frozenset({"Optimizer"}),
+    ),
+)
+# Number of sizes of a kernel, which Keras 1 took as positional arguments.
+KERNEL_SIZES = {"Conv2D": 2, "Conv3D": 3}
+
+
 def library_class(cls: type) -> type:
     """Return the first class of lamina that a class is or derives from."""
     return next(c for c in cls.__mro__ if c.__module__.partition(".")[0] == "lamina")
@@ -94,13 +167,14 @@ def constructor_arguments(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return a constructor's arguments under today's names, with today's values."""
     kind = "Model" if cls.__name__ == "Functional" else cls.__name__
-    old = values.keys() - _known(cls)
+    old = values.keys() - known_arguments(cls)
     found = dict(values)
-    for names_before, convert in _CONVERSIONS:
-        if any(name in old for name in names_before):
-            convert(kind, found)
-    table = {o: n for o, n in _table(cls).items() if o in old}
-    found = renamed(kind, table, found)
+    for name, report in _WITHOUT_TRANSLATION.items():
+        if name in old:
+            report(kind, found)
+    found = renamed(kind, renames_of(cls, old), found)
+    for row in translations_of(cls, old):
+        _translate(cls, row, found)
     positional = _sizes(kind, positional) if old else positional
     taken = [*_order(cls)[: len(positional)], *[""] * len(positional)]
     return tuple(map(functools.partial(_value, kind), taken, positional)), {
@@ -114,14 +188,31 @@ def _order(cls: type) -> list[str]:
 
 
 @functools.cache
-def _known(cls: type) -> frozenset[str]:
+def known_arguments(cls: type) -> frozenset[str]:
+    """Return today's arguments of a class of lamina."""
     return frozenset(_order(cls))
+
+
+def renames_of(cls: type, old: Iterable[str]) -> Renames:
+    """Return today's names of old arguments; those that are translated are left out."""
+    taken = {name for row in translations_of(cls, old) for name in row.old}
+    return {o: n for o, n in _table(cls).items() if o in old and o not in taken}
+
+
+def translations_of(cls: type, old: Iterable[str]) -> list[Translation]:
+    """Return the rows of the table for a class that was given old arguments."""
+    names = {c.__name__ for c in cls.__mro__}
+    return [
+        row
+        for row in TRANSLATIONS
+        if row.old[0] in old and names & row.classes and cls.__name__ not in row.without
+    ]
 
 
 @functools.cache
 def _table(cls: type) -> Renames:
     """Return the old names that a class of lamina may be given."""
-    known = _known(cls)
+    known = known_arguments(cls)
     is_optimizer = "learning_rate" in known
     common = _OPTIMIZER if is_optimizer else _COMMON
     table = {**common, **_CLASSES.get(cls.__name__, {})}
@@ -174,7 +265,7 @@ def _sizes(kind: str, positional: tuple[Any, ...]) -> tuple[Any, ...]:
 
     Only a call with other old arguments is read so: `Conv2D(8, 3, 2)` has a stride.
     """
-    count = {"Conv2D": 2, "Conv3D": 3}.get(kind, 0)
+    count = KERNEL_SIZES.get(kind, 0)
     sizes = positional[1 : count + 1]
     if not count or len(sizes) < count or not all(isinstance(n, int) for n in sizes):
         return positional
@@ -183,45 +274,33 @@ def _sizes(kind: str, positional: tuple[Any, ...]) -> tuple[Any, ...]:
     return (positional[0], sizes, *positional[count + 1 :])
 
 
-def _merge_kernel_sizes(kind: str, found: dict[str, Any]) -> None:
-    for parts in (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3")):
-        if parts[0] in found:
-            tell(f"{kind}({'=, '.join(parts)}=)", f"{kind}(kernel_size=)")
-            found["kernel_size"] = tuple(found.pop(part) for part in parts)
-
-
-def _decay(kind: str, found: dict[str, Any]) -> None:
-    """Make the learning rate a schedule: each update divides it by a larger number."""
-    decay = found.pop("decay")
-    if decay and not callable(found.get("learning_rate", found.get("lr"))):
-        new = "learning_rate=schedules.InverseTimeDecay(rate, 1, decay)"
-        tell(f"{kind}(decay=)", f"{kind}({new})")
-        rate = found.pop("lr", found.pop("learning_rate", None))
-        rate = _default_rate(kind) if rate is None else rate
-        found["learning_rate"] = InverseTimeDecay(float(rate), 1, float(decay))
-
-
-def _default_rate(kind: str) -> float:
-    rows = [r for r in DEFAULTS if (r.owner, r.argument) == (kind, "learning_rate")]
-    old = next((r.value for r in rows if r.until >= release()), None)
-    return old or (0.01 if kind == "SGD" else 0.001)
-
-
-def _input_length(kind: str, found: dict[str, Any]) -> None:
-    """Make the shape of sequences from their length and number of features."""
-    length = found.pop("input_length")
-    if kind == "Embedding":
-        tell("Embedding(input_length=)", "")
+def _translate(cls: type, row: Translation, found: dict[str, Any]) -> None:
+    """Replace several old arguments by the one that they are today."""
+    given = {name: found.pop(name) for name in row.old if name in found}
+    if not given[row.old[0]] and row.new == "learning_rate":
+        found.update({n: v for n, v in given.items() if n == row.new})
         return
-    features = found.pop("input_dim", None)
-    tell(f"{kind}(input_length=)", f"{kind}(input_shape=({length}, {features}))")
-    found["input_shape"] = (length, features)
+    kind = cls.__name__
+    values = {name: given.get(name, default_of(cls, name)) for name in row.old}
+    if callable(values.get("learning_rate")):
+        found["learning_rate"] = values["learning_rate"]
+        return
+    found[row.new] = row.value(**values)
+    tell(f"{kind}({'=, '.join(given)}=)", f"{kind}({row.new}={row.form})")
 
 
-def _forget_bias(kind: str, found: dict[str, Any]) -> None:
-    value = found.pop("forget_bias_init")
-    tell(f"{kind}(forget_bias_init=)", f"{kind}(unit_forget_bias=)")
-    found["unit_forget_bias"] = value == "one"
+def default_of(cls: type, name: str) -> Any:
+    """Return the default of an argument in the program's release, or None."""
+    rows = [
+        row for row in DEFAULTS if (row.owner, row.argument) == (cls.__name__, name)
+    ]
+    old = next((row.value for row in rows if row.until >= release()), None)
+    if old is not None:
+        return old
+    parameter = inspect.signature(vars(cls).get("__init__", cls)).parameters.get(name)
+    if parameter is None or parameter.default is parameter.empty:
+        return None
+    return parameter.default
 
 
 def _normalization_mode(kind: str, found: dict[str, Any]) -> None:
@@ -243,11 +322,7 @@ def _embedding_dropout(kind: str, found: dict[str, Any]) -> None:
         tell("Embedding(dropout=)", new)
 
 
-_CONVERSIONS: tuple[tuple[tuple[str, ...], Callable[..., None]], ...] = (
-    (("nb_row", "kernel_dim1"), _merge_kernel_sizes),
-    (("decay",), _decay),
-    (("input_length",), _input_length),
-    (("forget_bias_init",), _forget_bias),
-    (("mode",), _normalization_mode),
-    (("dropout",), _embedding_dropout),
-)
+_WITHOUT_TRANSLATION: Mapping[str, Callable[[str, dict[str, Any]], None]] = {
+    "mode": _normalization_mode,
+    "dropout": _embedding_dropout,
+}

@@ -37,8 +37,7 @@ class CompatModule(ModuleType):
         self.__path__ = []
         self.__version__ = VERSIONS.get(name, "")
         self._targets = targets
-        root, _, path = name.partition(".")
-        self._is_old = root == "tensorflow" or path in PATHS
+        self._is_old = _is_old(name)
         public = {n for t in targets.values() for n in getattr(t, "__all__", ())}
         old = {n.rpartition(".") for n in NAMES}
         self.__all__ = sorted(public | {n for p, _, n in old if p in targets})
@@ -88,12 +87,46 @@ class SourceModule(CompatModule):
 
 def _find(path: str, target: ModuleType, name: str, is_old: bool) -> Any:
     """Return an old or a public name of a module, `_MISSING` if it has neither."""
-    key = f"{path}.{name}"
-    origin = (is_old and CHANGED.get(key)) or NAMES.get(key)
-    found = LazyImport(origin).load() if origin else getattr(target, name, _MISSING)
+    found = _value(path, target, name, is_old)
     if isinstance(found, ModuleType):
         return _MISSING
     return with_old_names(found) if isinstance(found, FunctionType) else found
+
+
+def _value(path: str, target: ModuleType, name: str, is_old: bool) -> Any:
+    key = f"{path}.{name}"
+    origin = (is_old and CHANGED.get(key)) or NAMES.get(key)
+    return LazyImport(origin).load() if origin else getattr(target, name, _MISSING)
+
+
+def lookup(name: str) -> tuple[Any, str | None] | None:
+    """Return what a dotted name of an old program is, None if it is nothing.
+
+    Functions are returned as they are, without old names of their arguments.
+
+    Returns:
+        The object, and the public path of it below `lamina`, None if it has none.
+    """
+    module, _, attribute = name.rpartition(".")
+    for path, target in _targets(module).items() if module else ():
+        key = f"{path}.{attribute}" if path else attribute
+        found = _value(path, target, attribute, _is_old(module))
+        if found is _MISSING or isinstance(found, ModuleType):
+            continue
+        origin = (_is_old(module) and CHANGED.get(key)) or NAMES.get(key)
+        home = origin.removeprefix("lamina.").replace(":", ".") if origin else key
+        home = home.removeprefix("lamina:")
+        return found, None if home.startswith("compat.") else home
+    paths = [path for path in module_paths(name) if not path.startswith("compat")]
+    for value in _targets(name).values():
+        return value, paths[0] if paths else None
+    return None
+
+
+def _is_old(module: str) -> bool:
+    """Return whether names of a module may have another meaning than today."""
+    root, _, path = module.partition(".")
+    return root == "tensorflow" or path in PATHS
 
 
 class CompatFinder(MetaPathFinder, Loader):
@@ -139,11 +172,11 @@ def _exists(fullname: str) -> bool:
 
 
 def _targets(fullname: str) -> dict[str, ModuleType]:
-    modules = {path: public_module(path) for path in _paths(fullname)}
+    modules = {path: public_module(path) for path in module_paths(fullname)}
     return {path: module for path, module in modules.items() if module is not None}
 
 
-def _paths(fullname: str) -> Sequence[str]:
+def module_paths(fullname: str) -> Sequence[str]:
     """Return the paths within lamina of the modules that a module's names are in."""
     root, *rest = fullname.split(".")
     if root != "tensorflow":

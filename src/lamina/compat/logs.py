@@ -11,7 +11,7 @@ from lamina.compat.notices import tell
 from lamina.training.callbacks.history import History
 
 # Other names in logs of one value: Keras 2.2 and today have different ones.
-_NAMES = {
+OTHER_NAMES = {
     **{old: new for new, old in LOG_NAMES.items()},
     **LOG_NAMES,
     "lr": "learning_rate",
@@ -21,7 +21,7 @@ _NAMES = {
 def _today(name: str, known: Container[str]) -> str:
     """Return the name of `known` for a metric, or the name itself if there is none."""
     metric = name.removeprefix("val_")
-    new = _NAMES.get(metric, metric)
+    new = OTHER_NAMES.get(metric, metric)
     if name in known or metric in known or new not in known:
         return name
     return name.removesuffix(metric) + new
@@ -32,7 +32,7 @@ class _OldKeys(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         prefix = "val_" if name.startswith("val_") else ""
-        new = prefix + _NAMES.get(name.removeprefix(prefix), "")
+        new = prefix + OTHER_NAMES.get(name.removeprefix(prefix), "")
         if new not in self:
             raise KeyError(name)
         tell(f"history[{name!r}]", f"history[{new!r}]")

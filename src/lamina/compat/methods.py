@@ -114,8 +114,10 @@ def predict_proba(
 def reset_states(model: Any) -> None:
     """Set the states of recurrent layers to zero."""
     tell("model.reset_states", "layer.reset_state for each recurrent layer")
-    for layer in model.all_layers():
-        if layer is not model and hasattr(layer, "reset_state"):
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            reset_states(layer)
+        elif hasattr(layer, "reset_state"):
             layer.reset_state()
 
 
@@ -177,6 +179,13 @@ def _tensors(dataset: Dataset) -> Iterator[Any]:
     return (jax.tree.map(tensor, item) for item in _items(dataset))
 
 
+# Methods that have another name today.
+FORMER_METHODS = {
+    "fit_generator": "fit",
+    "evaluate_generator": "evaluate",
+    "predict_generator": "predict",
+    "predict_proba": "predict",
+}
 METHODS: Mapping[type, Mapping[str, Any]] = {
     Model: {
         "fit_generator": fit_generator,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
 
@@ -32,14 +33,20 @@ def tell(old: str, new: str) -> None:
     print(f"{name_of_source(path)}:{line}: {old} {text}", file=sys.stderr)
 
 
-def summary() -> str:
-    """Return the number of old spellings that were told, "" if there are none."""
+def summary(script: str) -> str:
+    """Return the number of old spellings that were told, "" if there are none.
+
+    Args:
+        script: path of the program, for the command that rewrites it, or "".
+    """
     count = len(_told)
     if not count:
         return ""
-    if count == 1:
-        return "1 old spelling of Keras; lamina ran it."
-    return f"{count} old spellings of Keras; lamina ran them."
+    spellings, them = ("spelling", "it") if count == 1 else ("spellings", "them")
+    command = (
+        f"; `lamina upgrade {shlex.quote(script)}` rewrites {them}" if script else ""
+    )
+    return f"{count} old {spellings}{command}"
 
 
 def forget() -> None:

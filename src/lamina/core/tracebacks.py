@@ -93,6 +93,12 @@ def location_of(error: BaseException) -> str:
     return f"{lines[-1].tb_frame.f_code.co_filename}:{lines[-1].tb_lineno}"
 
 
+def package_raising(error: BaseException) -> str:
+    """Return the package of the innermost frame of a traceback, "" if it has none."""
+    entries = list(_entries(error))
+    return _package_of(entries[-1].tb_frame) if entries else ""
+
+
 def _user_frame() -> tuple[types.FrameType | None, int]:
     """Return the innermost frame outside of the library, and its distance."""
     frame, level = inspect.currentframe(), 1

@@ -13,7 +13,7 @@ from lamina.errors import FileFormatError
 
 _LINE = re.compile(r"(?P<indent>\s*)(?:[%!?]|[\w., ]+=\s*[%!]|[\w.]+\?{1,2}\s*$)")
 # Magics that measure the Python code after them.
-_TIMED = re.compile(r"^(\s*)%(?:time|prun)[ \t]+(?=[^-\s])", re.MULTILINE)
+TIMED = re.compile(r"^([ \t]*)(%(?:time|prun)[ \t]+)(?=[^-\s])", re.MULTILINE)
 # Magics of a whole cell whose other lines are Python.
 _PYTHON_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun")
 
@@ -52,9 +52,9 @@ def skip_magics(source: str) -> tuple[str, list[tuple[int, str]]]:
     Returns:
         The Python code, and the number and text of each replaced line.
     """
-    if _is_python(source):
+    if is_python(source):
         return source, []
-    lines = _TIMED.sub(r"\1", source).split("\n")
+    lines = TIMED.sub(r"\1", source).split("\n")
     first = next((line for line in lines if line.strip()), "")
     if first.startswith("%%") and not first.startswith(_PYTHON_CELLS):
         return "pass", [(lines.index(first) + 1, first.strip())]
@@ -76,7 +76,8 @@ def _magic_lines(lines: list[str]) -> Iterator[int]:
             yield index
 
 
-def _is_python(source: str) -> bool:
+def is_python(source: str) -> bool:
+    """Return whether code is valid Python."""
     try:
         ast.parse(source)
     except (SyntaxError, ValueError):

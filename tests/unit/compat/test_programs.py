@@ -184,6 +184,38 @@ def test_traceback_has_the_frames_of_the_program_only(
     assert frames == [(str(path), str(line)) for line in lines]
 
 
+# Program that fails, and the end of the line that says why.
+REASONS = [
+    ("from keras.layers import No", "lamina: lamina does not have keras.layers.No ("),
+    ("import keras\nkeras.nothing.f()", "lamina: lamina does not have keras.nothing ("),
+    (
+        "import tensorflow as tf\ntf.No(1)",
+        "TensorFlow: lamina does not have tensorflow",
+    ),
+    ("import no_such_module", "the program: it needs a package that is not installed"),
+    ("open('no.csv')", "the program: it reads a file or folder that does not exist."),
+    ("import keras\nkeras.models.load_model('no.keras')", "the program: it reads a"),
+    ("print 'x'", "the program: it is a program in Python 2."),
+    ("x = (", "the program: it is not valid Python."),
+    ("import numpy as np\nnp.float", "has no numpy.float."),
+    ("1 / 0", "the program: ZeroDivisionError comes from its own code."),
+    (
+        "import keras\nkeras.layers.Dense(3, foo=1)",
+        "lamina knows no older Keras that did",
+    ),
+    ("import keras\nkeras.layers.Dense(-3)", "lamina refuses its arguments or data"),
+    ("import keras\nkeras.layers.Dense(3).nothing", "Dense has no attribute 'nothing'"),
+]
+
+
+@pytest.mark.parametrize(("text", "end"), REASONS, ids=[text for text, _ in REASONS])
+def test_last_line_says_why_a_program_failed(text, end, tmp_path, capsys):
+    path = written(tmp_path / "a.py", text)
+    assert run_program(path, quiet=True) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("The reason is ") and end in line
+
+
 def test_program_imports_the_files_beside_it_also_through_a_link(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -204,7 +236,7 @@ def test_quiet_tells_nothing(tmp_path, capsys):
     assert run_program(path) == 0
     assert capsys.readouterr().err.splitlines() == [
         "a.py:2: Dropout(p=) is now Dropout(rate=)",
-        "1 old spelling of Keras; lamina ran it.",
+        f"1 old spelling; `lamina upgrade {path}` rewrites it",
     ]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from lamina import activations, initializers, layers, ops, regularizers
 from lamina.compat.notices import tell
@@ -15,11 +16,41 @@ from lamina.layers import Input, Layer
 from lamina.models import Model
 from lamina.saving.legacy.names import MERGES
 
+# Arguments that followed the kernel size in Keras 1.
+AFTER_KERNEL_SIZE = ("init", "activation", "weights", "border_mode", "subsample")
 
-def _convolution(
-    old: str, new: Callable[..., Layer], sizes: int
-) -> Callable[..., Layer]:
-    """Return a function that takes a convolution's kernel sizes as `sizes` integers."""
+
+class Former(NamedTuple):
+    """Former name of a layer, whose arguments differed.
+
+    Args:
+        new: today's name.
+        sizes: number of integers that were the sizes of the kernel.
+        fixed: arguments that the former layer had without being asked.
+    """
+
+    new: str
+    sizes: int = 0
+    fixed: Mapping[str, Any] = MappingProxyType({})
+
+
+FORMER = {
+    "Convolution1D": Former("Conv1D", 1),
+    "Convolution2D": Former("Conv2D", 2),
+    "Convolution3D": Former("Conv3D", 3),
+    "AtrousConvolution1D": Former("Conv1D", 1),
+    "AtrousConvolution2D": Former("Conv2D", 2),
+    "SeparableConvolution2D": Former("SeparableConv2D", 2),
+    "Deconvolution2D": Former("Conv2DTranspose", 2),
+    "TimeDistributedDense": Former("Dense"),
+    "CuDNNLSTM": Former("LSTM"),
+    "CuDNNGRU": Former("GRU", fixed={"reset_after": True}),
+}
+
+
+def _convolution(old: str) -> Callable[..., Layer]:
+    """Return a function that takes a convolution's kernel sizes as integers."""
+    name, sizes, _ = FORMER[old]
 
     def create(filters: Any = None, *sizes_and_more: Any, **options: Any) -> Layer:
         positional = list(sizes_and_more)
@@ -30,28 +61,24 @@ def _convolution(
         if is_old:
             shape = ", ".join(map(str, given))
             options["kernel_size"] = tuple(given)
-            name = new.__name__
             tell(f"{old}({filters}, {shape})", f"{name}({filters}, ({shape}))")
             positional = positional[sizes:]
         elif positional:
             options["kernel_size"] = positional.pop(0)
-        return new(**options, **dict(zip(_AFTER_SIZE, positional, strict=False)))
+        more = dict(zip(AFTER_KERNEL_SIZE, positional, strict=False))
+        return getattr(layers, name)(**options, **more)
 
     create.__name__ = old
     return create
 
 
-# Arguments that followed the kernel size in Keras 1.
-_AFTER_SIZE = ("init", "activation", "weights", "border_mode", "subsample")
-Convolution1D = _convolution("Convolution1D", layers.Conv1D, 1)
-Convolution2D = _convolution("Convolution2D", layers.Conv2D, 2)
-Convolution3D = _convolution("Convolution3D", layers.Conv3D, 3)
-AtrousConvolution1D = _convolution("AtrousConvolution1D", layers.Conv1D, 1)
-AtrousConvolution2D = _convolution("AtrousConvolution2D", layers.Conv2D, 2)
-SeparableConvolution2D = _convolution(
-    "SeparableConvolution2D", layers.SeparableConv2D, 2
-)
-_transposed = _convolution("Deconvolution2D", layers.Conv2DTranspose, 2)
+Convolution1D = _convolution("Convolution1D")
+Convolution2D = _convolution("Convolution2D")
+Convolution3D = _convolution("Convolution3D")
+AtrousConvolution1D = _convolution("AtrousConvolution1D")
+AtrousConvolution2D = _convolution("AtrousConvolution2D")
+SeparableConvolution2D = _convolution("SeparableConvolution2D")
+_transposed = _convolution("Deconvolution2D")
 
 
 def Deconvolution2D(*args: Any, output_shape: Any = None, **options: Any) -> Layer:
@@ -66,17 +93,19 @@ def TimeDistributedDense(output_dim: int, **options: Any) -> Layer:
     return layers.Dense(output_dim, **options)
 
 
-def _cell(old: str, new: Callable[..., Layer], **fixed: Any) -> Callable[..., Layer]:
+def _cell(old: str) -> Callable[..., Layer]:
+    name, _, fixed = FORMER[old]
+
     def create(units: int, **options: Any) -> Layer:
-        tell(old, new.__name__)
-        return new(units, **options, **fixed)
+        tell(old, name)
+        return getattr(layers, name)(units, **options, **fixed)
 
     create.__name__ = old
     return create
 
 
-CuDNNLSTM = _cell("CuDNNLSTM", layers.LSTM)
-CuDNNGRU = _cell("CuDNNGRU", layers.GRU, reset_after=True)
+CuDNNLSTM = _cell("CuDNNLSTM")
+CuDNNGRU = _cell("CuDNNGRU")
 
 
 def merge(

@@ -25,12 +25,11 @@ def image_dim_ordering() -> str:
 
 def set_image_dim_ordering(dim_ordering: str) -> None:
     """Set the data format by its name in Keras 1."""
-    new = _ORDERINGS[dim_ordering]
     tell(
         f"K.set_image_dim_ordering({dim_ordering!r})",
-        f"keras.config.set_image_data_format({new!r})",
+        f"keras.config.set_image_data_format({_ORDERINGS[dim_ordering]!r})",
     )
-    config.set_image_data_format(new)
+    config.set_image_data_format(_ORDERINGS[dim_ordering])
 
 
 def abs(x: Any) -> Array:

@@ -42,10 +42,7 @@ def declared(module: str, table: Mapping[str, str]) -> Callable[[str], Any]:
 @functools.cache
 def _function(name: str, declaration: str) -> Callable[..., Any]:
     """Return a function from its declaration."""
-    path, _, text = declaration.partition(" ")
-    before, slash, after = text.partition("/")
-    positional = _names(before) if slash else []
-    named = dict(_renamed(n) for n in _names(after if slash else before))
+    path, positional, named = parsed(declaration)
     target, host = _target(path), getattr(np, path.rpartition(".")[2], None)
     order = [*positional, *named]
 
@@ -72,7 +69,16 @@ def _function(name: str, declaration: str) -> Callable[..., Any]:
         return target(*first, **rest)
 
     call.__name__, call.__doc__ = name, f"See `{path}`."
+    vars(call)["declaration"] = declaration
     return call
+
+
+def parsed(declaration: str) -> tuple[str, list[str], dict[str, str]]:
+    """Return the target of a declaration, and its arguments by position and by name."""
+    path, _, text = declaration.partition(" ")
+    before, slash, after = text.partition("/")
+    positional = _names(before) if slash else []
+    return path, positional, dict(map(_renamed, _names(after if slash else before)))
 
 
 def _hosted(value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""`lamina upgrade`: programs with today's spellings, by the tables for old programs."""

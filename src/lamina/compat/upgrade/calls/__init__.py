@@ -1,0 +1,1 @@
+"""Calls in programs with old spellings, and their forms today."""

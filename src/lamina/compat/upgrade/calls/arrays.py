@@ -1,0 +1,49 @@
+"""Forms for arrays of functions of TensorFlow that also take text or host values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import random
+
+# Declarations as in `lamina.compat.tensorflow.base.tables`.
+FORMS = {
+    "argmax": "argmax input, axis, /",
+    "argmin": "argmin input, axis, /",
+    "cast": "cast x, dtype, /",
+    "clip_by_value": "clip t, clip_value_min, clip_value_max, /",
+    "concat": "concatenate values, /, axis",
+    "constant": "convert_to_tensor value, /, dtype",
+    "convert_to_tensor": "convert_to_tensor value, /, dtype",
+    "cumsum": "cumsum x, /, axis",
+    "fill": "full dims, value, /",
+    "gather": "take params, indices, /, axis",
+    "linspace": "linspace start, stop, num, /",
+    "matmul": "matmul a, b, /",
+    "one_hot": "one_hot indices, /, num_classes:depth, axis, dtype",
+    "ones": "ones shape, /, dtype",
+    "ones_like": "ones_like input, /, dtype",
+    "range": "arange start, limit, delta, /",
+    "reshape": "reshape tensor, shape, /",
+    "shape": "shape input, /",
+    "size": "size input, /",
+    "stop_gradient": "stop_gradient input, /",
+    "top_k": "top_k input, k, /",
+    "where": "where condition, x, y, /",
+    "zeros": "zeros shape, /, dtype",
+    "zeros_like": "zeros_like input, /, dtype",
+}
+
+
+def normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
+) -> Any:
+    """Return normally distributed numbers."""
+    return random.normal(shape, mean, stddev, dtype, seed)
+
+
+def uniform(
+    shape: Any, minval: Any = 0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None
+) -> Any:
+    """Return uniformly distributed numbers."""
+    return random.uniform(shape, minval, maxval, dtype, seed)

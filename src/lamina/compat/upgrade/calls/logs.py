@@ -1,0 +1,51 @@
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false
+# pyright: reportUnknownParameterType=false
+"""Names of metrics in logs: those of Keras 3 are the names that `compile` got."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from lamina.compat.logs import OTHER_NAMES
+from lamina.compat.upgrade.context import Context
+
+
+class MetricNames(cst.CSTVisitor):
+    """Collects the strings in the arguments `metrics` of a program.
+
+    Args:
+        context: gets the names.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+        self._depth = 0
+
+    def visit_Arg(self, node: cst.Arg) -> None:
+        """Begin to collect."""
+        self._depth += node.keyword is not None and node.keyword.value == "metrics"
+
+    def leave_Arg(self, original_node: cst.Arg) -> None:
+        """End."""
+        keyword = original_node.keyword
+        self._depth -= keyword is not None and keyword.value == "metrics"
+
+    def visit_SimpleString(self, node: cst.SimpleString) -> None:
+        """Collect a string."""
+        if self._depth:
+            self._context.metrics.add(str(node.raw_value))
+
+
+def upgrade_name(context: Context, node: cst.BaseExpression) -> cst.BaseExpression:
+    """Return a string with today's name of a metric, if it had another."""
+    if not isinstance(node, cst.SimpleString):
+        return node
+    name = str(node.raw_value)
+    prefix = "val_" if name.startswith("val_") else ""
+    old = name.removeprefix(prefix)
+    new = OTHER_NAMES.get(old, old)
+    if new == old or old in context.metrics or new not in context.metrics:
+        return node
+    context.count += 1
+    return cst.SimpleString(f"{node.quote}{prefix}{new}{node.quote}")

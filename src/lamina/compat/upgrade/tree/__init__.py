@@ -1,0 +1,1 @@
+"""Syntax trees of programs with old spellings."""

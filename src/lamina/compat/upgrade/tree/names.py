@@ -1,0 +1,154 @@
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false
+# pyright: reportUnknownParameterType=false
+"""Names of a program that are imported from old modules."""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import Any
+
+import libcst as cst
+from libcst.metadata import QualifiedNameProvider, QualifiedNameSource
+
+from lamina.compat.upgrade.context import Context
+from lamina.compat.upgrade.resolve import Found, resolve
+from lamina.compat.upgrade.tree import imports
+
+
+class NameRewriter(cst.CSTTransformer):
+    """Finds what imported names stand for, and writes today's names.
+
+    Args:
+        context: what the rewriting finds.
+    """
+
+    METADATA_DEPENDENCIES = (QualifiedNameProvider,)
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+        self._called: set[cst.CSTNode] = set()
+        self._aliases: dict[str, str] = {}
+
+    def leave_Assign(self, original_node: Any, updated_node: Any) -> Any:
+        """Note variables that are modules, as in `K = keras.backend`."""
+        targets = original_node.targets
+        found = self._resolve(original_node.value)
+        is_name = len(targets) == 1 and isinstance(targets[0].target, cst.Name)
+        if is_name and found is not None and found.is_module:
+            self._aliases[targets[0].target.value] = self._names(original_node.value)[0]
+        return updated_node
+
+    def visit_Call(self, node: cst.Call) -> None:
+        """Note that the function is called."""
+        self._called.add(node.func)
+
+    def _replaced(self, original: Any, updated: Any) -> Any:
+        """Return today's form of a name that is not called, or of a called name."""
+        if "tensorflow.__version__" in self._names(original):
+            self.context.replaced.add("tf")
+            return self.context.chain("__version__")
+        found = self._resolve(original)
+        if found is None:
+            self._note_missing(original)
+            return updated
+        if isinstance(found.value, str | None) and found.name is None:
+            self._note_use(original, found)
+            self.context.count += 1
+            return cst.parse_expression(_literal(found.value))
+        if found.name is None:
+            return (
+                updated
+                if original in self._called
+                else self._defined(original, found, updated)
+            )
+        return self._renamed(original, updated, found)
+
+    def _defined(self, original: Any, found: Found, updated: Any) -> Any:
+        """Return the name of a function that is written into the program."""
+        if not isinstance(found.value, FunctionType | type):
+            return updated
+        if found.value.__module__.startswith("lamina.compat.tensorflow"):
+            return updated
+        name = self.context.helper(found.value)
+        if name is None:
+            return updated
+        self._note_use(original, found)
+        return cst.Name(name)
+
+    def _renamed(self, original: Any, updated: Any, found: Found) -> Any:
+        """Return today's name."""
+        name = found.name or ""
+        if isinstance(original, cst.Name):
+            new = name.rpartition(".")[2]
+            is_renamed = not found.is_module and self._imported_as(original)
+            return cst.Name(new) if is_renamed and new != original.value else updated
+        base = self._resolve(original.value)
+        module, _, attribute = name.rpartition(".")
+        if (
+            base is not None
+            and base.name == module
+            and self._keeps_name(original.value)
+        ):
+            is_same = attribute == original.attr.value
+            return (
+                updated if is_same else updated.with_changes(attr=cst.Name(attribute))
+            )
+        self._note_use(original, found)
+        return self.context.chain(name)
+
+    def _keeps_name(self, node: Any) -> bool:
+        """Return whether the import of a module keeps the name that it defines."""
+        found = self._resolve(node)
+        if found is None or not found.is_module or not isinstance(node, cst.Name):
+            return found is not None and found.is_module
+        last = (found.name or "").rpartition(".")[2]
+        return last == node.value or not self._imported_as(node)
+
+    def _imported_as(self, node: cst.Name) -> bool:
+        """Return whether a name is imported under its own name."""
+        return any(q.rpartition(".")[2] == node.value for q in self._names(node))
+
+    def _note_missing(self, node: Any) -> None:
+        for name in self._names(node):
+            module, found = resolve(name.rpartition(".")[0]), resolve(name)
+            if module is None or not module.is_module or isinstance(node, cst.Name):
+                continue
+            if found is None:
+                self.context.note_once(imports.missing(name))
+            elif not found.is_module:
+                self.context.note_once("the program still needs TensorFlow")
+
+    def _note_use(self, node: Any, found: Found) -> None:
+        """Note that a name is not used at one place any more."""
+        while isinstance(node, cst.Attribute):
+            node = node.value
+        if isinstance(node, cst.Name):
+            self.context.replaced.add(node.value)
+
+    def _resolve(self, node: cst.CSTNode) -> Found | None:
+        for name in self._names(node):
+            is_tensorflow = name.startswith("tensorflow.") and ".keras" not in name
+            found = resolve(name)
+            if found is None or (is_tensorflow and self.context.keeps_tensorflow):
+                continue
+            return found
+        return None
+
+    def _names(self, node: cst.CSTNode) -> list[str]:
+        """Return the dotted names that an imported name may stand for."""
+        names: list[str] = []
+        for found in self.get_metadata(QualifiedNameProvider, node, set()):
+            first, dot, rest = found.name.partition(".")
+            if found.source is QualifiedNameSource.IMPORT:
+                names.append(found.name)
+            elif first in self._aliases:
+                names.append(self._aliases[first] + dot + rest)
+        return names
+
+    def _is_imported(self, node: cst.CSTNode) -> bool:
+        return bool(self._names(node))
+
+
+def _literal(value: str | None) -> str:
+    return "None" if value is None else repr(str(value))

@@ -1,0 +1,97 @@
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false
+# pyright: reportUnknownParameterType=false
+"""Rewriting of the syntax tree of a program, by the tables for old programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from lamina.compat.upgrade.calls import files, logs
+from lamina.compat.upgrade.calls.functions import upgrade_call, upgrade_method
+from lamina.compat.upgrade.context import code_of
+from lamina.compat.upgrade.templates import simplified
+from lamina.compat.upgrade.tree import imports
+from lamina.compat.upgrade.tree.statements import StatementRewriter
+
+
+class Rewriter(StatementRewriter):
+    """Replaces old spellings, and marks statements that need a person.
+
+    Args:
+        context: what the rewriting finds.
+    """
+
+    def visit_Import(self, node: cst.Import) -> bool:
+        """Leave the names of imports to `leave_Import`."""
+        return False
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
+        """Leave the names of imports to `leave_ImportFrom`."""
+        return False
+
+    def leave_Import(self, original_node: Any, updated_node: Any) -> Any:
+        """Import today's modules."""
+        return imports.upgrade_import(self.context, updated_node)
+
+    def leave_ImportFrom(self, original_node: Any, updated_node: Any) -> Any:
+        """Import today's names."""
+        return imports.upgrade_import_from(self.context, updated_node)
+
+    def leave_Call(self, original_node: Any, updated_node: Any) -> Any:
+        """Replace a call."""
+        found = self._resolve(original_node.func)
+        if found is not None:
+            self._note_use(original_node.func, found)
+            return upgrade_call(self.context, found, updated_node)
+        if isinstance(updated_node.func, cst.Attribute) and not self._is_imported(
+            original_node.func
+        ):
+            new = files.upgrade_file_call(self.context, updated_node)
+            return upgrade_method(self.context, new) if new is updated_node else new
+        return updated_node
+
+    def leave_Name(self, original_node: Any, updated_node: Any) -> Any:
+        """Replace an imported name."""
+        return self._replaced(original_node, updated_node)
+
+    def leave_Attribute(self, original_node: Any, updated_node: Any) -> Any:
+        """Replace a name in a module, and attributes that have another name today."""
+        new = self._replaced(original_node, updated_node)
+        if new is updated_node and updated_node.attr.value == "lr":
+            owner = code_of(updated_node.value).rpartition(".")[2]
+            if owner in ("optimizer", "opt"):
+                self.context.count += 1
+                return updated_node.with_changes(attr=cst.Name("learning_rate"))
+        return new
+
+    def leave_Subscript(self, original_node: Any, updated_node: Any) -> Any:
+        """Replace an old name in logs, as in `history["acc"]`."""
+        index = updated_node.slice[0].slice
+        if len(updated_node.slice) != 1 or not isinstance(index, cst.Index):
+            return updated_node
+        new = logs.upgrade_name(self.context, index.value)
+        return updated_node.with_deep_changes(index, value=new)
+
+    def leave_Arg(self, original_node: Any, updated_node: Any) -> Any:
+        """Replace an old name in logs, as in `monitor="val_acc"`."""
+        keyword = updated_node.keyword
+        if keyword is None or keyword.value != "monitor":
+            return updated_node
+        new = logs.upgrade_name(self.context, updated_node.value)
+        return updated_node.with_changes(value=new)
+
+    def leave_Comparison(self, original_node: Any, updated_node: Any) -> Any:
+        """Simplify the comparison of a constant with one of two others."""
+        source = code_of(updated_node)
+        new = simplified(source) if " if " in source else source
+        return updated_node if new == source else cst.parse_expression(new)
+
+    def leave_FunctionDef(self, original_node: Any, updated_node: Any) -> Any:
+        """Rename a method that layers define under another name today."""
+        if updated_node.name.value == "get_output_shape_for":
+            self.context.count += 1
+            name = cst.Name("compute_output_shape")
+            updated_node = updated_node.with_changes(name=name)
+        return updated_node

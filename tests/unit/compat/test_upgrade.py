@@ -1,0 +1,247 @@
+"""`lamina upgrade` writes today's spellings, and leaves the rest as it is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from lamina import compat
+from lamina.cli import main
+from lamina.errors import ArgumentError
+from lamina.training.checks.program import run_script
+from tests.unit.compat.test_programs import PROGRAMS, written
+
+pytest.importorskip("libcst")
+
+from lamina.compat.upgrade.program import upgrade_text  # noqa: E402
+
+MODEL = "from keras.layers import {}\n"
+K = "from keras import backend as K\n"
+# Old code, and today's.
+SAME = [
+    ("from keras.layers.core import Dense\n", "from keras.layers import Dense\n"),
+    (
+        "from keras.engine.topology import Layer, Input\nLayer\n",
+        "from keras.layers import Layer, Input\nLayer\n",
+    ),
+    (
+        "from tensorflow.keras import layers as L\nL.Dense(1)\n",
+        "from keras import layers as L\nL.Dense(1)\n",
+    ),
+    (
+        "import tensorflow as tf\nm = tf.keras.Model(a, b)  # model\n",
+        "import keras\nm = keras.Model(a, b)  # model\n",
+    ),
+    ("from keras.layers.core import *\n", "from keras.layers import *\n"),
+    ("K = keras.backend\n", "K = keras.backend\n"),
+    (
+        "import tensorflow as tf\nK = tf.keras.backend\nK.square(x)\n",
+        "import keras\nK = keras.backend\nkeras.ops.square(x)\n",
+    ),
+    ("import tensorflow.keras as keras\nkeras\n", "import keras\nkeras\n"),
+    (
+        "from keras.utils import np_utils\nnp_utils.to_categorical(y, nb_classes=2)\n",
+        "import keras\nkeras.utils.to_categorical(y, num_classes=2)\n",
+    ),
+    (
+        "from keras.layers import Convolution2D\n"
+        "Convolution2D(8, 3, 3,\n    border_mode='same',  # why\n    name='a')\n",
+        "from keras.layers import Conv2D\n"
+        "Conv2D(8, (3, 3),\n    padding='same',  # why\n    name='a')\n",
+    ),
+    (
+        "from keras.layers import Convolution2D\n"
+        "Convolution2D(nb_filter=8, nb_row=3, nb_col=n, dim_ordering='th')\n",
+        "from keras.layers import Conv2D\n"
+        "Conv2D(filters=8, data_format='channels_first', kernel_size=(3, n))\n",
+    ),
+    (
+        "from keras.layers import Conv1D\nConv1D(4, 3, input_dim=3, input_length=5)\n",
+        "from keras.layers import Conv1D\nConv1D(4, 3, input_shape=(5, 3))\n",
+    ),
+    (
+        "from keras.optimizers import SGD\nSGD(lr=0.1, decay=1e-6, momentum=0.9)\n",
+        "import keras\nfrom keras.optimizers import SGD\nSGD(momentum=0.9, "
+        "learning_rate=keras.optimizers.schedules.InverseTimeDecay(0.1, 1, 1e-06))\n",
+    ),
+    (
+        "from keras.optimizers import Adam\nAdam(lr=rate, decay=0.0)\n",
+        "from keras.optimizers import Adam\nAdam(learning_rate=rate)\n",
+    ),
+    (
+        "from keras.layers import merge\ny = merge([a, b], mode='concat')\n",
+        "import keras\ny = keras.layers.Concatenate(axis=-1)([a, b])\n",
+    ),
+    (
+        "from keras.layers import Dense\n"
+        "model.add(Dense(4, batch_input_shape=(1, 3)))\n",
+        "import keras\nfrom keras.layers import Dense\n"
+        "model.add(keras.Input(batch_shape=(1, 3)))\nmodel.add(Dense(4))\n",
+    ),
+    (
+        "from keras.layers import Dense\nmodel.add(Dense(4, weights=w))\n",
+        "from keras.layers import Dense\n"
+        "model.add(Dense(4))\nmodel.layers[-1].set_weights(w)\n",
+    ),
+    (K + "K.mean(x, axis=-1)\n", "import keras\nkeras.ops.mean(x, axis=-1)\n"),
+    (K + "K.epsilon()\n", K + "K.epsilon()\n"),
+    (
+        K + "K.permute_dimensions(x + 1, (0, 2, 1))\n",
+        "import keras\nkeras.ops.transpose(x + 1, axes=[0, 2, 1])\n",
+    ),
+    (
+        K + "if K.image_dim_ordering() == 'th':\n    f()\n",
+        "import keras\n"
+        "if keras.config.image_data_format() != 'channels_last':\n    f()\n",
+    ),
+    (
+        K + "K.set_value(model.optimizer.lr, 0.5)\n",
+        "model.optimizer.learning_rate.assign(0.5)\n",
+    ),
+    (
+        "model.fit(x, y, nb_epoch=3,\n          show_accuracy=True, verbose=2)\n",
+        "model.fit(x, y, epochs=3,\n          verbose=2)\n",
+    ),
+    (
+        "model.fit_generator(flow(x, batch_size=n), samples_per_epoch=len(x))\n",
+        "model.fit(flow(x, batch_size=n), steps_per_epoch=-(-len(x) // n))\n",
+    ),
+    (
+        "m.compile('sgd', metrics=['accuracy'])\nprint(h.history['val_acc'])\n",
+        "m.compile('sgd', metrics=['accuracy'])\nprint(h.history['val_accuracy'])\n",
+    ),
+    (
+        "from keras.layers import GRU\nGRU(4)\nmodel.fit_generator(x)\n"
+        "model.compile('adagrad', 'mse')\n",
+        "import keras\nfrom keras.layers import GRU\n\n\n"
+        "def _hard_sigmoid(x):\n    return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)\n"
+        "\n\nGRU(4, recurrent_activation=_hard_sigmoid, reset_after=False)\n"
+        "model.fit(x)\nmodel.compile(keras.optimizers.Adagrad(learning_rate=0.01, "
+        "initial_accumulator_value=0.0), 'mse')\n",
+    ),
+    (
+        "model.compile('sgd', metrics=['acc'])\nprint(h.history['acc'])\n",
+        "model.compile('sgd', metrics=['acc'])\nprint(h.history['acc'])\n",
+    ),
+    ("model.save_weights('a.h5')\n", "model.save_weights('a.weights.h5')\n"),
+    ("import numpy as np\nnp.save('a', x)\n", "import numpy as np\nnp.save('a', x)\n"),
+    ("sklearn_model.fit(x, y)\n", "sklearn_model.fit(x, y)\n"),
+    (
+        "class A(Layer):\n    def get_output_shape_for(self, shape):\n        pass\n",
+        "class A(Layer):\n    def compute_output_shape(self, shape):\n        pass\n",
+    ),
+    (
+        "import keras\nprint(model(x).numpy())\n",
+        "import keras\nprint(keras.ops.convert_to_numpy(model(x)))\n",
+    ),
+    (
+        "import tensorflow as tf\ntf.reduce_mean(tf.cast(x, tf.float32))\n",
+        "import keras\nkeras.ops.mean(keras.ops.cast(x, 'float32'))\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), SAME, ids=[old for old, _ in SAME])
+def test_old_spelling_becomes_the_one_of_today(old, new):
+    assert upgrade_text(old).text == new
+
+
+@pytest.mark.parametrize("new", [new for _, new in SAME], ids=[old for old, _ in SAME])
+def test_new_spelling_stays(new):
+    found = upgrade_text(new)
+    assert (found.text, found.changes, found.notes) == (new, 0, [])
+
+
+# Code without a translation, and a part of the mark at its line.
+MARKED = [
+    ("from keras.layers import Merge\nx = 1\nm = Merge([a, b])\n", 3, "Merge"),
+    ("import keras\n\nkeras.layers.Nothing(1)\n", 3, "keras.layers.Nothing has no"),
+    ("import tensorflow as tf\n\nf(tf.data.Dataset)\n", 3, "needs TensorFlow"),
+    ("from keras.layers import Dense\nDense(3, weights=w)\n", 2, "set_weights"),
+]
+
+
+@pytest.mark.parametrize(("old", "line", "note"), MARKED)
+def test_what_has_no_translation_is_marked_and_stays(old, line, note):
+    found = upgrade_text(old)
+    assert [n for n, _ in found.notes] == [line] and note in found.notes[0][1]
+    marked = found.text.splitlines()
+    assert marked[line - 1].startswith("# lamina upgrade: ")
+    del marked[line - 1]
+    assert "\n".join(marked) + "\n" == old
+
+
+# Programs of which a part has no translation, and those that only `keras` runs.
+NOT_RUN = {
+    *("keras1_merged_branches", "keras1_generator", "keras3"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS.keys() - NOT_RUN))
+def test_upgraded_program_runs_without_old_spellings(name, tmp_path, capsys):
+    path = written(tmp_path / f"{name}.py", PROGRAMS[name])
+    path.write_text(upgrade_text(path.read_text(), "lamina").text)
+    compat.uninstall()
+    assert run_script(path) == 0, capsys.readouterr().err
+
+
+def test_helper_is_defined_after_the_imports():
+    old = "import keras\nimport numpy\n\nmodel.predict_classes(x)\n"
+    lines = upgrade_text(old).text.splitlines()
+    assert lines[:3] == ["import numpy as np", "import keras", "import numpy"]
+    assert "def _predict_classes(model, x, batch_size=None, verbose=0):" in lines
+    assert lines[-1] == "_predict_classes(model, x)"
+
+
+def test_python_2_is_refused():
+    with pytest.raises(ArgumentError, match=r"a\.py:1: not valid Python 3"):
+        upgrade_text("print 'x'\n", name="a.py")
+
+
+def notebook(path: Path, *cells: str) -> Path:
+    code = [{"cell_type": "code", "source": c, "outputs": []} for c in cells]
+    path.write_text(json.dumps({"cells": code, "nbformat": 4}))
+    return path
+
+
+def test_cells_of_a_notebook_are_one_program_and_keep_magics(tmp_path):
+    cells = [
+        "%matplotlib inline\nfrom keras import backend as K",
+        "# Mean\nif x:\n    !ls\n    K.mean(x)",
+        "%%bash\nls 'x",
+        "",
+        "%time K.epsilon()",
+    ]
+    path = notebook(tmp_path / "a.ipynb", *cells)
+    assert main(["upgrade", "--in-place", str(path)]) == 0
+    found = [c["source"] for c in json.loads(path.read_text())["cells"]]
+    assert (
+        found[0] == "%matplotlib inline\nimport keras\nfrom keras import backend as K"
+    )
+    assert found[1:] == [cells[1].replace("K.mean", "keras.ops.mean"), *cells[2:]]
+
+
+def test_command_shows_a_diff_and_writes_in_place(tmp_path, capsys):
+    path = tmp_path / "a.py"
+    old = "from keras.layers import Dropout\r\nDropout(p=0.5)  # \u00e4\r\n"
+    path.write_bytes(old.encode())
+    assert main(["upgrade", str(path)]) == 0
+    output = capsys.readouterr()
+    assert "-Dropout(p=0.5)" in output.out and "+Dropout(rate=0.5)" in output.out
+    assert output.err == f"{path}: 1 change; --in-place writes them\n"
+    assert path.read_bytes() == old.encode()
+    main(["upgrade", "--in-place", "--to", "lamina", str(path)])
+    new = old.replace("keras", "lamina").replace("p=", "rate=")
+    assert path.read_bytes() == new.encode()
+    assert main(["upgrade", str(tmp_path / "no.py")]) == 1
+
+
+def test_missing_libcst_is_named(tmp_path, monkeypatch, capsys):
+    for name in [n for n in sys.modules if n.startswith("lamina.compat.upgrade")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "libcst", None)
+    assert main(["upgrade", "a.py"]) == 1
+    assert "pip install 'lamina[upgrade]'" in capsys.readouterr().err
