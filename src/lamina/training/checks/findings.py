@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import os
+import shutil
 import textwrap
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -36,8 +38,8 @@ class Finding(NamedTuple):
         return f"{self.message} {self.fix}".strip()
 
     def block(self) -> str:
-        """Return the finding as lines of at most 88 characters."""
-        where = f"  ({self.where})" if self.where else ""
+        """Return the finding as lines that fit the terminal, at most 88 characters."""
+        where = f"  ({_nearby(self.where)})" if self.where else ""
         lines = [f"{self.severity:<8} {self.code}{where}", *_wrap(self.message, "  ")]
         if self.fix:
             lines += _wrap(self.fix, "  -> ")
@@ -83,15 +85,21 @@ class Findings(tuple[Finding, ...]):
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
+def _nearby(where: str) -> str:
+    """Return a line of a program without the folder, if that is the working folder."""
+    folder, name = os.path.split(where)
+    return name if folder == os.getcwd() else where
+
+
 def _wrap(text: str, start: str) -> list[str]:
-    indent = " " * len(start)
-    lines = text.splitlines()
+    indent, lines = " " * len(start), text.splitlines()
+    width = min(shutil.get_terminal_size().columns, _WIDTH)
     return [
         line
         for i, part in enumerate(lines)
         for line in textwrap.wrap(
             part,
-            _WIDTH,
+            width,
             initial_indent=indent if i else start,
             subsequent_indent=indent,
             break_long_words=False,

@@ -159,6 +159,28 @@ def test_finding_names_the_line_of_the_mistake(
     assert [each["where"] for each in found] == [f"{path}:{number}"], found
 
 
+def test_text_fits_the_terminal(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.chdir(tmp_path)
+    optimizer = "lamina.optimizers.Adam(5.0)"
+    program = WRONG.replace('"adam"', optimizer)
+    program = program.replace(
+        "layers.Dense(1", "layers.Dense(3, 'relu'), layers.Dense(1"
+    )
+    path = tmp_path / "train.py"
+    path.write_text(program + "model.fit(x, y)")
+    assert main(["check", str(path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    # The learning rate, which is also wrong, comes after the output.
+    assert lines[0] == f"warning  {MISTAKE}  (train.py:8)"
+    assert any("learning-rate-high" in line for line in lines)
+    assert max(map(len, lines)) <= 60
+
+
 def test_text_has_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "train.py"
     path.write_text(WRONG + "model.fit(x, y)")

@@ -29,6 +29,11 @@ class LintRule(NamedTuple):
     each: str
     function: Callable[[Any], Advice]
 
+    @property
+    def subject(self) -> str:
+        """The file of the rule."""
+        return self.function.__module__.rpartition(".")[2]
+
     def findings(self, case: Case) -> Iterator[Finding]:
         """Yield the rule's findings; none if a user's object makes it fail.
 
@@ -42,12 +47,14 @@ class LintRule(NamedTuple):
 
 
 RULES: dict[str, LintRule] = {}
+# Files of rules; mistakes of the first ones are most often why a model does not learn.
+_SUBJECTS = ("outputs", "labels", "layers", "arguments", "inputs")
 
 
 def rule(
     code: str, severity: Severity, each: str = ""
 ) -> Callable[[Callable[[Any], Advice]], Callable[[Any], Advice]]:
-    """Register a function as a rule; see `Rule`."""
+    """Register a function as a rule; see `LintRule`."""
 
     def register(function: Callable[[Any], Advice]) -> Callable[[Any], Advice]:
         RULES[code] = LintRule(code, severity, each, function)
@@ -57,8 +64,8 @@ def rule(
 
 
 def find(case: Case) -> Iterator[Finding]:
-    """Yield the findings of all rules that are not silenced."""
+    """Yield the findings of all rules that are not silenced, likely causes first."""
     silenced = config.silenced_checks()
-    for each in RULES.values():
+    for each in sorted(RULES.values(), key=lambda rule: _SUBJECTS.index(rule.subject)):
         if each.code not in silenced:
             yield from each.findings(case)
