@@ -112,6 +112,7 @@ def _head(
     x: Tensor,
     classes: int,
     activation: ActivationLike,
+    *,
     filters: int,
     alpha: float,
     minimal: bool,

@@ -220,6 +220,7 @@ class Model(Structure):
         expand_nested: bool = False,
         show_trainable: bool = False,
         layer_range: Sequence[str] | None = None,
+        *,
         kernels: bool = False,
     ) -> None:
         """Print a table of layers, output shapes and numbers of parameters.
@@ -341,7 +342,7 @@ class Model(Structure):
         """
         save_weights(self, filepath, overwrite, max_shard_size)
 
-    def _prepare_save(
+    def prepare_save(
         self, filepath: str | os.PathLike[str], weights_only: bool
     ) -> Callable[[], None]:
         """Return a function that writes the current state while training continues."""

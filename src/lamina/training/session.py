@@ -98,7 +98,7 @@ class FitSession:
             pred,
             options,
             callbacks,
-            self._feed.is_resident,
+            is_whole=self._feed.is_resident,
         )
         return report.check_case(state, self._given, case)
 

@@ -74,6 +74,7 @@ class Embedding(Adaptable):
         weights: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
+        *,
         input_length: int | None = None,
         **kwargs: Any,
     ) -> None:

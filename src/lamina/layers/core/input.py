@@ -69,6 +69,7 @@ class InputLayer(Layer):
         input_tensor: SymbolicTensor | None = None,
         optional: bool = False,
         name: str | None = None,
+        *,
         input_shape: PartialShape | None = None,
         batch_input_shape: PartialShape | None = None,
     ) -> None:

@@ -55,8 +55,13 @@ def extract_patches(
         (2, 4, 4, 75)
     """
     rank = 3 if isinstance(size, (tuple, list)) and len(size) == 3 else 2
-    options = size, strides, dilation_rate, padding, data_format
-    return _patches("extract_patches", rank, images, *options)
+    return _patches(
+        *("extract_patches", rank, images, data_format),
+        size=size,
+        strides=strides,
+        dilation_rate=dilation_rate,
+        padding=padding,
+    )
 
 
 @op(static=_STATIC)
@@ -92,19 +97,25 @@ def extract_patches_3d(
         >>> extract_patches_3d(jnp.ones((8, 8, 8, 3)), 4).shape
         (2, 2, 2, 192)
     """
-    options = size, strides, dilation_rate, padding, data_format
-    return _patches("extract_patches_3d", 3, volumes, *options)
+    return _patches(
+        *("extract_patches_3d", 3, volumes, data_format),
+        size=size,
+        strides=strides,
+        dilation_rate=dilation_rate,
+        padding=padding,
+    )
 
 
 def _patches(
     owner: str,
     rank: int,
     images: Tensor,
+    data_format: str | None,
+    *,
     size: int | Sequence[int],
     strides: int | Sequence[int] | None,
     dilation_rate: int | Sequence[int],
     padding: str,
-    data_format: str | None,
 ) -> Array:
     if not isinstance(size, (int, tuple, list)):
         raise ArgumentTypeError(

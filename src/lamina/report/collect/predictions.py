@@ -135,7 +135,8 @@ def _classes(
         ),
         "calibration": rounded([np.asarray(v) for v in calibration[:3]]),
         "confusions": _confusions(
-            matrix, labels, pred, confidence, known // positions, rows, positions == 1
+            *(matrix, labels, pred, confidence, known // positions, rows),
+            with_rows=positions == 1,
         ),
     }
     if count <= _CLASSES:
@@ -163,7 +164,8 @@ def _confusions(
     confidence: np.ndarray,
     row: np.ndarray,
     rows: Rows,
-    show: bool,
+    *,
+    with_rows: bool,
 ) -> list[dict[str, Any]]:
     """Return the most frequent confusions, with their most confident rows."""
     found: list[dict[str, Any]] = []
@@ -178,8 +180,8 @@ def _confusions(
             }
             for i in where
         ]
-        shown = {"examples": examples} if show else {"examples": []}
-        found.append({**confusion._asdict(), **shown})
+        shown = examples if with_rows else []
+        found.append({**confusion._asdict(), "examples": shown})
     return found
 
 

@@ -98,6 +98,7 @@ class Checkpoints:
         seconds: float | None = 10.0,
         steps: int | None = None,
         epochs: int | None = None,
+        *,
         keep: int = 2,
         monitor: str = "val_loss",
         mode: str = "min",

@@ -226,6 +226,7 @@ class Case:
         pred: Sequence[Output],
         options: FitOptions,
         callbacks: Sequence[Callback] = (),
+        *,
         is_whole: bool = True,
     ) -> None:
         self.model, self.plan, self.arrays, self.pred = model, plan, arrays, pred

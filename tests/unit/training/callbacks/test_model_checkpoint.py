@@ -21,7 +21,7 @@ class Saving(Pretender):
         super().__init__()
         self.saved = []
 
-    def _prepare_save(self, path, weights_only):
+    def prepare_save(self, path, weights_only):
         what = f"weights: {path}" if weights_only else path
         return lambda: self.saved.append(what)
 
@@ -224,7 +224,7 @@ class Weights(Callback):
 def test_training_does_not_change_what_is_being_written(ending, tmp_path):
     model = small_model()
     path = tmp_path / f"model{ending}"
-    write = model._prepare_save(path, weights_only=ending != ".keras")
+    write = model.prepare_save(path, weights_only=ending != ".keras")
     before = [w.copy() for w in model.get_weights()]
     model.fit(X, Y, epochs=2, verbose=0)
     write()
@@ -249,7 +249,7 @@ def test_write_error_is_raised(tmp_path, monkeypatch):
         raise SaveError("The disk is full.")
 
     model = small_model()
-    monkeypatch.setattr(model, "_prepare_save", lambda *_: full)
+    monkeypatch.setattr(model, "prepare_save", lambda *_: full)
     with pytest.raises(SaveError, match="disk is full"):
         model.fit(
             X, Y, verbose=0, callbacks=[ModelCheckpoint(tmp_path / "model.keras")]

@@ -74,7 +74,7 @@ class ModelCheckpoint(SavingCallback):
         path = self._path(logs)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.close()
-        write = self.model._prepare_save(path, self.save_weights_only)
+        write = self.model.prepare_save(path, self.save_weights_only)
         self._writer = run_in_thread(write)
         return path
 
