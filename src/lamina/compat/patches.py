@@ -212,6 +212,8 @@ def _initialize(owner: type, function: Callable[..., Any]) -> Callable[..., Any]
     @functools.wraps(function)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         cls = library_class(type(self))
+        # Some programs call `super().__init__(self)`.
+        args = args[1:] if args and args[0] is self else args
         args, found = constructor_arguments(cls, args, kwargs)
         # Not in the constructor of a base, which does not take all arguments.
         if next(c for c in cls.__mro__ if "__init__" in vars(c)) is owner:

@@ -96,6 +96,35 @@ def test_variable_is_one_of_lamina():
     assert_array_equal(variable.numpy(), [2, 3])
 
 
+def test_slice_of_a_variable_is_assigned_to():
+    import tensorflow as tf
+
+    variable = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
+    variable[0, 1].assign(5.0)
+    variable[1].assign([6.0, 7.0])
+    assert variable.numpy().tolist() == [[1, 5], [6, 7]]
+    with pytest.raises(AttributeError, match="cannot be assigned to"):
+        tf.constant([1.0])[0].assign(2.0)
+
+
+def test_sizes_are_tensors_and_types_may_be_numbers():
+    import tensorflow as tf
+
+    assert tf.size(X).numpy() == 6 and tf.rank(X).numpy() == 2
+    assert tf.reshape(X, [tf.size(X)]).shape == (6,)
+    assert tf.zeros(1, 1).dtype == tf.float32
+
+
+def test_model_may_pass_itself_to_the_constructor_of_its_base():
+    import tensorflow as tf
+
+    class Own(tf.keras.Model):
+        def __init__(self):
+            super().__init__(self)
+
+    assert Own().layers == []
+
+
 def test_random_numbers_follow_the_seed():
     import tensorflow as tf
 

@@ -81,6 +81,24 @@ def _gradient(tf, function, x):
     return tape.gradient(y, x)
 
 
+def test_calls_that_are_repeated_are_compiled_with_the_same_gradients():
+    import tensorflow as tf
+
+    w, found = tf.Variable(W), []
+    for n in range(8):
+        x = tf.constant(X + n)
+        with tf.GradientTape() as tape:
+            y = tf.reduce_sum(tf.nn.dropout(tf.tanh(x @ w[:, :1]), 0.5, seed=n))
+        gradient = tape.gradient(y, w)
+        found.append(float(y))
+
+        def same(w, x=x, n=n):
+            return lamina.random.dropout(jnp.tanh(x @ w[:, :1]), 0.5, seed=n).sum()
+
+        assert_allclose(gradient, jax.grad(same)(W), rtol=1e-4, atol=1e-7)
+    assert len(set(found)) > 4
+
+
 def test_gradients_of_gradients():
     import tensorflow as tf
 

@@ -8,6 +8,8 @@ from typing import Any
 from lamina import activations, ops, random
 from lamina.compat.tensorflow.base.declare import declared, static
 from lamina.compat.tensorflow.base.tables import NN
+from lamina.compat.tensorflow.recording.record import recorded
+from lamina.core.random.seeds import draw_seed
 
 __getattr__ = declared(__name__, NN)
 Sizes = int | Sequence[int]
@@ -39,6 +41,9 @@ def sparse_softmax_cross_entropy_with_logits(
     return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
 
+_dropout = recorded(random.dropout)
+
+
 def dropout(
     x: Any,
     rate: float,
@@ -47,7 +52,8 @@ def dropout(
     name: str = "",
 ) -> Any:
     """Set a random part of the elements to zero and scale the others."""
-    return random.dropout(x, rate, noise_shape, seed)
+    # Drawn before: the call is differentiated, and may be compiled.
+    return _dropout(x, rate, noise_shape, draw_seed(seed))
 
 
 def _spatial(sizes: Any, data_format: str) -> Any:

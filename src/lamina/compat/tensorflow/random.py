@@ -169,6 +169,10 @@ class Generator:
         """Return a generator with a new seed."""
         return cls(make_seed())
 
+    def reset_from_seed(self, seed: int) -> None:
+        """Start again with a seed."""
+        self._key = jax.random.key(int(seed))
+
     def _draw(self, draw: Callable[[Array], Array]) -> Array:
         self._key, key = jax.random.split(self._key)
         return draw(key)

@@ -233,24 +233,25 @@ def scatter_nd(indices: ArrayLike, updates: Any, shape: Any, name: Name = None) 
     return ops.scatter(indices, updates, static(shape))
 
 
-def tensor_scatter_nd_update(
-    tensor: Any, indices: ArrayLike, updates: Any, name: Name = None
-) -> Any:
-    """Return an array with other values at tuples of indices."""
-    return _scatter("set", tensor, indices, updates)
+def _scatter(method: str, text: str) -> Any:
+    """Return a function that changes an array at tuples of indices."""
+
+    def scatter(
+        tensor: Any, indices: ArrayLike, updates: Any, name: Name = None
+    ) -> Any:
+        places = tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
+        change = op(lambda x, values: getattr(x.at[places], method)(values))
+        return change(tensor, jnp.asarray(updates))
+
+    scatter.__doc__ = f"Return an array with {text} at tuples of indices."
+    return scatter
 
 
-def tensor_scatter_nd_add(
-    tensor: Any, indices: ArrayLike, updates: Any, name: Name = None
-) -> Any:
-    """Return an array with values added at tuples of indices."""
-    return _scatter("add", tensor, indices, updates)
-
-
-def _scatter(method: str, tensor: Any, indices: ArrayLike, updates: Any) -> Any:
-    places = tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
-    change = op(lambda x, values: getattr(x.at[places], method)(values))
-    return change(tensor, jnp.asarray(updates))
+tensor_scatter_nd_update = _scatter("set", "other values")
+tensor_scatter_nd_add = _scatter("add", "values added")
+tensor_scatter_nd_sub = _scatter("subtract", "values subtracted")
+tensor_scatter_nd_min = _scatter("min", "the smaller values")
+tensor_scatter_nd_max = _scatter("max", "the larger values")
 
 
 def boolean_mask(tensor: Any, mask: ArrayLike, axis: int = 0, name: Name = None) -> Any:
@@ -282,14 +283,14 @@ def unique(x: ArrayLike, out_idx: DTypeLike = None, name: Name = None) -> Any:
     return (on_host(values) if is_text(x) else jnp.asarray(values)), jnp.asarray(index)
 
 
-def rank(input: Any, name: Name = None) -> int:
+def rank(input: Any, name: Name = None) -> Any:
     """Return the number of axes."""
-    return len(np.shape(input))
+    return on_host(np.int32(len(np.shape(input))))
 
 
-def size(input: Any, out_type: DTypeLike = None, name: Name = None) -> int:
+def size(input: Any, out_type: DTypeLike = None, name: Name = None) -> Any:
     """Return the number of elements."""
-    return int(np.prod(np.shape(input)))
+    return on_host(np.int32(np.prod(np.shape(input))))
 
 
 def shape_n(input: Sequence[Any], name: Name = None) -> list[TensorShape]:

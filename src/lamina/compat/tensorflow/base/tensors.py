@@ -5,18 +5,22 @@ Data sets compute in NumPy too, so that each small item is not sent to a device.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
+from lamina import ops
+from lamina.compat.patches import extend_patches
 from lamina.compat.tensorflow.recording.record import recorded
 from lamina.core.graph import SymbolicTensor
 from lamina.core.scope import override
 from lamina.core.variable import Variable as _Variable
-from lamina.typing import Array, ArrayLike, DTypeLike, PyTree, Shape
+from lamina.typing import Array, ArrayLike, DTypeLike, Shape
 
 
 class DType(str):
@@ -71,8 +75,8 @@ def as_dtype(type_value: DTypeLike) -> DType:
 class TensorShape(tuple[int | None, ...]):
     """Shape, a tuple with the methods of TensorFlow's shapes."""
 
-    def __new__(cls, dims: Sequence[int | None] | int = ()) -> TensorShape:
-        sizes = (dims,) if isinstance(dims, int) else tuple(dims)
+    def __new__(cls, dims: Sequence[int | None] | int | None = ()) -> TensorShape:
+        sizes = (dims,) if dims is None or isinstance(dims, int) else tuple(dims)
         return super().__new__(cls, sizes)
 
     @property
@@ -86,6 +90,10 @@ class TensorShape(tuple[int | None, ...]):
     def as_list(self) -> list[int | None]:
         """Return the sizes as a list."""
         return list(self)
+
+    def numpy(self) -> np.ndarray:
+        """Return the sizes as an array."""
+        return np.array(self, "int32")
 
     def num_elements(self) -> int:
         """Return the product of the sizes."""
@@ -107,7 +115,7 @@ class TensorSpec:
 
     def __init__(
         self,
-        shape: Sequence[int | None] = (),
+        shape: Sequence[int | None] | None = (),
         dtype: DTypeLike = "float32",
         name: str | None = None,
     ) -> None:
@@ -207,8 +215,13 @@ def tensor(value: Any) -> Any:
     return jax.device_put(array.view(np.ndarray))
 
 
-def dtype_of(dtype: DTypeLike) -> Any:
+# Numbers of TensorFlow's types, which some programs pass.
+_NUMBERS = {1: "float32", 2: "float64", 3: "int32", 9: "int64", 10: "bool"}
+
+
+def dtype_of(dtype: DTypeLike | int) -> Any:
     """Return the type that JAX uses for a type: those of 64 bits have 32."""
+    dtype = _NUMBERS.get(dtype, "float32") if isinstance(dtype, int) else dtype
     return None if dtype is None else jax.dtypes.canonicalize_dtype(dtype)
 
 
@@ -324,6 +337,13 @@ class Variable(_Variable):
         with override(recorder=None):
             return self.assign(self.value - jnp.asarray(delta, self.dtype))
 
+    def __getitem__(self, index: Any) -> Any:
+        found = ops.get_item(self, index)
+        if isinstance(found, jax.Array) and not isinstance(found, Tracer):
+            extend_patches(_slice_patches)
+            _remember(found, self, index)
+        return found
+
     def read_value(self) -> Array:
         """Return the value."""
         return self.value
@@ -340,6 +360,25 @@ class Variable(_Variable):
         return TensorShape(self.shape)
 
 
-def numpy_of(tree: PyTree) -> Any:
-    """Return a tree with NumPy arrays in place of tensors."""
-    return jax.tree.map(lambda v: v.numpy() if is_tensor(v) else v, tree)
+# Variables and indices of slices, by the `id` of the slice, for `v[0].assign(1.0)`.
+_slices: dict[int, tuple[weakref.ref[Any], Variable, Any]] = {}
+
+
+def _remember(part: Array, variable: Variable, index: Any) -> None:
+    key, remove = id(part), _slices.pop
+    _slices[key] = weakref.ref(part, lambda _: remove(key, None)), variable, index
+
+
+def _assign_slice(part: Array, value: ArrayLike) -> Any:
+    """Assign to the part of a variable that an array was read from."""
+    found = _slices.get(id(part))
+    if found is None or found[0]() is not part:
+        raise AttributeError(
+            "A tensor cannot be assigned to, only a variable and its slices can."
+        )
+    _, variable, index = found
+    return variable.assign(variable.value.at[index].set(jnp.asarray(value)))
+
+
+def _slice_patches() -> Iterator[tuple[type, str, Any]]:
+    yield type(jnp.zeros(0)), "assign", _assign_slice

@@ -12,7 +12,7 @@ import jax
 from lamina.compat.tensorflow.recording.record import (
     FlatCall,
     add_call,
-    is_input,
+    pull,
     read,
 )
 from lamina.core.graph import is_symbolic
@@ -25,7 +25,7 @@ from lamina.core.variable import Variable, structure_version
 from lamina.errors import StateError
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import graph_of
-from lamina.runtime.executable import Program, argument_shapes
+from lamina.runtime.executable import Program
 from lamina.runtime.module_state import ModuleState
 from lamina.typing import Array
 
@@ -88,12 +88,10 @@ def _run(
 ) -> tuple[_LayerProgram, Any]:
     """Return the program for a call, and its results."""
     program = _LayerProgram(layer, call, state, flat)
-    arrays = program.arrays(flat)
-    if not _can_compile(flat, program.static):
+    arrays, static = flat.arrays(), flat.key()
+    if static is None or not _can_compile(flat):
         return program, program.differentiate(arrays)
-    static = tuple(program.static)
-    key = state, call, flat.structure, tuple(flat.positions), static
-    key = *key, local.call and local.call.training, argument_shapes(arrays)
+    key = state, call, static, local.call and local.call.training
     found = _programs.get(key)
     if found is None:
         jax.eval_shape(program.differentiate, arrays)
@@ -103,14 +101,16 @@ def _run(
         if len(_programs) > _LIMIT:
             _programs.popitem(last=False)
     _programs.move_to_end(key)
-    return found, found.compiled(arrays)
+    smooth, pullback, *rest = found.forward(arrays)
+    if pullback is not None:
+        pullback = functools.partial(found.backward, pullback)
+    return found, (smooth, pullback, *rest)
 
 
-def _can_compile(flat: FlatCall, static: Sequence[object]) -> bool:
+def _can_compile(flat: FlatCall) -> bool:
     if local.state is not None or is_tracing():
         return False
-    has_masks = any(get_mask(leaf) is not None for leaf in flat.leaves)
-    return not has_masks and all(isinstance(s, Hashable) for s in static)
+    return all(get_mask(leaf) is None for leaf in flat.leaves)
 
 
 class _LayerProgram:
@@ -131,20 +131,16 @@ class _LayerProgram:
         flat: FlatCall,
     ) -> None:
         self._layer, self._call, self._state = layer, call, state
-        self._flat = flat.without_arrays(is_input)
-        self.static = self._flat.leaves
+        self._flat = flat.template()
         self.captured: dict[int, Variable] = {}
         self._written: list[Variable] = []
         self._stored: list[Callable[..., None]] = []
-        self.compiled = Program(self.differentiate)
-
-    def arrays(self, flat: FlatCall) -> list[Any]:
-        """Return the leaves that are inputs of the program."""
-        return [leaf for leaf in flat.leaves if is_input(leaf)]
+        self.forward = Program(self.differentiate)
+        self.backward = Program(pull)
 
     def differentiate(self, arrays: Sequence[Any]) -> Any:
         """Return outputs, their pullback, and the effects of the call."""
-        leaves = self._filled(arrays)
+        leaves = self._flat.filled(arrays)
         pure = self._flat.pure(self._bound, leaves)
         inputs = [leaves[i] for i in self._flat.positions]
         if not inputs:
@@ -176,10 +172,6 @@ class _LayerProgram:
         else:
             local.call.losses.extend(losses)
         return outputs
-
-    def _filled(self, arrays: Sequence[Any]) -> list[Any]:
-        found = iter(arrays)
-        return [next(found) if leaf is None else leaf for leaf in self.static]
 
     def _bound(
         self, values: Sequence[Any], rates: Sequence[Any], *args: Any, **kwargs: Any

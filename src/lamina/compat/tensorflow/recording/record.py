@@ -10,7 +10,8 @@ from __future__ import annotations
 import copy
 import functools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +20,9 @@ import numpy as np
 
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.scope import local, override
+from lamina.core.tracing.trace_state import is_tracing
 from lamina.core.variable import Variable
+from lamina.runtime.executable import Program, argument_shapes
 from lamina.typing import Array
 
 
@@ -128,24 +131,97 @@ def recorded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def record(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    is_user_defined: bool = False,
 ) -> Any:
     """Call a function, and record the call if a tape watches an argument.
 
-    Outputs that are arrays of floats have gradients.
+    A function that is called again and again is compiled, with its pullback, unless it
+    is user-defined: it may do more than compute. Outputs that are arrays of floats have
+    gradients.
     """
     flat = FlatCall(args, kwargs)
-
-    def call(*args: Any, **kwargs: Any) -> tuple[Any, None]:
-        return function(*args, **kwargs), None
-
-    pure = flat.pure(call, flat.leaves)
-    if not flat.inputs:
-        smooth, (others, _) = pure()
-        return flat.outputs(smooth, others)
-    smooth, pullback, (others, _) = jax.vjp(pure, *flat.inputs, has_aux=True)
+    program = None
+    if flat.inputs and not is_user_defined:
+        program = _program(function, flat)
+    if program is not None:
+        smooth, pullback, others = program.forward(flat.arrays())
+        pullback = functools.partial(program.backward, pullback)
+        pure, structure = program.pure(flat.leaves), program.flat
+    else:
+        pure, structure = flat.pure(_without_rest(function), flat.leaves), flat
+        if not flat.inputs:
+            smooth, (others, _) = pure()
+            return flat.outputs(smooth, others)
+        smooth, pullback, (others, _) = jax.vjp(pure, *flat.inputs, has_aux=True)
     smooth = add_call(lambda *arrays: pure(*arrays)[0], flat.inputs, smooth, pullback)
-    return flat.outputs(smooth, others)
+    return structure.outputs(smooth, others)
+
+
+def _without_rest(function: Callable[..., Any]) -> Callable[..., tuple[Any, None]]:
+    return lambda *args, **kwargs: (function(*args, **kwargs), None)
+
+
+class _OpProgram:
+    """A function with its pullback, compiled for one kind of arguments."""
+
+    def __init__(self, function: Callable[..., Any], flat: FlatCall) -> None:
+        self._function = _without_rest(function)
+        self.flat = flat.template()
+        self.forward = Program(self._differentiate)
+        self.backward = Program(pull)
+
+    def pure(self, leaves: Sequence[Any]) -> Callable[..., Any]:
+        """Return a pure function of the watched arrays."""
+        return self.flat.pure(self._function, leaves)
+
+    def _differentiate(self, arrays: Sequence[Any]) -> tuple[Any, Any, Any]:
+        leaves = self.flat.filled(arrays)
+        inputs = [leaves[i] for i in self.flat.positions]
+        found = jax.vjp(self.pure(leaves), *inputs, has_aux=True)
+        smooth, pullback, (others, _) = found
+        return smooth, pullback, others
+
+
+def pull(pullback: Callable[..., Any], cotangents: Any) -> Any:
+    """Return the cotangents of the inputs of a call."""
+    return pullback(cotangents)
+
+
+# Number of calls of a kind, and its program after `_HOT` calls; `None` if it cannot
+# be compiled.
+_HOT, _LIMIT = 4, 256
+_counts: Counter[Hashable] = Counter()
+_op_programs: OrderedDict[Hashable, _OpProgram | None] = OrderedDict()
+
+
+def _program(function: Callable[..., Any], flat: FlatCall) -> _OpProgram | None:
+    """Return the program for calls of a kind, if there were several."""
+    if local.state is not None or is_tracing():
+        return None
+    static = flat.key()
+    if static is None or any(get_mask(leaf) is not None for leaf in flat.inputs):
+        return None
+    key = function, static
+    if key in _op_programs:
+        return _op_programs[key]
+    _counts[key] += 1
+    if _counts[key] < _HOT:
+        return None
+    if len(_counts) > _LIMIT:
+        _counts.clear()
+    found: _OpProgram | None = _OpProgram(function, flat)
+    try:
+        found.forward.executable(flat.arrays())
+    # Such as a function that needs the value of an argument, or draws random numbers.
+    except Exception:
+        found = None
+    _op_programs[key] = found
+    if len(_op_programs) > _LIMIT:
+        _op_programs.popitem(last=False)
+    return found
 
 
 def add_call(
@@ -181,12 +257,29 @@ class FlatCall:
         self.inputs = [self.leaves[i] for i in self.positions]
         self._outputs: list[Any] = []
 
-    def without_arrays(self, is_array: Callable[[object], bool]) -> FlatCall:
+    def template(self) -> FlatCall:
         """Return a copy that has `None` in place of arrays, which it does not hold."""
         result = copy.copy(self)
-        result.leaves = [None if is_array(v) else v for v in self.leaves]
+        result.leaves = [None if is_input(v) else v for v in self.leaves]
         result.inputs, result._outputs = [], []
         return result
+
+    def arrays(self) -> list[Any]:
+        """Return the leaves that are inputs of a program."""
+        return [leaf for leaf in self.leaves if is_input(leaf)]
+
+    def filled(self, arrays: Sequence[Any]) -> list[Any]:
+        """Return the leaves with arrays in place of `None`."""
+        found = iter(arrays)
+        return [next(found) if leaf is None else leaf for leaf in self.leaves]
+
+    def key(self) -> Hashable:
+        """Return what a program for the call depends on; `None` if it has no hash."""
+        static = tuple([None if is_input(v) else _hashable(v) for v in self.leaves])
+        if not all(isinstance(value, Hashable) for value in static):
+            return None
+        shapes = argument_shapes(self.arrays())
+        return self.structure, tuple(self.positions), static, shapes
 
     def pure(
         self, function: Callable[..., tuple[Any, Any]], leaves: Sequence[Any]
@@ -226,3 +319,9 @@ def _is_smooth(value: object) -> bool:
     return isinstance(value, jax.Array) and bool(
         jnp.issubdtype(value.dtype, jnp.inexact)
     )
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, slice):
+        return slice, value.start, value.stop, value.step
+    return type(value), value

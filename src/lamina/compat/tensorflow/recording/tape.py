@@ -245,7 +245,7 @@ def _pull(call: Call, cotangents: list[Any]) -> list[Array]:
         return list(jax.vjp(call.function, *inputs)[1](filled))
 
     if active.records:
-        return record(pull, (call.inputs, filled), {})
+        return record(pull, (call.inputs, filled), {}, is_user_defined=True)
     return list(call.pullback(filled))
 
 
@@ -265,14 +265,27 @@ def _patches() -> Iterator[tuple[type, str, Any]]:
     """Yield the changes of classes that let tapes see their calls."""
     for cls in (Layer, Model):
         yield cls, "__call__", recorded_layer_call(vars(cls)["__call__"])
-    yield Loss, "__call__", recorded(vars(Loss)["__call__"])
+    yield Loss, "__call__", _recorded_loss(vars(Loss)["__call__"])
     value: Any = Variable.value.fget
     yield Variable, "value", property(lambda v: note_read(v, value(v)))
-    for cls in (type(jnp.zeros(0)), Tracer):
+    arrays: list[Any] = [type(jnp.zeros(0)), Tracer]
+    for cls in arrays:
         for name in (*(f"__{n}__" for n in _OPERATORS), *_METHODS):
             yield cls, name, _method(cls, name)
-        yield cls, "__iter__", _iterate(vars(cls)["__iter__"])
+        yield cls, "__iter__", _iterate(cls.__iter__)
         yield cls, "T", property(recorded(jnp.transpose))
+
+
+def _recorded_loss(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the `__call__` of losses that records on active tapes."""
+
+    @functools.wraps(call)
+    def recorded_call(loss: Any, *args: Any, **kwargs: Any) -> Any:
+        if local.recorder is None:
+            return call(loss, *args, **kwargs)
+        return record(call, (loss, *args), kwargs, is_user_defined=True)
+
+    return recorded_call
 
 
 def _method(cls: type, name: str) -> Callable[..., Any]:
@@ -299,6 +312,12 @@ def _iterate(method: Callable[[Array], Iterator[Any]]) -> Callable[..., Iterator
         return iter([array[i] for i in range(len(array))])
 
     return iterate
+
+
+class UnconnectedGradients:
+    """Names of what `gradient` returns for a source that has no gradient."""
+
+    NONE, ZERO = "none", "zero"
 
 
 def custom_gradient(f: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
@@ -329,6 +348,11 @@ def custom_gradient(f: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
 
     @functools.wraps(f)
     def converted(*args: Any) -> Any:
-        return record(lambda *a: call(*jax.tree.map(jnp.asarray, a)), args, {})
+        if local.recorder is None:
+            return _on_arrays(*args)
+        return record(_on_arrays, args, {}, is_user_defined=True)
+
+    def _on_arrays(*args: Any) -> Any:
+        return call(*jax.tree.map(jnp.asarray, args, is_leaf=is_variable))
 
     return converted
