@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from lamina import config
 from lamina.core.scope import override
 from lamina.core.tracebacks import location_of
 from lamina.errors import LaminaError, MissingFileError
@@ -17,6 +18,17 @@ from lamina.training.checks.program import print_error, run_script
 
 # Calls of `fit` or `train_on_batch` from one line, after which a program ends.
 _MOST_CALLS = 20
+
+
+# For programs of Keras 1 with Theano, which run with that order of axes.
+_CHANNELS_FIRST = Finding(
+    "channels-first",
+    "advice",
+    "The images of the program have their channels first, and the program does not set "
+    "that order. Today's layers expect the channels last.",
+    "Pass x.transpose(0, 2, 3, 1), or call "
+    "keras.config.set_image_data_format('channels_first') before.",
+)
 
 
 class _EndOfCheck(BaseException):
@@ -37,6 +49,7 @@ class ScriptCheck:
         self.has_failed = False
         self._calls: Counter[str] = Counter()
         self._output = sys.stdout
+        self._data_format = config.image_data_format()
 
     def run(
         self, script: Path, arguments: Sequence[str] = (), is_module: bool = False
@@ -57,6 +70,8 @@ class ScriptCheck:
         scope = override(on_findings=self._add)
         ended = contextlib.suppress(_EndOfCheck, SystemExit)
         with self._redirected(), scope, ended:
+            if config.image_data_format() != self._data_format:
+                self._print(_CHANNELS_FIRST._replace(where=f"{script}:1"))
             status = run_script(script, arguments, self._add_error, is_module)
             self.has_failed = status != 0
         return Findings(self.found)

@@ -112,6 +112,14 @@ WRONG: dict[str, tuple[Program, str]] = {
         ),
         "output-activation",
     ),
+    "classes of four rows as numbers": (
+        lambda: (
+            compiled(stack(layers.Dense(3)), "mae"),
+            X[:6],
+            np.eye(3)[CLASSES[:6]],
+        ),
+        "classes-as-numbers",
+    ),
     "sigmoid under hinge": (
         lambda: (compiled(stack(layers.Dense(1, "sigmoid")), "hinge"), X, SIGNS),
         "target-range",

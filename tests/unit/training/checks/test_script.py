@@ -47,6 +47,21 @@ PROGRAMS: dict[str, tuple[str, list[str], int]] = {
         [],
         0,
     ),
+    "images of Theano": (
+        "from keras.layers import Convolution2D, Dense, Flatten\n"
+        "from keras.models import Sequential\n"
+        "import numpy as np\n"
+        "model = Sequential()\n"
+        "model.add(Convolution2D(2, 3, 3, input_shape=(1, 28, 28), "
+        "activation='relu'))\n"
+        "model.add(Flatten())\n"
+        "model.add(Dense(1))\n"
+        "model.compile('adam', 'mse')\n"
+        "x = np.random.normal(size=(4, 1, 28, 28))\n"
+        "model.fit(x, x[:, 0, 0, 0], nb_epoch=1)",
+        ["channels-first"],
+        0,
+    ),
     "checkpoint": (
         RIGHT + "saved = lamina.callbacks.ModelCheckpoint('best.keras')\n"
         "model.fit(x, y, callbacks=[saved])\n"

@@ -121,7 +121,10 @@ def more_units_than_classes(out: OutputCase) -> Advice:
 @rule("classes-as-numbers", "advice", each="outputs")
 def classes_under_regression_loss(out: OutputCase) -> Advice:
     labels = out.labels
-    if out.kind not in _SQUARED or labels is None or len(labels.values) < 20:
+    if out.kind not in _SQUARED or labels is None:
+        return None
+    # A few numbers may look like classes by chance.
+    if len(labels.values) < (4 if labels.are_one_hot else 20):
         return None
     classes = len(labels.counts)
     wants_classes = labels.are_one_hot or any(
