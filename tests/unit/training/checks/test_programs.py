@@ -81,6 +81,17 @@ class Subclass(Model):
         return self.last(self.hidden(x))
 
 
+class Then(Subclass):
+    """Subclass whose `call` ends in a function."""
+
+    def __init__(self, function: Callable[[Any], Any], *last: Any) -> None:
+        super().__init__(*last)
+        self.function = function
+
+    def call(self, x: Any) -> Any:
+        return self.function(super().call(x))
+
+
 LOGITS = losses.BinaryCrossentropy(from_logits=True)
 SIGNS = np.where(BINARY, 1, -1)
 WRONG: dict[str, tuple[Program, str]] = {
@@ -193,6 +204,16 @@ RIGHT: dict[str, Program] = {
         compiled(stack(layers.Dense(2, "softmax")), "binary_crossentropy"),
         X,
         np.eye(2)[BINARY],
+    ),
+    "softmax as a function": lambda: (
+        compiled(Then(lamina.ops.softmax, 3), "sparse_categorical_crossentropy"),
+        X,
+        CLASSES,
+    ),
+    "sigmoid that is scaled to the targets": lambda: (
+        compiled(Then(lambda y: 100 * y, 1, "sigmoid"), "mse"),
+        X,
+        90 * BINARY + X[:, 0] / 9,
     ),
     "advantages as targets": lambda: (
         compiled(stack(layers.Dense(3, "softmax")), "categorical_crossentropy"),
