@@ -95,10 +95,22 @@ class Spatial(Layer):
     ) -> None:
         """Raise `ShapeError` if a window is larger than the input."""
         inner = self.spatial_sizes(shape)
-        if any(n is not None and n < w for n, w in zip(inner, window, strict=True)):
-            raise ShapeError(
-                f"Layer {self.name!r} ({type(self).__name__}): the {name} spans "
-                f"{tuple(window)}, which is larger than the input, {inner} "
-                f"(input shape {tuple(shape)}, {self.data_format}). Use "
-                f"padding='same', a smaller {name}, or fewer pooling layers before it."
+        if all(n is None or n >= w for n, w in zip(inner, window, strict=True)):
+            return
+        mend = (
+            f"Use padding='same', a smaller {name}, or fewer pooling layers before it."
+        )
+        code, is_last = "", self.data_format == "channels_last"
+        if is_last and inner[0] in (1, 3) and inner[1:] == (shape[-1],):
+            code = "channels-first"
+            mend = (
+                "These are images with their channels first: pass "
+                "x.transpose(0, 2, 3, 1), and give the model the shape "
+                f"{(*inner[1:], shape[-1], inner[0])}."
             )
+        raise ShapeError(
+            f"Layer {self.name!r} ({type(self).__name__}): the {name} spans "
+            f"{tuple(window)}, which is larger than the input, {inner} "
+            f"(input shape {tuple(shape)}, {self.data_format}). {mend}",
+            code,
+        )

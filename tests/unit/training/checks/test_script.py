@@ -62,6 +62,12 @@ PROGRAMS: dict[str, tuple[str, list[str], int]] = {
         ["channels-first"],
         0,
     ),
+    "channels first": (
+        "import lamina\nfrom lamina import layers\n"
+        "lamina.Sequential([layers.Input((3, 28, 28)), layers.Conv2D(2, 5)])",
+        ["channels-first"],
+        1,
+    ),
     "checkpoint": (
         RIGHT + "saved = lamina.callbacks.ModelCheckpoint('best.keras')\n"
         "model.fit(x, y, callbacks=[saved])\n"
