@@ -16,7 +16,6 @@ import numpy as np
 from lamina.compat.defaults import DEFAULTS, old_meaning, release
 from lamina.compat.notices import tell
 from lamina.core.module import accepted_names
-from lamina.errors import ArgumentError
 from lamina.optimizers.schedules import InverseTimeDecay
 from lamina.saving.legacy import names
 
@@ -141,6 +140,15 @@ TRANSLATIONS = (
         classes=frozenset({"Optimizer"}),
     ),
 )
+# Options of Keras 1 that `compat.keras.behavior` reads, and what has their effect today.
+OPTIONS: Mapping[tuple[str, Any], str] = {
+    ("BatchNormalization", 1): "LayerNormalization()",
+    ("BatchNormalization", 2): "BatchNormalization() called with training=True",
+    (
+        "Embedding",
+        "dropout",
+    ): "layers.Dropout(rate, noise_shape=(None, None, 1)) after it",
+}
 # Number of sizes of a kernel, which Keras 1 took as positional arguments.
 KERNEL_SIZES = {"Conv2D": 2, "Conv3D": 3}
 
@@ -169,9 +177,10 @@ def constructor_arguments(
     kind = "Model" if cls.__name__ == "Functional" else cls.__name__
     old = values.keys() - known_arguments(cls)
     found = dict(values)
-    for name, report in _WITHOUT_TRANSLATION.items():
-        if name in old:
-            report(kind, found)
+    for name in old & {"mode", "dropout"}:
+        if (kind, found[name]) in OPTIONS or (kind, name) in OPTIONS:
+            new = OPTIONS.get((kind, found[name])) or OPTIONS[kind, name]
+            tell(f"{kind}({name}={found.pop(name)!r})", new)
     found = renamed(kind, renames_of(cls, old), found)
     for row in translations_of(cls, old):
         _translate(cls, row, found)
@@ -301,28 +310,3 @@ def default_of(cls: type, name: str) -> Any:
     if parameter is None or parameter.default is parameter.empty:
         return None
     return parameter.default
-
-
-def _normalization_mode(kind: str, found: dict[str, Any]) -> None:
-    mode = found["mode"]
-    if kind == "BatchNormalization" and mode:
-        today = {
-            1: "It normalizes each sample, as layers.LayerNormalization() does.",
-            2: "It normalizes by the batch in inference too, as a layer called with "
-            "training=True does.",
-        }
-        raise ArgumentError(
-            f"BatchNormalization: mode={mode!r} is not supported. {today.get(mode, '')}"
-        )
-
-
-def _embedding_dropout(kind: str, found: dict[str, Any]) -> None:
-    if kind == "Embedding" and found.pop("dropout"):
-        new = "layers.Dropout(rate, noise_shape=(None, None, 1)) after it, omitted here"
-        tell("Embedding(dropout=)", new)
-
-
-_WITHOUT_TRANSLATION: Mapping[str, Callable[[str, dict[str, Any]], None]] = {
-    "mode": _normalization_mode,
-    "dropout": _embedding_dropout,
-}

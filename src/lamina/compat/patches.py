@@ -24,7 +24,12 @@ from lamina.compat.arguments import (
 from lamina.compat.defaults import log_name, with_method_defaults, with_old_defaults
 from lamina.compat.files import checkpointing, reading, saving, saving_epochs
 from lamina.compat.keras import batch, frozen
-from lamina.compat.keras.behavior import BEHAVIOR, checking_indices, get_shape
+from lamina.compat.keras.behavior import (
+    BEHAVIOR,
+    checking_indices,
+    get_shape,
+    remember_option,
+)
 from lamina.compat.keras.functions import cache_home, is_keras_archive
 from lamina.compat.methods import METHODS
 from lamina.compat.notices import tell
@@ -214,6 +219,7 @@ def _initialize(owner: type, function: Callable[..., Any]) -> Callable[..., Any]
         cls = library_class(type(self))
         # Some programs call `super().__init__(self)`.
         args = args[1:] if args and args[0] is self else args
+        remember_option(self, cls, kwargs)
         args, found = constructor_arguments(cls, args, kwargs)
         # Not in the constructor of a base, which does not take all arguments.
         if next(c for c in cls.__mro__ if "__init__" in vars(c)) is owner:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from lamina.compat.defaults import Release, use
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, MissingMethodError
 
@@ -220,6 +221,22 @@ def test_function_equals_numpy(name, args, options, expected):
     from keras import backend as K
 
     assert_allclose(getattr(K, name)(*args, **options), expected, rtol=1e-6)
+
+
+def test_batch_dot_multiplied_matrices_until_keras_2_2():
+    from keras import backend as K
+
+    y = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
+    with use(Release.KERAS_2_2):
+        assert_allclose(
+            K.batch_dot(CUBE, y, [2, 2]), np.einsum("bnm,bnmd->bnd", CUBE, y)
+        )
+        o = y[:, :, 0]
+        assert_allclose(K.batch_dot(o, y, [2, 3]), np.einsum("bnd,bnmd->bnm", o, y))
+        assert_allclose(
+            K.batch_dot(y, CUBE, [2, 2]), np.einsum("bnmd,bnm->bnd", y, CUBE)
+        )
+    assert K.batch_dot(CUBE, y, [2, 2]).shape == (2, 3, 3, 5)
 
 
 @pytest.mark.parametrize("go_backwards", [False, True])

@@ -63,3 +63,30 @@ def test_unknown_indices_of_an_embedding_are_zeros_in_old_programs():
         assert (model.predict(x)[1] == 0).all() and (model.predict(x)[0] != 0).all()
     with pytest.raises(DataError, match="input_dim=3"):
         model.fit(x, np.ones((2, 1, 2)), verbose=0)
+
+
+@pytest.mark.parametrize(("mode", "axis"), [(1, 1), (2, 0)])
+def test_modes_of_batch_normalization_use_the_values_of_the_call(mode, axis):
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    layer = layers.BatchNormalization(mode=mode, epsilon=0.1)
+    layer(x)
+    gamma, beta = np.arange(4.0), np.ones(4)
+    layer.set_weights([gamma, beta, *layer.get_weights()[2:]])
+    layer.trainable = False
+    expected = (x - x.mean(axis, keepdims=True)) / np.sqrt(
+        x.var(axis, keepdims=True) + 0.1
+    )
+    for training in (False, True):
+        found = layer(x, training=training)
+        assert_allclose(found, expected * gamma + beta, rtol=1e-4, atol=1e-5)
+    plain = layers.BatchNormalization(mode=0)
+    assert_allclose(plain(x), x / np.sqrt(1.001), rtol=1e-4)
+
+
+def test_dropout_of_an_embedding_drops_words():
+    layer = layers.Embedding(100, 2, init="one", dropout=0.5)
+    words = np.arange(100).repeat(2).reshape(1, 200)
+    assert (np.asarray(layer(words)) == 1).all()
+    found = np.asarray(layer(words, training=True)).reshape(100, 4)
+    assert set(np.unique(found)) == {0, 2}
+    assert (found == found[:, :1]).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -123,12 +124,83 @@ def test_model_trains_on_a_folder(tmp_path, capsys):
     assert history.epoch == [0, 1]
 
 
-def test_whitening_is_refused():
-    with pytest.raises(ArgumentError, match="zca_whitening is not supported"):
-        ImageDataGenerator(zca_whitening=True)
+def test_whitened_values_are_not_correlated():
+    rng = np.random.default_rng(0)
+    images = (rng.normal(size=(40, 4)) @ rng.normal(size=(4, 4))).reshape(-1, 2, 2, 1)
+    found = changed(images, fit=True, featurewise_center=True, zca_whitening=True)
+    rows = found.reshape(40, 4)
+    assert_allclose(rows.T @ rows / 40, np.eye(4), atol=1e-2)
+    augmented = ImageDataGenerator(featurewise_center=True, vertical_flip=True)
+    augmented.fit(images, augment=True, rounds=2, seed=0)
+    assert_allclose(augmented.mean, images.mean(), rtol=1e-4)
 
 
-def test_images_as_targets_are_refused(tmp_path):
+@pytest.fixture
+def folder(tmp_path):
+    for i in range(4):
+        image = np.full((4, 4, 3), 60 * i, "uint8")
+        lamina.utils.save_img(tmp_path / f"{i}.png", image, scale=False)
+    return tmp_path
+
+
+NAMES = ["0.png", "1.png", "missing.png", "2.png", "3.png"]
+COLUMNS = {
+    "filename": NAMES,
+    "class": ["b", "a", "a", "a", "b"],
+    "many": [["b"], ["a", "b"], [], [], ["a"]],
+    "size": [0.0, 1.0, 9.0, 2.0, 3.0],
+}
+TARGETS = [
+    ("class", "categorical", [[0, 1], [1, 0], [1, 0], [0, 1]]),
+    ("class", "binary", [1, 0, 0, 1]),
+    ("class", "sparse", [1, 0, 0, 1]),
+    ("many", "categorical", [[0, 1], [1, 1], [0, 0], [1, 0]]),
+    ("size", "raw", [0, 1, 2, 3]),
+    (["size", "size"], "raw", [[0, 0], [1, 1], [2, 2], [3, 3]]),
+    ("class", "input", None),
+    ("class", None, None),
+]
+
+
+@pytest.mark.parametrize(("column", "mode", "expected"), TARGETS)
+def test_batches_of_a_data_frame(folder, column, mode, expected):
+    frame = pd.DataFrame(COLUMNS)
+    batches = ImageDataGenerator().flow_from_dataframe(
+        frame, str(folder), y_col=column, class_mode=mode, shuffle=False
+    )
+    found = next(batches)
+    images = found if mode is None else found[0]
+    assert_allclose(images[:, 0, 0, 0], [0, 60, 120, 180])
+    assert images.shape == (4, 256, 256, 3)
+    if mode is not None:
+        assert_allclose(found[1], images if expected is None else expected)
+    assert batches.filenames == [name for name in NAMES if name != "missing.png"]
+
+
+def test_data_frame_has_weights_subsets_and_several_outputs(folder):
+    frame = pd.DataFrame(COLUMNS)
+    generator = ImageDataGenerator(validation_split=0.25)
+    batches = generator.flow_from_dataframe(
+        frame, str(folder), weight_col="size", class_mode="sparse", subset="validation"
+    )
+    _, labels, weights = next(batches)
+    assert (labels.tolist(), weights.tolist()) == ([1], [0])
+    assert batches.class_indices == {"a": 0, "b": 1} and batches.classes.tolist() == [1]
+    batches = generator.flow_from_dataframe(
+        frame, str(folder), y_col=["size", "size"], class_mode="multi_output"
+    )
+    assert len(next(batches)) == 3
+
+
+def test_unknown_modes_of_classes_are_refused(tmp_path):
     (tmp_path / "cat").mkdir()
-    with pytest.raises(ArgumentError, match="class_mode='input' is not supported"):
-        ImageDataGenerator().flow_from_directory(str(tmp_path), class_mode="input")
+    with pytest.raises(ArgumentError, match="class_mode='no' is not supported"):
+        ImageDataGenerator().flow_from_directory(str(tmp_path), class_mode="no")
+
+
+def test_images_are_their_targets(folder):
+    batches = ImageDataGenerator(rescale=1 / 255).flow_from_directory(
+        str(folder.parent), classes=[folder.name], class_mode="input", batch_size=2
+    )
+    x, y = next(batches)
+    assert x is y and x.max() <= 1

@@ -81,10 +81,3 @@ def test_merge_applies_a_mode_or_a_function():
         assert_allclose(model([x, y]), [values], rtol=1e-5)
     difference = layers.merge([a, b], mode=lambda xs: xs[0] - xs[1])
     assert_allclose(layers.Model([a, b], difference)([x, y]), x - y)
-
-
-@pytest.mark.parametrize(("mode", "today"), [(1, "LayerNorm"), (2, "training=True")])
-def test_modes_of_batch_normalization_are_refused_with_what_to_use(mode, today):
-    with pytest.raises(ArgumentError, match=f"mode={mode} is not supported.*{today}"):
-        layers.layers.BatchNormalization(mode=mode)  # pyright: ignore
-    layers.layers.BatchNormalization(mode=0)  # pyright: ignore

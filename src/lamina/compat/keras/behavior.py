@@ -11,12 +11,13 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from lamina import random
 from lamina.compat.defaults import Release, release
 from lamina.compat.notices import tell
 from lamina.core.graph import SymbolicTensor, symbolic_leaves
 from lamina.core.scope import local
 from lamina.errors import DataError, LikelyMistakeWarning
-from lamina.layers import Conv2D, Embedding, Lambda, Layer
+from lamina.layers import BatchNormalization, Conv2D, Embedding, Lambda, Layer
 
 
 class Shape(tuple[Any, ...]):
@@ -126,14 +127,48 @@ def checking_indices(check: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+# Options of Keras 1 that change what a layer computes.
+_OPTIONS = {"BatchNormalization": "mode", "Embedding": "dropout"}
+
+
+def remember_option(layer: Any, cls: type, given: Mapping[str, Any]) -> None:
+    """Store an option of Keras 1 in a layer, for its call."""
+    value = given.get(_OPTIONS.get(cls.__name__, ""))
+    if value:
+        vars(layer)["_old_option"] = value
+
+
 def _embed(layer: Embedding, inputs: Any) -> Any:
     rows = _lookup(layer, inputs)
-    if release() > Release.KERAS_2_3:
-        return rows
-    known = (inputs >= 0) & (inputs < layer.input_dim)
-    return jnp.where(known[..., None], rows, 0)
+    if release() <= Release.KERAS_2_3:
+        known = (inputs >= 0) & (inputs < layer.input_dim)
+        rows = jnp.where(known[..., None], rows, 0)
+    rate = vars(layer).get("_old_option")
+    if rate and local.call is not None and local.call.training:
+        # The same words are dropped at all their positions.
+        factors = random.dropout(jnp.ones(layer.input_dim, rows.dtype), rate)
+        rows = rows * factors[jnp.asarray(inputs, "int32")][..., None]
+    return rows
 
 
+def _normalize(layer: BatchNormalization, inputs: Any, **options: Any) -> Any:
+    mode = vars(layer).get("_old_option")
+    if not mode:
+        return _batch_normalize(layer, inputs, **options)
+    features = layer.axis % inputs.ndim if isinstance(layer.axis, int) else -1
+    rest = [axis for axis in range(inputs.ndim) if axis != features]
+    axes = (-1,) if mode == 1 else tuple(rest)
+    mean, variance = jnp.mean(inputs, axes), jnp.var(inputs, axes)
+    mean, variance = (jnp.expand_dims(v, axes) for v in (mean, variance))
+    result = (inputs - mean) / jnp.sqrt(variance + layer.epsilon)
+    if layer.gamma is not None:
+        result = result * jnp.expand_dims(layer.gamma.value, rest)
+    if layer.beta is not None:
+        result = result + jnp.expand_dims(layer.beta.value, rest)
+    return result
+
+
+_batch_normalize: Callable[..., Any] = vars(BatchNormalization)["call"]
 _lookup: Callable[..., Any] = vars(Embedding)["call"]
 BEHAVIOR: Mapping[type, Mapping[str, Any]] = {
     SymbolicTensor: {
@@ -152,4 +187,5 @@ BEHAVIOR: Mapping[type, Mapping[str, Any]] = {
     Conv2D: {"get_weights": _get_weights, "set_weights": _set_weights},
     Lambda: {"symbolic_call": _call_lambda},
     Embedding: {"call": _embed},
+    BatchNormalization: {"call": _normalize},
 }

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
+from lamina.compat.keras.image_batches import (
+    ImageBatches,
+    class_targets,
+    column_targets,
+    is_image,
+)
 from lamina.compat.notices import tell
 from lamina.config import image_data_format
-from lamina.data.dataset import PyDataset
-from lamina.errors import ArgumentError
-from lamina.utils import img_to_array, load_img, to_categorical
+from lamina.utils import img_to_array, load_img
 
-_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".gif", ".tif", ".tiff", ".webp")
 _FILL_MODES = {"nearest": "nearest", "constant": "constant", "reflect": "mirror"}
 
 
 class ImageDataGenerator:
     """Batches of images, changed at random, from arrays, folders or data frames.
 
-    The arguments are those of Keras 2; `zca_whitening` is not supported.
+    The arguments are those of Keras 2.
 
     Args:
         featurewise_center: whether to subtract the mean that `fit` computes.
@@ -31,6 +34,8 @@ class ImageDataGenerator:
         featurewise_std_normalization: whether to divide by the standard deviation that
             `fit` computes.
         samplewise_std_normalization: whether to divide by each image's.
+        zca_whitening: whether to remove correlations, which `fit` computes.
+        zca_epsilon: added to variances for that.
         rotation_range: largest angle of a random rotation, in degrees.
         width_shift_range: largest random shift, as a fraction of the width or, from
             1 up, in pixels.
@@ -76,8 +81,7 @@ class ImageDataGenerator:
         dtype: str | None = None,
     ) -> None:
         tell("ImageDataGenerator", "layers.RandomFlip, RandomRotation, RandomZoom, ...")
-        if zca_whitening:
-            raise ArgumentError("ImageDataGenerator: zca_whitening is not supported.")
+        self.zca_whitening, self.zca_epsilon = zca_whitening, zca_epsilon
         self.featurewise_center = featurewise_center
         self.samplewise_center = samplewise_center
         self.featurewise_std_normalization = featurewise_std_normalization
@@ -96,16 +100,29 @@ class ImageDataGenerator:
         self.validation_split = validation_split
         self.mean: Any = 0.0
         self.std: Any = 1.0
+        self.principal_components: Any = None
 
     def fit(
         self, x: Any, augment: bool = False, rounds: int = 1, seed: Any = None
     ) -> None:
         """Compute the mean and standard deviation of each channel."""
         x = np.asarray(x, "float32")
+        if augment:
+            rng = np.random.default_rng(seed)
+            x = np.stack(
+                [self.transformed(row, rng) for row in np.tile(x, (rounds, 1, 1, 1))]
+            )
         channel = 3 if self.data_format == "channels_last" else 1
         axes = tuple(axis for axis in (0, 1, 2, 3) if axis != channel)
         self.mean = x.mean(axes, keepdims=True)[0]
         self.std = x.std(axes, keepdims=True)[0]
+        if self.zca_whitening:
+            scaled = x
+            if self.featurewise_center:
+                scaled = scaled - self.mean
+            if self.featurewise_std_normalization:
+                scaled = scaled / (self.std + 1e-6)
+            self.principal_components = _whitening(scaled, self.zca_epsilon)
 
     def standardize(self, x: np.ndarray) -> np.ndarray:
         """Return an image after the changes that are not random."""
@@ -121,6 +138,8 @@ class ImageDataGenerator:
             x = x - self.mean
         if self.featurewise_std_normalization:
             x = x / (self.std + 1e-6)
+        if self.principal_components is not None:
+            x = (x.reshape(-1) @ self.principal_components).reshape(x.shape)
         return x
 
     def random_transform(self, x: np.ndarray, seed: int | None = None) -> np.ndarray:
@@ -211,7 +230,7 @@ class ImageDataGenerator:
         names = classes or sorted(p.name for p in folder.iterdir() if p.is_dir())
         files: list[tuple[Path, int]] = []
         for label, name in enumerate(names):
-            found = sorted(p for p in (folder / name).rglob("*") if _is_image(p))
+            found = sorted(p for p in (folder / name).rglob("*") if is_image(p))
             rows = self._subset(len(found), subset)
             files += [(found[i], label) for i in rows]
         labels = np.array([label for _, label in files], "int32")
@@ -220,13 +239,75 @@ class ImageDataGenerator:
         batches = ImageBatches(
             self,
             lambda i: self._load(paths[i], color_mode, target_size, interpolation),
-            _targets(labels, class_mode, len(names)),
+            class_targets(labels, class_mode, len(names)),
             np.arange(len(files)),
             (batch_size, shuffle, seed),
         )
+        batches.is_input_target = class_mode == "input"
         batches.classes = labels
         batches.class_indices = {name: label for label, name in enumerate(names)}
         batches.filenames = [str(path.relative_to(folder)) for path in paths]
+        return batches
+
+    def flow_from_dataframe(
+        self,
+        dataframe: Any,
+        directory: str | None = None,
+        x_col: str = "filename",
+        y_col: Any = "class",
+        weight_col: str | None = None,
+        target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        **_: Any,
+    ) -> ImageBatches:
+        """Return batches of the images that a data frame lists.
+
+        Args:
+            dataframe: a row for each image.
+            directory: the folder of the files, for paths relative to it.
+            x_col: the column of the paths.
+            y_col: the column of the classes; for "raw" one of numbers, or several.
+            weight_col: the column of the weights.
+            target_size: rows and columns of the images.
+            color_mode: "rgb", "rgba" or "grayscale".
+            classes: names of the classes; by default those in the column, sorted.
+            class_mode: "categorical", also of lists of classes, "binary", "sparse",
+                "raw" (or "other"), "multi_output", "input" or `None`.
+            batch_size: number of images in a batch.
+            shuffle: whether the order is random.
+            seed: seed of the order and the random changes.
+            subset: "training" or "validation".
+            interpolation: how images are resized.
+        """
+        folder = Path(directory or "")
+        found = [folder / str(name) for name in dataframe[x_col]]
+        exists = np.array([path.is_file() for path in found], bool)
+        frame = dataframe[exists]
+        paths = [path for path, there in zip(found, exists, strict=True) if there]
+        rows = self._subset(len(paths), subset)
+        targets, names = column_targets(frame, y_col, class_mode, classes)
+        weights = [] if weight_col is None else [np.asarray(frame[weight_col])]
+        print(f"Found {len(rows)} validated image filenames.")
+        batches = ImageBatches(
+            self,
+            lambda i: self._load(paths[i], color_mode, target_size, interpolation),
+            [part[rows] for part in (*targets, *weights)],
+            rows,
+            (batch_size, shuffle, seed),
+        )
+        batches.is_input_target = class_mode == "input"
+        batches.class_indices = {name: label for label, name in enumerate(names)}
+        batches.filenames = [str(paths[i].relative_to(folder)) for i in rows]
+        if names and class_mode in ("binary", "sparse", "categorical"):
+            labels = [names.index(n) for n in frame[y_col] if not isinstance(n, list)]
+            batches.classes = np.array(labels)[rows] if labels else np.array([])
         return batches
 
     def _load(
@@ -248,90 +329,8 @@ class ImageDataGenerator:
         return np.arange(*bounds[subset])
 
 
-class ImageBatches(PyDataset):
-    """Batches of an `ImageDataGenerator`; iteration over them does not end.
-
-    Args:
-        generator: the generator, which changes images.
-        load: function of an index that returns an image.
-        others: targets and weights of the images.
-        rows: indices of the images.
-        options: size of batches, whether to shuffle, seed.
-    """
-
-    classes: np.ndarray
-    class_indices: dict[str, int]
-    filenames: list[str]
-
-    def __init__(
-        self,
-        generator: ImageDataGenerator,
-        load: Callable[[int], np.ndarray],
-        others: Sequence[np.ndarray],
-        rows: np.ndarray,
-        options: tuple[int, bool, int | None],
-    ) -> None:
-        super().__init__()
-        self.image_data_generator, self._load = generator, load
-        self._others, self._rows = others, rows
-        self.batch_size, self.shuffle, self.seed = options
-        self.n = self.samples = len(rows)
-        self._rng = np.random.default_rng(self.seed)
-        self._next = 0
-        self.on_epoch_end()
-
-    def __len__(self) -> int:
-        """Number of batches that have all images once."""
-        return -(-self.n // self.batch_size)
-
-    def __getitem__(self, index: int) -> Any:
-        """Return batch `index`."""
-        start = index * self.batch_size
-        chosen = self._order[start : start + self.batch_size]
-        generator = self.image_data_generator
-        images = [
-            generator.standardize(generator.transformed(self._load(row), self._rng))
-            for row in self._rows[chosen]
-        ]
-        batch = np.stack(images).astype("float32")
-        return (batch, *(o[chosen] for o in self._others)) if self._others else batch
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        """Return the next batch; after the last, the first of a new order."""
-        if self._next >= len(self):
-            self.reset()
-            self.on_epoch_end()
-        self._next += 1
-        return self[self._next - 1]
-
-    next = __next__
-
-    def reset(self) -> None:
-        """Start again with the first batch."""
-        self._next = 0
-
-    def on_epoch_end(self) -> None:
-        """Draw a new order of the images."""
-        self._order = (
-            self._rng.permutation(self.n) if self.shuffle else np.arange(self.n)
-        )
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in _SUFFIXES
-
-
-def _targets(labels: np.ndarray, mode: str | None, count: int) -> list[np.ndarray]:
-    if mode is None:
-        return []
-    if mode == "categorical":
-        return [np.asarray(to_categorical(labels, count))]
-    if mode not in ("binary", "sparse"):
-        raise ArgumentError(
-            f"flow_from_directory: class_mode={mode!r} is not supported. Pass "
-            "'categorical', 'binary', 'sparse' or None."
-        )
-    return [labels.astype("float32") if mode == "binary" else labels]
+def _whitening(x: np.ndarray, epsilon: float) -> np.ndarray:
+    """Return the matrix that removes the correlations of images' values."""
+    rows = x.reshape(len(x), -1)
+    values, vectors = np.linalg.eigh(rows.T @ rows / len(rows))
+    return (vectors / np.sqrt(np.maximum(values, 0) + epsilon)) @ vectors.T

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import activations, config, ops, random
+from lamina.compat.defaults import Release, release
 from lamina.compat.notices import tell
 from lamina.core.graph import op
 from lamina.typing import Array
@@ -108,6 +109,8 @@ def batch_dot(x: Any, y: Any, axes: int | Sequence[int] | None = None) -> Array:
     if axes is None:
         axes = (rank_x - 1, rank_y - 2 if rank_y > 2 else rank_y - 1)
     a, b = (axes, axes) if isinstance(axes, int) else axes
+    if max(rank_x, rank_y) > 3 and release() <= Release.KERAS_2_2:
+        return _matrix_products(x, y, a % rank_x, b % rank_y)
     letters = "bcdefghijklm"
     left = letters[:rank_x]
     right = letters[0] + letters[rank_x : rank_x + rank_y - 1]
@@ -117,6 +120,25 @@ def batch_dot(x: Any, y: Any, axes: int | Sequence[int] | None = None) -> Array:
     kept = "".join(n for n in left + right[1:] if n != summed)
     result = ops.einsum(f"{left},{right}->{kept}", x, y)
     return ops.expand_dims(result, 1) if len(kept) == 1 else result
+
+
+def _matrix_products(x: Any, y: Any, a: int, b: int) -> Array:
+    """Return matrix products over the last two axes, as `batch_dot` until Keras 2.2.
+
+    Axes of size 1 are appended to the operand of fewer axes, and removed again.
+    """
+    rank_x, rank_y = len(x.shape), len(y.shape)
+    rank = max(rank_x, rank_y)
+    for _ in range(rank - rank_x):
+        x = ops.expand_dims(x, -1)
+    for _ in range(rank - rank_y):
+        y = ops.expand_dims(y, -1)
+    x = x if a == rank - 1 else ops.swapaxes(x, -1, -2)
+    y = ops.swapaxes(y, -1, -2) if b == rank - 1 else y
+    first = rank_y if rank_x > rank_y else rank_x - 1
+    added = tuple(range(first, first + abs(rank_x - rank_y)))
+    product = ops.matmul(x, y)
+    return ops.squeeze(product, axis=added) if added else product
 
 
 def relu(

@@ -1,0 +1,141 @@
+"""Batches of `ImageDataGenerator`, and their targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lamina.data.dataset import PyDataset
+from lamina.errors import ArgumentError
+from lamina.utils import to_categorical
+
+_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".gif", ".tif", ".tiff", ".webp")
+
+
+class ImageBatches(PyDataset):
+    """Batches of an `ImageDataGenerator`; iteration over them does not end.
+
+    Args:
+        generator: the `ImageDataGenerator`, which changes images.
+        load: function of an index that returns an image.
+        others: targets and weights of the images.
+        rows: indices of the images.
+        options: size of batches, whether to shuffle, seed.
+    """
+
+    classes: np.ndarray
+    class_indices: dict[str, int]
+    filenames: list[str]
+    # Whether each batch is its own target.
+    is_input_target = False
+
+    def __init__(
+        self,
+        generator: Any,
+        load: Callable[[int], np.ndarray],
+        others: Sequence[np.ndarray],
+        rows: np.ndarray,
+        options: tuple[int, bool, int | None],
+    ) -> None:
+        super().__init__()
+        self.image_data_generator, self._load = generator, load
+        self._others, self._rows = others, rows
+        self.batch_size, self.shuffle, self.seed = options
+        self.n = self.samples = len(rows)
+        self._rng = np.random.default_rng(self.seed)
+        self._next = 0
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        """Number of batches that have all images once."""
+        return -(-self.n // self.batch_size)
+
+    def __getitem__(self, index: int) -> Any:
+        """Return batch `index`."""
+        start = index * self.batch_size
+        chosen = self._order[start : start + self.batch_size]
+        generator = self.image_data_generator
+        images = [
+            generator.standardize(generator.transformed(self._load(row), self._rng))
+            for row in self._rows[chosen]
+        ]
+        batch = np.stack(images).astype("float32")
+        if self.is_input_target:
+            return batch, batch
+        return (batch, *(o[chosen] for o in self._others)) if self._others else batch
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        """Return the next batch; after the last, the first of a new order."""
+        if self._next >= len(self):
+            self.reset()
+            self.on_epoch_end()
+        self._next += 1
+        return self[self._next - 1]
+
+    next = __next__
+
+    def reset(self) -> None:
+        """Start again with the first batch."""
+        self._next = 0
+
+    def on_epoch_end(self) -> None:
+        """Draw a new order of the images."""
+        self._order = (
+            self._rng.permutation(self.n) if self.shuffle else np.arange(self.n)
+        )
+
+
+def is_image(path: Path) -> bool:
+    """Return whether a file is an image, by its ending."""
+    return path.suffix.lower() in _SUFFIXES
+
+
+def class_targets(labels: np.ndarray, mode: str | None, count: int) -> list[np.ndarray]:
+    """Return the targets for labels, in a list.
+
+    Args:
+        labels: the number of each image's class.
+        mode: the argument `class_mode`.
+        count: the number of classes.
+
+    Raises:
+        ArgumentError: the mode is unknown.
+    """
+    if mode is None or mode == "input":
+        return []
+    if mode == "categorical":
+        return [np.asarray(to_categorical(labels, count))]
+    if mode not in ("binary", "sparse"):
+        raise ArgumentError(
+            f"ImageDataGenerator: class_mode={mode!r} is not supported. Pass "
+            "'categorical', 'binary', 'sparse', 'input' or None."
+        )
+    return [labels.astype("float32") if mode == "binary" else labels]
+
+
+def column_targets(
+    frame: Any, column: Any, mode: str | None, classes: Sequence[str] | None
+) -> tuple[list[np.ndarray], list[str]]:
+    """Return the targets in columns of a data frame, and the names of the classes."""
+    if mode in ("raw", "other"):
+        return [np.asarray(frame[column])], []
+    if mode == "multi_output":
+        return [np.asarray(frame[name].tolist()) for name in column], []
+    if mode is None or mode == "input":
+        return [], []
+    values = frame[column].tolist()
+    lists = [v if isinstance(v, (list, tuple)) else [v] for v in values]
+    names = list(classes or sorted({name for some in lists for name in some}))
+    if mode != "categorical":
+        labels = np.array([names.index(value) for value in values], "int32")
+        return class_targets(labels, mode, len(names)), names
+    targets = np.zeros((len(lists), len(names)), "float32")
+    for row, some in zip(targets, lists, strict=True):
+        row[[names.index(name) for name in some]] = 1
+    return [targets], names
