@@ -76,10 +76,10 @@ _RENAMED = {
         "image_dataset_from_directory": "lamina.utils:image_dataset_from_directory",
     },
     "preprocessing.image": {
-        "ImageDataGenerator": "lamina.compat.keras.images:ImageDataGenerator",
+        "ImageDataGenerator": "lamina.compat.keras.preprocessing.images:ImageDataGenerator",
     },
     "preprocessing.sequence": {
-        name: f"lamina.compat.keras.sequences:{name}"
+        name: f"lamina.compat.keras.preprocessing.sequences:{name}"
         for name in ("TimeseriesGenerator", "make_sampling_table", "skipgrams")
     },
     "optimizers.schedules": {

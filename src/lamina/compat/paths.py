@@ -41,7 +41,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "callbacks.experimental": ("callbacks",),
     "optimizers.experimental": ("optimizers",),
     "optimizers.legacy": ("optimizers",),
-    "preprocessing.text": ("compat.keras.text",),
+    "preprocessing.text": ("compat.keras.preprocessing.text",),
     "wrappers.scikit_learn": ("compat.keras.wrappers",),
     "mixed_precision.experimental": ("mixed_precision",),
     "experimental": ("optimizers.schedules",),

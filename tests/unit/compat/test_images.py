@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import lamina
-from lamina.compat.keras.images import ImageDataGenerator
+from lamina.compat.keras.preprocessing.images import ImageDataGenerator
 from lamina.errors import ArgumentError
 
 X = np.arange(4 * 3 * 5 * 2, dtype="float32").reshape(4, 3, 5, 2)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from lamina.compat.keras.sequences import (
+from lamina.compat.keras.preprocessing.sequences import (
     TimeseriesGenerator,
     make_sampling_table,
     skipgrams,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.testing import assert_allclose
 
-from lamina.compat.keras.text import (
+from lamina.compat.keras.preprocessing.text import (
     Tokenizer,
     hashing_trick,
     text_to_word_sequence,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from lamina.compat.keras.image_batches import (
+from lamina.compat.keras.preprocessing.image_batches import (
     ImageBatches,
     class_targets,
     column_targets,

@@ -1,0 +1,1 @@
+"""Images, sequences and texts of `keras.preprocessing` in Keras 1 and 2."""
