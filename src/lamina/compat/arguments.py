@@ -140,7 +140,7 @@ TRANSLATIONS = (
         classes=frozenset({"Optimizer"}),
     ),
 )
-# Options of Keras 1 that `compat.keras.behavior` reads, and what has their effect today.
+# Options of Keras 1 that `compat.keras.behavior` reads, and today's spellings.
 OPTIONS: Mapping[tuple[str, Any], str] = {
     ("BatchNormalization", 1): "LayerNormalization()",
     ("BatchNormalization", 2): "BatchNormalization() called with training=True",
@@ -178,8 +178,8 @@ def constructor_arguments(
     old = values.keys() - known_arguments(cls)
     found = dict(values)
     for name in old & {"mode", "dropout"}:
-        if (kind, found[name]) in OPTIONS or (kind, name) in OPTIONS:
-            new = OPTIONS.get((kind, found[name])) or OPTIONS[kind, name]
+        new = OPTIONS.get((kind, found[name])) or OPTIONS.get((kind, name))
+        if new:
             tell(f"{kind}({name}={found.pop(name)!r})", new)
     found = renamed(kind, renames_of(cls, old), found)
     for row in translations_of(cls, old):

@@ -14,6 +14,7 @@ _OWN_LAYERS = (
     "LocallyConnected2D",
 )
 _FUNCTIONS = "lamina.compat.keras.functions"
+_PREPROCESSING = "lamina.compat.keras.preprocessing"
 _RENAMED = {
     "layers": {
         "Convolution2DTranspose": "lamina.compat.keras.layers:Deconvolution2D",
@@ -76,10 +77,10 @@ _RENAMED = {
         "image_dataset_from_directory": "lamina.utils:image_dataset_from_directory",
     },
     "preprocessing.image": {
-        "ImageDataGenerator": "lamina.compat.keras.preprocessing.images:ImageDataGenerator",
+        "ImageDataGenerator": f"{_PREPROCESSING}.images:ImageDataGenerator",
     },
     "preprocessing.sequence": {
-        name: f"lamina.compat.keras.preprocessing.sequences:{name}"
+        name: f"{_PREPROCESSING}.sequences:{name}"
         for name in ("TimeseriesGenerator", "make_sampling_table", "skipgrams")
     },
     "optimizers.schedules": {
