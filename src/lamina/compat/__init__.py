@@ -17,11 +17,13 @@ from types import ModuleType
 
 from lamina.compat import notices
 from lamina.compat.finder import ROOTS, CompatFinder
+from lamina.compat.keras.companions import FormerModules, forget_former_modules
 from lamina.compat.patches import apply_patches, undo_patches
 
 __all__ = ["install", "installed", "uninstall"]
 
 _finder = CompatFinder()
+_former_modules = FormerModules()
 _preparation_data = multiprocessing.spawn.get_preparation_data
 _hidden: dict[str, ModuleType] = {}
 _lock = threading.RLock()
@@ -46,6 +48,7 @@ def install() -> None:
             return
         _hidden.update(_remove_modules())
         sys.meta_path.insert(0, _finder)
+        sys.meta_path.append(_former_modules)
         multiprocessing.spawn.get_preparation_data = _data_with_install
         apply_patches()
 
@@ -60,6 +63,8 @@ def uninstall() -> None:
         if _finder not in sys.meta_path:
             return
         sys.meta_path.remove(_finder)
+        sys.meta_path.remove(_former_modules)
+        forget_former_modules()
         multiprocessing.spawn.get_preparation_data = _preparation_data
         undo_patches()
         notices.forget()

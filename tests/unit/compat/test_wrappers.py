@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 import lamina
-from lamina import layers
+from lamina import compat, layers
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 3)).astype("float32")
@@ -56,3 +57,27 @@ def test_regressor_predicts_numbers():
     regressor.fit(X, X[:, 0])
     assert regressor.predict(X).shape == (24,)
     assert regressor.score(X, X[:, 0]) <= 1
+
+
+def test_modules_that_scikit_learn_no_longer_has():
+    from sklearn.cross_validation import (  # pyright: ignore
+        KFold,
+        StratifiedKFold,
+        cross_val_score,
+        train_test_split,
+    )
+    from sklearn.grid_search import GridSearchCV  # pyright: ignore
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = np.arange(12.0).reshape(-1, 1), np.arange(12) // 6
+    assert len(train_test_split(x, y, test_size=0.5)[0]) == 6
+    folds = KFold(n=12, n_folds=4)
+    assert [test.tolist() for _, test in folds][1] == [3, 4, 5]
+    folds = StratifiedKFold(y=y, n_folds=3)
+    assert [y[test].sum() for _, test in folds] == [2, 2, 2]
+    assert (cross_val_score(LogisticRegression(), x, y, cv=folds) > 0.5).all()
+    search = GridSearchCV(LogisticRegression(), {"C": [1.0, 10.0]}, scoring="log_loss")
+    assert search.fit(x, y).best_params_ == {"C": 10.0}
+    compat.uninstall()
+    with pytest.raises(ModuleNotFoundError):
+        import sklearn.grid_search  # pyright: ignore  # noqa: F401
