@@ -10,6 +10,7 @@ import functools
 import hashlib
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
@@ -170,6 +171,18 @@ def _compile(lowered: Lowered, device: object) -> Any:
         if len(_executables) > _LIMIT:
             _executables.popitem(last=False)
     return compiled
+
+
+def run_seconds(
+    executable: Callable[..., object], args: Sequence[Any], count: int
+) -> list[float]:
+    """Return the seconds that each of several runs of a program takes."""
+    times: list[float] = []
+    for _ in range(count):
+        start = time.perf_counter()
+        jax.block_until_ready(executable(*args))
+        times.append(time.perf_counter() - start)
+    return times
 
 
 def temporary_bytes(compiled: Compiled) -> int:

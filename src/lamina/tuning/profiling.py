@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.stages import Compiled
 
 from lamina.core.check import check_arguments, positive_int
 from lamina.core.scope import RunKey, override
@@ -21,7 +19,7 @@ from lamina.layers import Layer
 from lamina.ops.kernels import autotune
 from lamina.ops.kernels.table import recording
 from lamina.runtime.device_trace import time_by_name
-from lamina.runtime.executable import Program, temporary_bytes
+from lamina.runtime.executable import Program, run_seconds, temporary_bytes
 from lamina.runtime.operations import OperationList, innermost, scope_path
 from lamina.runtime.pure_function import PureFunction
 from lamina.training.trainer import Trainer
@@ -156,7 +154,8 @@ def profile(
         with autotune.allow_timing(_AUTOTUNED_STEPS), recording() as choices:
             listed = OperationList(step, *args)
         executable: Any = Program(step).executable(*args)
-        milliseconds = _median_ms(executable, args, steps)
+        seconds = run_seconds(executable, args, steps + 2)[2:]
+        milliseconds = 1e3 * statistics.median(seconds)
         times = time_by_name(executable, args, steps)
     modules = [m for root in block.engine.step.modules() for m in root.modules()]
     layers = {m.path: m for m in modules if isinstance(m, Layer)}
@@ -171,15 +170,6 @@ def profile(
         sum(v.nbytes for v in values),
         platform(),
     )
-
-
-def _median_ms(executable: Compiled, args: Sequence[Any], steps: int) -> float:
-    times: list[float] = []
-    for _ in range(steps + 2):
-        start = time.perf_counter()
-        jax.block_until_ready(executable(*args))
-        times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times[2:])
 
 
 def _owner(name: str, layers: Mapping[str, Layer]) -> str:

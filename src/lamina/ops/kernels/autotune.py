@@ -26,7 +26,7 @@ import numpy as np
 from lamina import config
 from lamina.errors import LaminaError
 from lamina.io.files import atomic_write
-from lamina.runtime.executable import Program
+from lamina.runtime.executable import Program, run_seconds
 from lamina.runtime.interrupts import result_of, run_in_thread
 
 # Fraction of the first epoch's time that timing may take.
@@ -185,12 +185,7 @@ def _seconds(run: Callable[..., Any], call: tuple[Any, ...]) -> float:
     generator = np.random.default_rng(0)
     values = [jnp.asarray(generator.normal(size=a.shape), a.dtype) for a in arrays]
     compiled = Program(program).executable(*values)
-    times: list[float] = []
-    for _ in range(4):
-        start = time.perf_counter()
-        jax.block_until_ready(compiled(*values))
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return min(run_seconds(compiled, values, 4))
 
 
 def _with_gradients(

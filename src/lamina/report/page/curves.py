@@ -176,11 +176,16 @@ def _line(
     }
 
 
+def _single_run(groups: Sequence[Group]) -> Run | None:
+    runs = [run for group in groups for run in group.runs]
+    return runs[0] if len(runs) == 1 else None
+
+
 def _best_epoch(groups: Sequence[Group], name: str) -> int | None:
     """Return the best epoch of a single run's metric, for the line in its panel."""
-    if len(groups) != 1 or len(groups[0].runs) != 1:
+    run = _single_run(groups)
+    if run is None:
         return None
-    run = groups[0].runs[0]
     best = best_index(run.scalars().get(f"val_{name}", ()), direction(name))
     return None if best is None else run.epochs[best]
 
@@ -199,9 +204,9 @@ def _description(panel: dict[str, Any]) -> str:
 
 def _values(groups: Sequence[Group]) -> Markup | None:
     """Return the values of the epochs as text, for a single run."""
-    if len(groups) != 1 or len(groups[0].runs) != 1:
+    run = _single_run(groups)
+    if run is None:
         return None
-    run = groups[0].runs[0]
     logs = run.scalars()
     keep = thinned(len(run.epochs), 50)
     lines = ["\t".join(["epoch", *logs])]

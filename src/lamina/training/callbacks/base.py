@@ -10,7 +10,6 @@ from lamina.core.check import Check, is_int
 from lamina.core.module import checked_arguments, short, signature
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentTypeError, invalid
-from lamina.layers.base import Layer
 from lamina.typing import Logs, OptionalLogs
 
 NEVER = 2**31 - 1
@@ -104,7 +103,7 @@ class Callback:
         """The model that is trained, evaluated or used for prediction."""
         return getattr(self, "_model", None)
 
-    def set_model(self, model: Layer) -> None:
+    def set_model(self, model: Any) -> None:
         """Set the model; called before the other methods."""
         self._model = model
 
