@@ -57,7 +57,7 @@ class Sequential(Model):
         self._stack: list[Layer] = []
         self._input_layer: InputLayer | None = None
         self.is_input_inferred = False
-        self._extend(layers or ())
+        self._stack, self._input_layer = _extended(self, layers or ())
         self._rebuild()
 
     @filter_traceback
@@ -69,7 +69,7 @@ class Sequential(Model):
                 not the first layer.
             ArgumentTypeError: `layer` is not a layer.
         """
-        self._extend([layer])
+        self._stack, self._input_layer = _extended(self, [layer])
         if rebuild:
             self._rebuild()
 
@@ -82,32 +82,6 @@ class Sequential(Model):
         if rebuild:
             self._rebuild()
         return layer
-
-    def _extend(self, values: Iterable[object]) -> None:
-        """Append layers, in time proportional to their number."""
-        stack = list(self._stack)
-        names = {layer.name for layer in stack}
-        for value in values:
-            layer = _as_layer(value)
-            if isinstance(layer, InputLayer):
-                if stack or self._input_layer is not None:
-                    raise ArgumentError(
-                        f"Sequential {self.name!r} already has an input or layers, so "
-                        f"{layer.name!r} cannot be its input. Put `Input` first."
-                    )
-                self._input_layer = layer
-                continue
-            if layer.name in names:
-                raise ArgumentError(
-                    f"Sequential {self.name!r} already has a layer named "
-                    f"{layer.name!r}. Layers of one model need different names: rename "
-                    "it with `name=`."
-                )
-            if not stack and self._input_layer is None:
-                self._input_layer = _declared_input(layer)
-            names.add(layer.name)
-            stack.append(layer)
-        self._stack = stack
 
     def _rebuild(self) -> None:
         """Wire the stack into a graph, if its input is known."""
@@ -208,13 +182,7 @@ class Sequential(Model):
             custom_object_scope(custom_objects),
             untrusted_config(config, f"The config of {cls.__name__}"),
         ):
-            for layer in config["layers"]:
-                if not isinstance(layer, dict) or "config" not in layer:
-                    raise FileFormatError(
-                        f"The config of {cls.__name__} has {shown(layer)} among its "
-                        "layers. Each must be a dictionary with a 'config'."
-                    )
-            layers = [deserialize(layer) for layer in config["layers"]]
+            layers = [_layer_of(cls.__name__, layer) for layer in config["layers"]]
             shape = config.get("build_input_shape")
             model = cls(layers, name=config.get("name"))
             if shape is not None and not model.built:
@@ -226,6 +194,47 @@ def _fits(known: PartialShape, given: PartialShape) -> bool:
     sizes = zip(known, given, strict=False)
     is_same = all(n == m or None in (n, m) for n, m in sizes)
     return len(known) == len(given) and is_same
+
+
+def _extended(
+    model: Sequential, values: Iterable[object]
+) -> tuple[list[Layer], InputLayer | None]:
+    """Return the layers of a model with more of them, and the input.
+
+    Takes time proportional to the number of layers.
+    """
+    stack, first = list(model.layers), model.declared_input
+    names = {layer.name for layer in stack}
+    for value in values:
+        layer = _as_layer(value)
+        if isinstance(layer, InputLayer):
+            if stack or first is not None:
+                raise ArgumentError(
+                    f"Sequential {model.name!r} already has an input or layers, so "
+                    f"{layer.name!r} cannot be its input. Put `Input` first."
+                )
+            first = layer
+            continue
+        if layer.name in names:
+            raise ArgumentError(
+                f"Sequential {model.name!r} already has a layer named {layer.name!r}. "
+                "Layers of one model need different names: rename it with `name=`."
+            )
+        if not stack and first is None:
+            first = _declared_input(layer)
+        names.add(layer.name)
+        stack.append(layer)
+    return stack, first
+
+
+def _layer_of(owner: str, config: object) -> Any:
+    """Return the layer that a config in the config of a model describes."""
+    if not isinstance(config, dict) or "config" not in config:
+        raise FileFormatError(
+            f"The config of {owner} has {shown(config)} among its layers. Each must be "
+            "a dictionary with a 'config'."
+        )
+    return deserialize(config)
 
 
 def _declared_input(layer: Layer) -> InputLayer | None:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from lamina.core.check import one_of
 from lamina.errors import ArgumentError, ShapeError, invalid
+from lamina.layers.base import Layer
 from lamina.typing import Array, ArrayLike, DTypeLike
 
 FORMATS = (
@@ -248,6 +249,14 @@ def _linear_map(
     rows = [cos + shear * y_by_x, -sin - shear * y_by_y], [y_by_x, y_by_y]
     matrix = jnp.stack([jnp.stack(row, -1) for row in rows], -2)
     return matrix * jnp.asarray(scale)[:, None, None]
+
+
+def boxes_error(layer: Layer) -> ArgumentError:
+    """Return the error of a layer that got bounding boxes."""
+    return ArgumentError(
+        f"Layer {layer.name!r} ({type(layer).__name__}) cannot transform bounding "
+        "boxes. Use another layer, or leave the boxes out of its input."
+    )
 
 
 def corner_points(boxes: Array) -> Array:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from lamina.core.check import Check, is_number, positive_number
 from lamina.core.dtypes import is_float
 from lamina.layers.image.base import Boxes, BoxOptions, RandomImageLayer, Transformation
+from lamina.layers.image.box_formats import boxes_error
 from lamina.layers.image.color import ColorLayer
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range
 from lamina.ops.image.layout import per_image
@@ -168,7 +169,7 @@ class CutMix(RandomImageLayer):
         return _mix(labels, transformation)
 
     def _change_boxes(self, boxes: Boxes, transformation: Transformation) -> Boxes:
-        raise self._no_boxes()
+        raise boxes_error(self)
 
 
 def _is_fill(value: object) -> bool:
@@ -235,11 +236,9 @@ class RandomErasing(ColorLayer):
 
     def _fill(self, draws: Draws, shape: Shape) -> Array:
         if self.fill_value is None:
-            values = draws.noise(*shape) * self.value_range[1]
-        else:
-            channels = [-1 if axis == self.channel_axis % 4 else 1 for axis in range(4)]
-            values = jnp.asarray(self.fill_value, "float32").reshape(channels)
-        return self._clip(values)
+            return self._clip(draws.noise(*shape) * self.value_range[1])
+        channels = [-1 if axis == self.channel_axis % 4 else 1 for axis in range(4)]
+        return self._clip(jnp.asarray(self.fill_value, "float32").reshape(channels))
 
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
         is_changed = per_image(transformation["apply_erasing"])

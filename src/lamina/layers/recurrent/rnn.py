@@ -110,30 +110,9 @@ class RNN(Layer):
         if isinstance(self.cell, Layer) and not self.cell.built:
             self.cell.build((batch, *features))
         if self.stateful and self.states is None:
-            self.states = self._make_states(batch)
-
-    def _make_states(self, batch_size: int | None) -> list[Any]:
-        if batch_size is None:
-            raise ShapeError(
-                f"Layer {self.name!r} ({type(self).__name__}) has `stateful=True`, "
-                "which needs a known batch size, because each row has a state. Set it, "
-                "as in `Input(shape=(10, 3), batch_size=32)`."
-            )
-        wanted = jax.eval_shape(lambda: self.get_initial_state(batch_size))
-        for state in jax.tree.leaves(wanted):
-            check_size("rnn_state", state.shape, state.dtype)
-        # A variable needs a concrete array, even while a program is traced.
-        with jax.ensure_compile_time_eval():
-            first = self.get_initial_state(batch_size)
-        values, structure = jax.tree.flatten(first)
-        variables: list[Variable] = []
-        for i, value in enumerate(values):
-            name = f"rnn_state_{i}" if i else "rnn_state"
-            state = Variable(value, None, self.variable_dtype, False, name=name)
-            state.ignores_tracers = True
-            state.path = self._path_of(name)
-            variables.append(state)
-        return jax.tree.unflatten(structure, variables)
+            self.states = _state_variables(self, batch)
+            for state in jax.tree.leaves(self.states):
+                state.path = self._path_of(state.name)
 
     def own_weights(self) -> list[Variable]:
         """Return this layer's own weights, without the states."""
@@ -160,7 +139,7 @@ class RNN(Layer):
         mask: PyTree = None,
         training: bool | None = None,
     ) -> Any:
-        states = self._initial_states(sequences.shape[0], initial_state)
+        states = _first_states(self, sequences.shape[0], initial_state)
         last, outputs, states = self.inner_loop(sequences, states, mask, training)
         if self.stateful:
             variables, values = map(jax.tree.leaves, (self.states, states))
@@ -204,31 +183,6 @@ class RNN(Layer):
         ordered = jnp.flip(run.outputs, 0) if self.go_backwards else run.outputs
         return run.last, jnp.swapaxes(ordered, 0, 1), run.states
 
-    def _initial_states(self, batch: int, given: PyTree) -> list[Any]:
-        if self.stateful:
-            expected = jax.tree.leaves(self.states)[0].shape[0]
-            if batch != expected:
-                raise ShapeError(
-                    f"Layer {self.name!r} ({type(self).__name__}) is stateful for "
-                    f"batches of {expected} rows, but got one of {batch}. Use "
-                    f"`batch_size={expected}`, and data whose length is a multiple of "
-                    f"{expected}."
-                )
-        first = self.get_initial_state(batch)
-        if given is None:
-            given = self.states if self.stateful else first
-        wanted, structure = jax.tree.flatten(first)
-        values = jax.tree.leaves(given)
-        shapes = [jnp.shape(v) for v in values]
-        if shapes != [v.shape for v in wanted]:
-            raise ArgumentError(
-                f"Layer {self.name!r} ({type(self).__name__}) needs an `initial_state` "
-                f"of shapes {[v.shape for v in wanted]}. Received: {shapes}."
-            )
-        values = [v.value if isinstance(v, Variable) else v for v in values]
-        states = [jnp.asarray(v, w.dtype) for v, w in zip(values, wanted, strict=True)]
-        return jax.tree.unflatten(structure, states)
-
     def compute_mask(self, inputs: Array, mask: PyTree) -> Any:
         """Return the input's mask for sequences, and None for other outputs."""
         masks = jax.tree.leaves(mask)
@@ -243,6 +197,57 @@ class RNN(Layer):
         known = accepted_names(type(self))
         options = [n for n in ("unroll", "zero_output_for_mask") if n in known]
         return config | {name: getattr(self, name) for name in options}
+
+
+def _state_variables(layer: RNN, batch_size: int | None) -> list[Any]:
+    """Return variables for the states of a stateful layer."""
+    if batch_size is None:
+        raise ShapeError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) has `stateful=True`, which "
+            "needs a known batch size, because each row has a state. Set it, as in "
+            "`Input(shape=(10, 3), batch_size=32)`."
+        )
+    wanted = jax.eval_shape(lambda: layer.get_initial_state(batch_size))
+    for state in jax.tree.leaves(wanted):
+        check_size("rnn_state", state.shape, state.dtype)
+    # A variable needs a concrete array, even while a program is traced.
+    with jax.ensure_compile_time_eval():
+        first = layer.get_initial_state(batch_size)
+    values, structure = jax.tree.flatten(first)
+    variables: list[Variable] = []
+    for i, value in enumerate(values):
+        name = f"rnn_state_{i}" if i else "rnn_state"
+        state = Variable(value, None, layer.variable_dtype, False, name=name)
+        state.ignores_tracers = True
+        variables.append(state)
+    return jax.tree.unflatten(structure, variables)
+
+
+def _first_states(layer: RNN, batch: int, given: PyTree) -> list[Any]:
+    """Return the states before the first step: given, stored or default ones."""
+    if layer.stateful:
+        expected = jax.tree.leaves(layer.states)[0].shape[0]
+        if batch != expected:
+            raise ShapeError(
+                f"Layer {layer.name!r} ({type(layer).__name__}) is stateful for "
+                f"batches of {expected} rows, but got one of {batch}. Use "
+                f"`batch_size={expected}`, and data whose length is a multiple of "
+                f"{expected}."
+            )
+    first = layer.get_initial_state(batch)
+    if given is None:
+        given = layer.states if layer.stateful else first
+    wanted, structure = jax.tree.flatten(first)
+    values = jax.tree.leaves(given)
+    shapes = [jnp.shape(v) for v in values]
+    if shapes != [v.shape for v in wanted]:
+        raise ArgumentError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) needs an `initial_state` "
+            f"of shapes {[v.shape for v in wanted]}. Received: {shapes}."
+        )
+    values = [v.value if isinstance(v, Variable) else v for v in values]
+    states = [jnp.asarray(v, w.dtype) for v, w in zip(values, wanted, strict=True)]
+    return jax.tree.unflatten(structure, states)
 
 
 def run_cell(

@@ -149,18 +149,7 @@ class Checkpoints:
             ArgumentError: the folder cannot be written to.
             StateError: another process is training in it.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / _LOCK).open("ab")
-        except OSError as error:
-            raise self._refused(error.strerror) from None
-        if not _acquire_lock(lock):
-            lock.close()
-            raise StateError(
-                f"A run is being trained in {str(self.folder)!r} already, perhaps by "
-                "another process. Wait until it ends, or pass `resume` another folder."
-            )
-        self._lock = lock
+        self._lock = _locked_folder(self.folder)
 
     def begin(self, record: dict[str, Any], position: TrainPosition) -> None:
         """Remove partial files, rename damaged ones, and write the record.
@@ -174,26 +163,14 @@ class Checkpoints:
         """
         text = (json.dumps(record, indent=2) + "\n").encode()
         try:
-            for pattern in (f".*{_ENDING}.*", f".{_RECORD}.*"):
-                for partial in self.folder.glob(pattern):
-                    partial.unlink()
-            # Later files were damaged, and must not count as the newest.
-            for path in self.files():
-                if path.name > _name(position):
-                    path.replace(path.with_name(path.name + ".damaged"))
+            _remove_partial_files(self.folder, _name(position), self.files())
             with atomic_write(self.folder / _RECORD, len(text)) as file:
                 file.write(text)
         except OSError as error:
             if not self.files():
-                raise self._refused(error.strerror or str(error)) from None
+                raise _refused(self.folder, error.strerror or str(error)) from None
             warn(f"Training continues, but its record was not written: {error}")
         self._last = time.monotonic(), position
-
-    def _refused(self, reason: str | None) -> ArgumentError:
-        return ArgumentError(
-            f"Cannot write to {str(self.folder)!r}: {(reason or '').rstrip('.')}. Pass "
-            "`resume` a folder that can be written to."
-        )
 
     def close(self) -> None:
         """Wait for the current write, and unlock the folder."""
@@ -283,6 +260,40 @@ class Checkpoints:
 
 def _name(position: TrainPosition) -> str:
     return f"step-{position.total:012d}{_ENDING}"
+
+
+def _remove_partial_files(folder: Path, first: str, files: list[Path]) -> None:
+    """Remove partial files, and rename the files after that of the first position."""
+    for pattern in (f".*{_ENDING}.*", f".{_RECORD}.*"):
+        for partial in folder.glob(pattern):
+            partial.unlink()
+    # Later files were damaged, and must not count as the newest.
+    for path in files:
+        if path.name > first:
+            path.replace(path.with_name(path.name + ".damaged"))
+
+
+def _locked_folder(folder: Path) -> IO[bytes]:
+    """Create a folder and return the file whose lock keeps other processes out."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / _LOCK).open("ab")
+    except OSError as error:
+        raise _refused(folder, error.strerror) from None
+    if not _acquire_lock(lock):
+        lock.close()
+        raise StateError(
+            f"A run is being trained in {str(folder)!r} already, perhaps by another "
+            "process. Wait until it ends, or pass `resume` another folder."
+        )
+    return lock
+
+
+def _refused(folder: Path, reason: str | None) -> ArgumentError:
+    return ArgumentError(
+        f"Cannot write to {str(folder)!r}: {(reason or '').rstrip('.')}. Pass `resume` "
+        "a folder that can be written to."
+    )
 
 
 def _acquire_lock(file: IO[bytes]) -> bool:

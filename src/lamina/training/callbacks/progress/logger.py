@@ -55,11 +55,8 @@ class ProgbarLogger(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Name the callbacks for which training pauses at every batch."""
         self._in_fit = True
-        self._metrics, self._last_steps, self._epoch_seconds = (
-            MetricHistory(),
-            None,
-            0.0,
-        )
+        self._metrics = MetricHistory()
+        self._last_steps, self._epoch_seconds = None, 0.0
         self._title = ""
         self._open()
         slow = [c for c in self.others if c.batch_needs("train") == "model"]
@@ -168,7 +165,7 @@ class ProgbarLogger(Callback):
             left=self._seconds_left(each),
             state=state,
             metrics=metrics,
-            notes=self._notes(),
+            notes=_notes(timer),
             is_epoch=self._in_fit,
         )
 
@@ -181,10 +178,12 @@ class ProgbarLogger(Callback):
         steps_left = max(self._steps - self._timer.done, 0)
         return each * steps_left + epoch * (epochs - self._epoch - 1)
 
-    def _notes(self) -> list[str]:
-        timer, notes = self._timer, list[str]()
-        if timer.compiling >= _MIN_SECONDS:
-            notes.append(f"{duration(timer.compiling)} compiling")
-        if timer.waiting >= max(_MIN_SECONDS, _MIN_WAITING * timer.seconds):
-            notes.append(f"{duration(timer.waiting)} waiting for data")
-        return notes
+
+def _notes(timer: StepTimer) -> list[str]:
+    """Return what an epoch spent much time on besides its steps."""
+    notes = list[str]()
+    if timer.compiling >= _MIN_SECONDS:
+        notes.append(f"{duration(timer.compiling)} compiling")
+    if timer.waiting >= max(_MIN_SECONDS, _MIN_WAITING * timer.seconds):
+        notes.append(f"{duration(timer.waiting)} waiting for data")
+    return notes

@@ -5,23 +5,21 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import jax
 import numpy as np
 
 from lamina.core.check import Check, at_least, boolean, is_int
-from lamina.errors import ArgumentError, did_you_mean, missing_package
-from lamina.layers import Embedding
+from lamina.errors import missing_package
 from lamina.training.callbacks.base import NEVER, Callback, frequency, period_of
 from lamina.training.callbacks.learning_rate import rates_of
+from lamina.training.callbacks.tensorboard.embeddings import EmbeddingTables, FilePath
 from lamina.training.callbacks.tensorboard.event_file import summary_writer
 from lamina.training.callbacks.tensorboard.graph import serialized_graph
+from lamina.training.callbacks.tensorboard.profile import Profile
 from lamina.typing import Logs
-
-FilePath: TypeAlias = str | os.PathLike[str]
 
 
 def _range(batches: Any) -> tuple[int, ...]:
@@ -108,7 +106,7 @@ class TensorBoard(Callback):
         self.profile_batch = _range(profile_batch)
         self._writers: dict[str, Any] = {}
         self._batches = 0
-        self._profiling = False
+        self._profile = Profile(Path(log_dir, "train"), *self.profile_batch)
         self._epoch_start = 0, 0.0
 
     @property
@@ -136,10 +134,11 @@ class TensorBoard(Callback):
         """
         self.close()
         if self.embeddings_freq:
-            self._names = self._read_names()
+            self._tables = EmbeddingTables(self.embeddings_metadata)
+            self._tables.read_names(self.model)
         self._batches = 0
         writer = self._writer("train", required=True)
-        self._profile()
+        self._profile.update(self._batches)
         if self.write_graph:
             self.model.summary(
                 print_fn=lambda text: writer.add_text("model", f"<pre>{text}</pre>", 0)
@@ -157,28 +156,12 @@ class TensorBoard(Callback):
 
     def batches_to_pause(self) -> int:
         """Return the number of batches until a profile starts or ends."""
-        first, last = self.profile_batch
-        ahead = (n - self._batches for n in (first - 1, last) if n > self._batches)
-        return next(ahead, super().batches_to_pause())
-
-    def _profile(self) -> None:
-        """Start or stop a profile at its first or last batch."""
-        first, last = self.profile_batch
-        if self._batches == first - 1:
-            jax.profiler.start_trace(str(Path(self.log_dir, "train")))
-            self._profiling = True
-        elif self._batches == last:
-            self._stop_profile()
-
-    def _stop_profile(self) -> None:
-        if self._profiling:
-            jax.profiler.stop_trace()
-        self._profiling = False
+        return self._profile.batches_left(self._batches) or super().batches_to_pause()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Write the metrics so far, every `update_freq` batches."""
         self._batches += 1
-        self._profile()
+        self._profile.update(self._batches)
         if self._batches % self._period == 0:
             self._scalars("train", "batch_{}", logs, self._batches)
 
@@ -204,17 +187,7 @@ class TensorBoard(Callback):
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._write_weights(epoch)
         if self.embeddings_freq and epoch % self.embeddings_freq == 0:
-            self._write_embeddings(epoch)
-
-    def _write_embeddings(self, epoch: int) -> None:
-        writer = self._writer("train")
-        for layer in self._embeddings():
-            table = np.asarray(layer.embeddings)
-            names = self._names.get(layer.name)
-            try:
-                writer.add_embedding(table, names, None, epoch, layer.name)
-            except OSError as error:
-                writer.file_writer.give_up(error)
+            self._tables.write(self.model, self._writer("train"), epoch)
 
     def _write_weights(self, epoch: int) -> None:
         writer = self._writer("train")
@@ -225,40 +198,13 @@ class TensorBoard(Callback):
             if image is not None:
                 writer.add_image(f"{weight.path}/image", image, epoch, dataformats="HW")
 
-    def _embeddings(self) -> Iterator[Embedding]:
-        return (a for a in self.model.all_layers() if isinstance(a, Embedding))
-
-    def _read_names(self) -> dict[str, list[str]]:
-        """Return the names of the indices of each Embedding that has a file."""
-        layers = {layer.name: layer for layer in self._embeddings()}
-        paths = self.embeddings_metadata
-        if not isinstance(paths, Mapping):
-            paths = dict.fromkeys(layers, paths)
-        names: dict[str, list[str]] = {}
-        for name, path in paths.items():
-            if name not in layers:
-                raise ArgumentError(
-                    f"TensorBoard: `embeddings_metadata` has {name!r}, but no "
-                    f"Embedding has that name.{did_you_mean(name, layers)}"
-                )
-            if path is None:
-                continue
-            names[name] = lines = Path(path).read_text("utf-8").splitlines()
-            if len(lines) != layers[name].input_dim:
-                raise ArgumentError(
-                    f"TensorBoard: {str(path)!r} has {len(lines)} lines, but the "
-                    f"Embedding {name!r} has {layers[name].input_dim} rows. Write one "
-                    "name per line for each row."
-                )
-        return names
-
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Close the files."""
         self.close()
 
     def close(self) -> None:
         """Close the files."""
-        self._stop_profile()
+        self._profile.stop()
         for writer in self._writers.values():
             writer.close()
         self._writers = {}
