@@ -85,6 +85,8 @@ else:
     }
     __getattr__ = lazy_attributes(
         __name__,
+        load_ipython_extension="lamina.compat.ipython:load_ipython_extension",
+        unload_ipython_extension="lamina.compat.ipython:unload_ipython_extension",
         **{name: f"lamina.{name}" for name in _MODULES},
         **origins_of("lamina", _CLASSES),
     )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from lamina.compat.defaults import DEFAULTS, old_meaning, release
+from lamina.compat.defaults import DEFAULTS, Release, old_meaning, release
 from lamina.compat.notices import tell
 from lamina.core.module import accepted_names
 from lamina.optimizers.schedules import InverseTimeDecay
@@ -150,7 +150,7 @@ OPTIONS: Mapping[tuple[str, Any], str] = {
     ): "layers.Dropout(rate, noise_shape=(None, None, 1)) after it",
 }
 # Number of sizes of a kernel, which Keras 1 took as positional arguments.
-KERNEL_SIZES = {"Conv2D": 2, "Conv3D": 3}
+KERNEL_SIZES = {"Conv2D": 2, "Conv3D": 3, "LocallyConnected2D": 2}
 
 
 def library_class(cls: type) -> type:
@@ -184,7 +184,8 @@ def constructor_arguments(
     found = renamed(kind, renames_of(cls, old), found)
     for row in translations_of(cls, old):
         _translate(cls, row, found)
-    positional = _sizes(kind, positional) if old else positional
+    if old or release() == Release.KERAS_1:
+        positional = _sizes(kind, positional)
     taken = [*_order(cls)[: len(positional)], *[""] * len(positional)]
     return tuple(map(functools.partial(_value, kind), taken, positional)), {
         n: _value(kind, n, value) for n, value in found.items()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from lamina.compat.defaults import Release, use
 from lamina.compat.keras import layers
 from lamina.errors import ArgumentError
 
@@ -39,6 +40,16 @@ def test_locally_connected_of_one_axis():
     assert_allclose(layer(x), np.maximum(np.stack(values, 1) + bias, 0), rtol=1e-4)
     with pytest.raises(ArgumentError, match="only padding='valid'"):
         layers.LocallyConnected1D(4, 3, padding="same")
+
+
+def test_locally_connected_takes_penalties_and_sizes_of_keras_1():
+    x = np.ones((1, 4, 4, 1), "float32")
+    with use(Release.KERAS_1):
+        layer = layers.LocallyConnected2D(
+            2, 3, 3, init="one", W_regularizer=layers.regularizers.L2(0.5)
+        )
+    assert_allclose(layer(x), np.full((1, 2, 2, 2), 9.0))
+    assert_allclose(layer.losses, [0.5 * 4 * 9 * 2])
 
 
 def test_maxout_is_the_largest_of_linear_functions():

@@ -8,7 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from lamina import activations, initializers, layers, ops, regularizers
+from lamina import (
+    activations,
+    constraints,
+    initializers,
+    layers,
+    ops,
+    regularizers,
+)
 from lamina.compat.notices import tell
 from lamina.core.graph import SymbolicTensor
 from lamina.errors import ArgumentError
@@ -257,6 +264,12 @@ class LocallyConnected1D(Layer):
         activation: activation of the output.
         use_bias: whether there is a bias, which differs at each step too.
         kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: penalty on the kernel.
+        bias_regularizer: penalty on the bias.
+        kernel_constraint: constraint on the kernel.
+        bias_constraint: constraint on the bias.
+        implementation: accepted, and not needed.
         **kwargs: options of every layer.
 
     Shape:
@@ -275,6 +288,12 @@ class LocallyConnected1D(Layer):
         activation: Any = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        implementation: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -287,7 +306,16 @@ class LocallyConnected1D(Layer):
         self.kernel_size = self._sizes(kernel_size)
         self.strides = self._sizes(strides)
         self.activation = activations.get(activation)
-        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_options = {
+            "initializer": initializers.get(kernel_initializer),
+            "regularizer": regularizers.get(kernel_regularizer),
+            "constraint": constraints.get(kernel_constraint),
+        }
+        self.bias_options = {
+            "initializer": initializers.get(bias_initializer),
+            "regularizer": regularizers.get(bias_regularizer),
+            "constraint": constraints.get(bias_constraint),
+        }
 
     def _sizes(self, value: Any) -> tuple[int, ...]:
         return (value,) * self.axes if isinstance(value, int) else tuple(value)
@@ -299,11 +327,12 @@ class LocallyConnected1D(Layer):
         count = math.prod(self.output_sizes)
         window = math.prod(self.kernel_size) * input_shape[-1]
         self.kernel = self.add_weight(
-            (count, window, self.filters), self.kernel_initializer
+            (count, window, self.filters), name="kernel", **self.kernel_options
         )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight((*self.output_sizes, self.filters), "zeros")
+            shape = (*self.output_sizes, self.filters)
+            self.bias = self.add_weight(shape, name="bias", **self.bias_options)
 
     def call(self, inputs: Any) -> Any:
         """Multiply each window by its kernel."""
