@@ -126,6 +126,12 @@ SAME = [
         "model.compile('sgd', metrics=['acc'])\nprint(h.history['acc'])\n",
         "model.compile('sgd', metrics=['acc'])\nprint(h.history['acc'])\n",
     ),
+    (
+        "import numpy as np\nn, m = 1, 2\nk = np.max(y) + 1\nj = np.max(y)\n"
+        "keras.layers.Dense(k)\n",
+        "import numpy as np\nn, m = 1, 2\nk = int(np.max(y) + 1)\nj = np.max(y)\n"
+        "keras.layers.Dense(k)\n",
+    ),
     ("model.save_weights('a.h5')\n", "model.save_weights('a.weights.h5')\n"),
     ("import numpy as np\nnp.save('a', x)\n", "import numpy as np\nnp.save('a', x)\n"),
     ("sklearn_model.fit(x, y)\n", "sklearn_model.fit(x, y)\n"),

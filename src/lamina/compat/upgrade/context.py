@@ -29,6 +29,8 @@ class Context:
         self.written: set[str] = set()
         # Strings in the arguments `metrics` of the program.
         self.metrics: set[str] = set()
+        # Variables that are sizes of layers.
+        self.sizes: set[str] = set()
         # Shapes of layers that need an input before them, by the call's node.
         self.batch_shapes: dict[int, str] = {}
         # Weights of layers, in their constructors and to assign, by the call's node.

@@ -9,6 +9,7 @@ import libcst as cst
 
 from lamina.compat.defaults import release_of, use
 from lamina.compat.upgrade.calls.logs import MetricNames
+from lamina.compat.upgrade.calls.sizes import SizeNames
 from lamina.compat.upgrade.context import Context
 from lamina.compat.upgrade.tree.cleaning import with_clean_imports
 from lamina.compat.upgrade.tree.rewriter import Rewriter
@@ -54,6 +55,7 @@ def upgrade_text(text: str, root: str = "keras", name: str = "the program") -> U
     context = Context(root)
     context.keeps_tensorflow = any(name in text for name in _TENSORFLOW)
     wrapper.module.visit(MetricNames(context))
+    wrapper.module.visit(SizeNames(context))
     with use(release_of(text)):
         module = with_clean_imports(context, wrapper.visit(Rewriter(context)))
     new = module.code

@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from lamina.compat.upgrade.calls import files, logs
+from lamina.compat.upgrade.calls import files, logs, sizes
 from lamina.compat.upgrade.calls.functions import upgrade_call, upgrade_method
 from lamina.compat.upgrade.context import code_of
 from lamina.compat.upgrade.templates import simplified
@@ -65,6 +65,11 @@ class Rewriter(StatementRewriter):
                 self.context.count += 1
                 return updated_node.with_changes(attr=cst.Name("learning_rate"))
         return new
+
+    def leave_Assign(self, original_node: Any, updated_node: Any) -> Any:
+        """Make a size that NumPy computes an integer of Python."""
+        new = super().leave_Assign(original_node, updated_node)
+        return sizes.upgrade_size(self.context, new)
 
     def leave_Subscript(self, original_node: Any, updated_node: Any) -> Any:
         """Replace an old name in logs, as in `history["acc"]`."""
