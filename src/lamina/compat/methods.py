@@ -186,6 +186,13 @@ FORMER_METHODS = {
     "predict_generator": "predict",
     "predict_proba": "predict",
 }
+_tape_minimize = LazyImport("lamina.compat.tensorflow.recording.tape:minimize")
+
+
+def _minimize(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+    return _tape_minimize.load()(optimizer, *args, **kwargs)
+
+
 METHODS: Mapping[type, Mapping[str, Any]] = {
     Model: {
         "fit_generator": fit_generator,
@@ -203,6 +210,7 @@ METHODS: Mapping[type, Mapping[str, Any]] = {
         "lr": property(_get_learning_rate, _set_learning_rate),
         "get_updates": graphs.get_updates,
         "get_gradients": graphs.get_gradients,
+        "minimize": _minimize,
     },
     Layer: {
         "get_output_shape_for": _output_shape_for,

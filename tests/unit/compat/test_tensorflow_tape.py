@@ -99,6 +99,21 @@ def test_calls_that_are_repeated_are_compiled_with_the_same_gradients():
     assert len(set(found)) > 4
 
 
+def test_minimize_and_updates_follow_the_learning_rate():
+    import tensorflow as tf
+
+    w, optimizer = tf.Variable(1.0), tf.keras.optimizers.SGD(0.25)
+    assert int(optimizer.minimize(lambda: w * w, [w])) == 1
+    assert float(w.value) == 0.5
+    optimizer.learning_rate = 0.5
+    with tf.GradientTape() as tape:
+        loss = w * w
+    optimizer.minimize(loss, [w], tape=tape)
+    assert float(w.value) == 0.0
+    with pytest.raises(ArgumentError, match="tape=tape"):
+        optimizer.minimize(loss, [w])
+
+
 def test_gradients_of_gradients():
     import tensorflow as tf
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Hashable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import MethodType
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from lamina.compat.tensorflow.recording.record import is_input
 from lamina.core.module import Module
-from lamina.core.scope import local
+from lamina.core.scope import local, override
 from lamina.core.tracing.trace_state import is_tracing
 from lamina.errors import ArgumentError
 from lamina.runtime.compiled_function import CompiledFunction
@@ -126,6 +128,38 @@ def function(
             "the other arguments: `@tf.function(jit_compile=True)`."
         )
     return func if isinstance(func, Function) else Function(func)
+
+
+# Compiled updates by optimizer and variables: those of a few models.
+_updates: OrderedDict[Hashable, CompiledFunction] = OrderedDict()
+_UPDATES = 16
+
+
+def compiled_updates(apply_gradients: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an `apply_gradients` of optimizers that is compiled in loops of users."""
+
+    @functools.wraps(apply_gradients)
+    def call(optimizer: Any, grads_and_vars: Iterable[Any], **unused: object) -> Any:
+        pairs = [(g, v) for g, v in grads_and_vars]
+        found = [(g, v) for g, v in pairs if g is not None]
+        if local.state is not None or is_tracing() or len(found) < len(pairs):
+            return apply_gradients(optimizer, pairs)
+        gradients, variables = zip(*found, strict=True) if found else ((), ())
+        key = optimizer, tuple(map(id, variables))
+        if key not in _updates:
+
+            def update(gradients: list[Any]) -> None:
+                apply_gradients(optimizer, zip(gradients, variables, strict=True))
+
+            state = functools.partial(ModuleState.of, [optimizer])
+            _updates[key] = CompiledFunction(update, state)
+            if len(_updates) > _UPDATES:
+                _updates.popitem(last=False)
+        with override(recorder=None):
+            _updates[key]([jnp.asarray(g) for g in gradients])
+        return optimizer.iterations
+
+    return call
 
 
 def run_functions_eagerly(run_eagerly: bool) -> None:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from lamina.compat.patches import extend_patches
+from lamina.compat.tensorflow.recording.function import compiled_updates
 from lamina.compat.tensorflow.recording.layers import recorded_layer_call
 from lamina.compat.tensorflow.recording.record import (
     Call,
@@ -30,6 +31,7 @@ from lamina.errors import ArgumentError, StateError
 from lamina.layers import Layer
 from lamina.losses import Loss
 from lamina.models import Model
+from lamina.optimizers import Optimizer
 from lamina.typing import Array, ArrayLike, PyTree
 
 _OPERATORS = (
@@ -266,6 +268,8 @@ def _patches() -> Iterator[tuple[type, str, Any]]:
     for cls in (Layer, Model):
         yield cls, "__call__", recorded_layer_call(vars(cls)["__call__"])
     yield Loss, "__call__", _recorded_loss(vars(Loss)["__call__"])
+    update = compiled_updates(vars(Optimizer)["apply_gradients"])
+    yield Optimizer, "apply_gradients", update
     value: Any = Variable.value.fget
     yield Variable, "value", property(lambda v: note_read(v, value(v)))
     arrays: list[Any] = [type(jnp.zeros(0)), Tracer]
@@ -312,6 +316,34 @@ def _iterate(method: Callable[[Array], Iterator[Any]]) -> Callable[..., Iterator
         return iter([array[i] for i in range(len(array))])
 
     return iterate
+
+
+def minimize(
+    optimizer: Optimizer,
+    loss: Any,
+    var_list: Any,
+    tape: GradientTape | None = None,
+    **unused: object,
+) -> Any:
+    """Update variables by the gradients of a loss, or of what a function returns.
+
+    Args:
+        optimizer: the optimizer.
+        loss: a function without arguments, or a tensor that `tape` has recorded.
+        var_list: the variables, or a function that returns them.
+        tape: the tape of a tensor.
+        **unused: further arguments without effect.
+    """
+    if callable(loss):
+        with GradientTape() as tape:
+            loss = loss()
+    if tape is None:
+        raise ArgumentError(
+            "minimize: pass the tape: `minimize(loss, ..., tape=tape)`."
+        )
+    variables = var_list() if callable(var_list) else var_list
+    gradients = tape.gradient(loss, variables)
+    return optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
 
 class UnconnectedGradients:
