@@ -186,6 +186,46 @@ FORMER_METHODS = {
     "predict_generator": "predict",
     "predict_proba": "predict",
 }
+
+
+def _compiled_loss(model: Any) -> Callable[..., Any]:
+    """Return the loss of `compile` as a function, as an own `train_step` calls it."""
+
+    def loss(y: Any, y_pred: Any, sample_weight: Any = None, **_: object) -> Any:
+        tell("model.compiled_loss(y, y_pred)", "model.compute_loss(x, y, y_pred)")
+        value = model.compute_loss(None, y, y_pred, sample_weight)
+        model._track_loss(value, y)
+        return value
+
+    return loss
+
+
+class _CompiledMetrics:
+    """The metrics of `compile`, as an own `train_step` updates them.
+
+    Args:
+        model: the model.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Update the metrics with a batch."""
+        tell("model.compiled_metrics.update_state(y, y_pred)", "model.compute_metrics")
+        self._model.compute_metrics(None, y, y_pred, sample_weight)
+
+
+def _add_weight(layer: Layer, *args: Any, **kwargs: Any) -> Any:
+    """Add a weight; tf.keras took its name first."""
+    if args and isinstance(args[0], str):
+        name, *args = args
+        tell(f"add_weight({name!r}, shape)", f"add_weight(shape, name={name!r})")
+        kwargs["name"] = name
+    return _add_weight_of_layers(layer, *args, **kwargs)
+
+
+_add_weight_of_layers = Layer.add_weight
 _tape_minimize = LazyImport("lamina.compat.tensorflow.recording.tape:minimize")
 
 
@@ -201,6 +241,8 @@ METHODS: Mapping[type, Mapping[str, Any]] = {
         "predict_classes": predict_classes,
         "predict_proba": predict_proba,
         "reset_states": reset_states,
+        "compiled_loss": property(_compiled_loss),
+        "compiled_metrics": property(_CompiledMetrics),
     },
     Sequential: {"_rebuild": _rebuild},
     History: {"__init__": logs.init_history},
@@ -216,6 +258,7 @@ METHODS: Mapping[type, Mapping[str, Any]] = {
         "get_output_shape_for": _output_shape_for,
         "add_metric": batch.add_metric,
         "add_update": _add_update,
+        "add_weight": _add_weight,
     },
     Dataset: {
         **{name: _dataset_method(name) for name in _DATASET_METHODS},

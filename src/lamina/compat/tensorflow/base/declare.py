@@ -11,8 +11,15 @@ import numpy as np
 from jax.core import Tracer
 
 from lamina import ops
-from lamina.compat.tensorflow.base.tensors import dtype_of, is_host, is_text, on_host
+from lamina.compat.tensorflow.base.tensors import (
+    dtype_of,
+    is_host,
+    is_size,
+    is_text,
+    on_host,
+)
 from lamina.core.graph import op
+from lamina.core.tracing.trace_state import is_tracing
 from lamina.errors import ArgumentTypeError
 from lamina.lazy import LazyImport
 
@@ -63,7 +70,9 @@ def _function(name: str, declaration: str) -> Callable[..., Any]:
             values["dtype"] = dtype_of(values["dtype"])
         first = [values.pop(n) for n in positional if n in values]
         rest = {named[n]: v for n, v in values.items()}
-        if host is not None and (is_host(*first) or any(map(is_text, first))):
+        is_known = is_host(*first) or any(map(is_text, first))
+        is_known = is_known or (all(map(is_size, first)) and is_tracing())
+        if host is not None and is_known:
             found = host(*[_hosted(v) for v in first], **rest)
             return jax.tree.map(on_host, found)
         return target(*first, **rest)
@@ -82,7 +91,7 @@ def parsed(declaration: str) -> tuple[str, list[str], dict[str, str]]:
 
 
 def _hosted(value: Any) -> Any:
-    return on_host(value) if is_text(value) else value
+    return on_host(value) if is_text(value) or is_size(value) else value
 
 
 def _names(text: str) -> list[str]:

@@ -19,6 +19,7 @@ from lamina.compat.patches import extend_patches
 from lamina.compat.tensorflow.recording.record import recorded
 from lamina.core.graph import SymbolicTensor
 from lamina.core.scope import override
+from lamina.core.tracing.trace_state import is_tracing
 from lamina.core.variable import Variable as _Variable
 from lamina.typing import Array, ArrayLike, DTypeLike, Shape
 
@@ -203,6 +204,15 @@ def is_host(*values: object) -> bool:
     )
 
 
+def is_size(value: object) -> bool:
+    """Return whether a value is an integer on the host, or a list of them."""
+    if isinstance(value, HostTensor):
+        return value.dtype.kind == "i"
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(map(is_size, value))
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def _items(value: object) -> Sequence[object]:
     return value if isinstance(value, (list, tuple)) else (value,)
 
@@ -240,6 +250,9 @@ def constant(
         return on_host(value)
     if isinstance(value, SymbolicTensor):
         return value
+    if is_size(value) and is_tracing() and shape is None and "float" not in str(dtype):
+        # Shapes that are computed must be known while a program is traced.
+        return on_host(np.asarray(value, "int32" if dtype is None else str(dtype)))
     if isinstance(value, (list, tuple)) and any(
         isinstance(v, (jax.Array, _Variable)) for v in value
     ):

@@ -341,7 +341,7 @@ def minimize(
         raise ArgumentError(
             "minimize: pass the tape: `minimize(loss, ..., tape=tape)`."
         )
-    variables = var_list() if callable(var_list) else var_list
+    variables: list[Variable] = list(var_list() if callable(var_list) else var_list)
     gradients = tape.gradient(loss, variables)
     return optimizer.apply_gradients(zip(gradients, variables, strict=True))
 

@@ -1,0 +1,71 @@
+"""Own steps and layers of tf.keras 2."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.testing import assert_allclose
+
+
+def test_step_with_the_compiled_loss_and_metrics_trains_as_fit_does():
+    import tensorflow as tf
+
+    class Own(tf.keras.Model):
+        def train_step(self, data):
+            x, y = data
+            with tf.GradientTape() as tape:
+                y_pred = self(x, training=True)
+                loss = self.compiled_loss(y, y_pred, regularization_losses=self.losses)
+            gradients = tape.gradient(loss, self.trainable_variables)
+            pairs = zip(gradients, self.trainable_variables, strict=True)
+            self.optimizer.apply_gradients(pairs)
+            self.compiled_metrics.update_state(y, y_pred)
+            return {m.name: m.result() for m in self.metrics}
+
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+    histories = []
+    for cls in (Own, tf.keras.Model):
+        tf.keras.utils.set_random_seed(1)
+        inputs = tf.keras.Input((3,))
+        model = cls(inputs, tf.keras.layers.Dense(1)(inputs))
+        model.compile(tf.keras.optimizers.SGD(0.1), "mse", metrics=["mae"])
+        history = model.fit(
+            x, x[:, :1], batch_size=4, epochs=2, shuffle=False, verbose=0
+        )
+        histories.append(history.history)
+    own, plain = histories
+    assert_allclose(own["loss"], plain["loss"], rtol=1e-5)
+    assert_allclose(own["mae"], plain["mae"], rtol=1e-5)
+
+
+def test_name_of_a_weight_may_come_first():
+    import tensorflow as tf
+
+    class Dense(tf.keras.layers.Layer):
+        def build(self, input_shape):
+            self.kernel = self.add_weight("kernel", shape=[int(input_shape[-1]), 2])
+
+        def call(self, x):
+            return tf.matmul(x, self.kernel)
+
+    layer = Dense()
+    assert layer(tf.ones((1, 3))).shape == (1, 2)
+    assert layer.kernel.name == "kernel"
+
+
+def test_shapes_that_are_computed_by_tensorflow_are_known_in_a_model():
+    import tensorflow as tf
+
+    class Masks(tf.keras.layers.Layer):
+        def call(self, x):
+            batch, steps = tf.shape(x)[0], tf.shape(x)[1]
+            i, j = tf.range(steps)[:, tf.newaxis], tf.range(steps)
+            mask = tf.reshape(tf.cast(i >= j, "int32"), (1, steps, steps))
+            count = tf.concat(
+                [tf.expand_dims(batch, -1), tf.constant([1, 1], dtype=tf.int32)], axis=0
+            )
+            return tf.tile(mask, count)
+
+    inputs = tf.keras.Input((3, 4))
+    model = tf.keras.Model(inputs, Masks()(inputs))
+    found = model.predict(np.zeros((2, 3, 4), "float32"), verbose=0)
+    assert found.tolist() == [np.tril(np.ones((3, 3))).tolist()] * 2
