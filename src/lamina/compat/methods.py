@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from lamina.compat.notices import tell
 from lamina.data.pipeline.dataset import Dataset
 from lamina.layers import Layer
 from lamina.lazy import LazyImport
+from lamina.metrics import Metric
 from lamina.models import Functional, Model, Sequential
 from lamina.optimizers import Optimizer
 from lamina.training.callbacks import ModelCheckpoint
@@ -216,10 +218,34 @@ class _CompiledMetrics:
         self._model.compute_metrics(None, y, y_pred, sample_weight)
 
 
+def _reset_metric(metric: Metric) -> None:
+    tell("metric.reset_states()", "metric.reset_state()")
+    metric.reset_state()
+
+
+def _without_rows(data: Any) -> bool:
+    """Return whether data are arrays without rows."""
+    leaves = jax.tree.leaves(data) if isinstance(data, (tuple, list)) else []
+    return bool(leaves) and all(np.shape(a)[:1] == (0,) for a in leaves)
+
+
+def fitting(fit: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a `fit` without validation if the data for it has no rows."""
+
+    @functools.wraps(fit)
+    def call(model: Any, *args: Any, **kwargs: Any) -> Any:
+        if _without_rows(kwargs.get("validation_data")):
+            tell("fit(validation_data=) without rows", "fit() without it")
+            del kwargs["validation_data"]
+        return fit(model, *args, **kwargs)
+
+    return call
+
+
 def _add_weight(layer: Layer, *args: Any, **kwargs: Any) -> Any:
     """Add a weight; tf.keras took its name first."""
     if args and isinstance(args[0], str):
-        name, *args = args
+        name, args = args[0], args[1:]
         tell(f"add_weight({name!r}, shape)", f"add_weight(shape, name={name!r})")
         kwargs["name"] = name
     return _add_weight_of_layers(layer, *args, **kwargs)
@@ -260,6 +286,7 @@ METHODS: Mapping[type, Mapping[str, Any]] = {
         "add_update": _add_update,
         "add_weight": _add_weight,
     },
+    Metric: {"reset_states": _reset_metric},
     Dataset: {
         **{name: _dataset_method(name) for name in _DATASET_METHODS},
         "__iter__": _tensors,

@@ -31,7 +31,7 @@ from lamina.compat.keras.behavior import (
     remember_option,
 )
 from lamina.compat.keras.functions import cache_home, is_keras_archive
-from lamina.compat.methods import METHODS
+from lamina.compat.methods import METHODS, fitting
 from lamina.compat.notices import tell
 from lamina.core.module import Module, accepted_names, is_user_defined, signature
 from lamina.datasets import cifar, fetch
@@ -58,6 +58,7 @@ def apply_patches() -> None:
     _replace(Buildable, "_mark_built", mark_built)
     for name in ("fit", "evaluate", "predict"):
         _replace(Trainer, name, with_old_names(vars(Trainer)[name]))
+    _replace(Trainer, "fit", fitting(vars(Trainer)["fit"]))
     compile_model = frozen.noting(_compile(vars(Trainer)["compile"]))
     _replace(Trainer, "compile", with_old_names(compile_model))
     for name in ("fit", "train_on_batch"):

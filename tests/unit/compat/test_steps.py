@@ -37,6 +37,26 @@ def test_step_with_the_compiled_loss_and_metrics_trains_as_fit_does():
     assert_allclose(own["mae"], plain["mae"], rtol=1e-5)
 
 
+def test_validation_data_without_rows_is_omitted():
+    import tensorflow as tf
+
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.ones((4, 2), "float32")
+    empty = (tf.constant(x[4:]), x[4:, :1])
+    history = model.fit(x, x[:, :1], validation_data=empty, verbose=0)
+    assert list(history.history) == ["loss"]
+
+
+def test_metrics_are_reset_by_their_old_name():
+    import tensorflow as tf
+
+    mean = tf.keras.metrics.Mean()
+    mean(3.0)
+    mean.reset_states()
+    assert float(mean.result()) == 0.0
+
+
 def test_name_of_a_weight_may_come_first():
     import tensorflow as tf
 

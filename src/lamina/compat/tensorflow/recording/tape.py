@@ -341,7 +341,8 @@ def minimize(
         raise ArgumentError(
             "minimize: pass the tape: `minimize(loss, ..., tape=tape)`."
         )
-    variables: list[Variable] = list(var_list() if callable(var_list) else var_list)
+    found: Any = var_list() if callable(var_list) else var_list
+    variables: list[Variable] = list(found)
     gradients = tape.gradient(loss, variables)
     return optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
