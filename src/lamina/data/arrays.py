@@ -161,7 +161,7 @@ def _not_numeric(example: object, what: str) -> DataError:
     """Return the error for data that is not numeric, given an element of it."""
     kind, mend = "Python objects", "Pad rows of different lengths to one length."
     if isinstance(example, (str, bytes)):
-        kind = "text"
+        kind = "strings"
         mend = "Convert it before the model: `x = StringLookup(vocabulary=[...])(x)`."
         if what == "y":
             mend = "Number the classes: `names, y = np.unique(y, return_inverse=True)`."

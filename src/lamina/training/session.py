@@ -81,7 +81,9 @@ class FitSession:
         """Build the model, seed its layers and check the data."""
         state, options = self._state, self._options
         finite = self._callbacks.find(TerminateOnNaN) is None  # else it decides
-        pred = prepare_model(state, self._feed, options.checks_values, finite, True)
+        # A program that is only checked shows likely mistakes before an error.
+        is_asked, checks = local.on_findings is not None, options.checks_values
+        pred = prepare_model(state, self._feed, checks and not is_asked, finite, True)
         if options.seed is not None:
             modules = self._model.modules()
             generators = (m for m in modules if isinstance(m, SeedGenerator))
@@ -100,7 +102,10 @@ class FitSession:
             callbacks,
             is_whole=self._feed.is_resident,
         )
-        return report.check_case(state, self._given, case)
+        found = report.check_case(state, self._given, case)
+        if is_asked:
+            prepare_model(state, self._feed, checks, finite, True)
+        return found
 
     def _make_validation(self) -> Evaluation | None:
         """Prepare the evaluation after epochs, so that mistakes show before the first.

@@ -90,7 +90,7 @@ REFUSED: dict[str, tuple[Any, tuple[str, ...]]] = {
     ),
     "dates, numpy": (np.array(DAYS, "datetime64[D]"), ("dates", "2020-01-01")),
     "durations": (pd.Series(pd.to_timedelta([1, 2], unit="D")), ("times",)),
-    "text": (["ann", "bob"], ("x holds text", "'ann'")),
+    "text": (["ann", "bob"], ("x holds strings", "'ann'")),
     "lists of two lengths": (
         [[1, 2], [3]],
         ("Pad rows of different lengths to one length",),

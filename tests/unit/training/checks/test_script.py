@@ -29,6 +29,11 @@ PROGRAMS: dict[str, tuple[str, list[str], int]] = {
     "twice": (WRONG + "for _ in range(3): model.fit(x, y)", [MISTAKE], 1),
     "batches": (WRONG + "while True: model.train_on_batch(x, y)", [MISTAKE], 1),
     "error": (RIGHT + "model.fit(x, y + 5)", ["label-values"], 1),
+    "error and mistake": (
+        WRONG + "x[0, 0] = np.nan\nmodel.fit(x, y)",
+        [MISTAKE, "values-not-finite"],
+        1,
+    ),
     "history": (
         RIGHT
         + "history = model.fit(x, y, epochs=2, validation_data=(x + 1, y)).history\n"

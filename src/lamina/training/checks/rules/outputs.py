@@ -222,6 +222,8 @@ def accuracy_of_continuous_targets(out: OutputCase) -> Advice:
         low, high = out.labels.range
         if out.labels.are_integers and (low, high) in ((0, 1), (0, 0), (1, 1)):
             continue
+        if out.kind in _SQUASHING and (low < 0 or high > 1):  # an error of the labels
+            continue
         return (
             f"The metric {metric.name!r} compares outputs above {metric.threshold} "
             f"with labels of 1, but the labels range from {low:g} to {high:g}.",
