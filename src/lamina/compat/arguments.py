@@ -56,6 +56,7 @@ FUNCTIONS: Mapping[str, Renames] = {
             "profile_batch",
         )
     ),
+    "image_dataset_from_directory": {"smart_resize": None},
     "to_categorical": {"nb_classes": "num_classes"},
     "Tokenizer.__init__": {"nb_words": "num_words"},
     "imdb.load_data": {"nb_words": "num_words"},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -34,6 +35,7 @@ from lamina.compat.keras.functions import cache_home, is_keras_archive
 from lamina.compat.methods import METHODS, fitting
 from lamina.compat.notices import tell
 from lamina.core.module import Module, accepted_names, is_user_defined, signature
+from lamina.core.tracebacks import warn
 from lamina.datasets import cifar, fetch
 from lamina.layers import Layer
 from lamina.layers.base.building import Buildable
@@ -197,6 +199,12 @@ def _new_callback(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def new(cls: type, *args: Any, **kwargs: Any) -> Any:
+        if cls is callbacks.TensorBoard and find_spec("tensorboardX") is None:
+            warn(
+                "TensorBoard writes nothing, because tensorboardX is not installed. "
+                "Install it: `pip install 'lamina[tensorboard]'`."
+            )
+            return callbacks.Callback()
         if not is_user_defined(cls, "__init__"):
             name = library_class(cls).__name__
             kwargs = renamed(name, FUNCTIONS.get(f"{name}.__init__", {}), kwargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 
 
@@ -46,6 +47,26 @@ def test_validation_data_without_rows_is_omitted():
     empty = (tf.constant(x[4:]), x[4:, :1])
     history = model.fit(x, x[:, :1], validation_data=empty, verbose=0)
     assert list(history.history) == ["loss"]
+
+
+def test_tensorboard_without_its_package_warns(monkeypatch, tmp_path):
+    import tensorflow as tf
+
+    from lamina.compat import patches
+    from lamina.compat.tensorflow.utilities import summary
+
+    for module in (patches, summary):
+        monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.warns(UserWarning, match="TensorBoard writes nothing"):
+        callback = tf.keras.callbacks.TensorBoard(tmp_path)
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((2, 1)), np.ones((2, 1)), callbacks=[callback], verbose=0)
+    with pytest.warns(UserWarning, match=r"tf.summary writes nothing"):
+        writer = tf.summary.create_file_writer(str(tmp_path))
+    with writer.as_default(step=1):
+        tf.summary.scalar("loss", 1.0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_metrics_are_reset_by_their_old_name():

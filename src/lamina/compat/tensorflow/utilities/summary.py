@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from lamina.compat.tensorflow.base.tensors import on_host
-from lamina.errors import missing_package
+from lamina.core.tracebacks import warn
 
 _active: list[Any] = []
 _step: list[int] = [0]
@@ -21,40 +22,47 @@ class FileWriter:
     Args:
         logdir: the folder.
 
-    Raises:
-        MissingPackageError: tensorboardX is not installed.
+    Without tensorboardX, it warns and writes nothing.
     """
 
     def __init__(self, logdir: Any) -> None:
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError:
-            raise missing_package("tensorboardX", "tf.summary", "tensorboard") from None
-        self._writer: Any = SummaryWriter(str(logdir))
+        self._writer: Any = None
+        if find_spec("tensorboardX") is None:
+            warn(
+                "tf.summary writes nothing, because tensorboardX is not installed. "
+                "Install it: `pip install 'lamina[tensorboard]'`."
+            )
+            return
+        from tensorboardX import SummaryWriter
+
+        self._writer = SummaryWriter(str(logdir))
 
     @contextlib.contextmanager
     def as_default(self, step: int | None = None) -> Iterator[FileWriter]:
         """Return a context manager in which the functions here write to this file."""
-        if step is not None:
-            set_step(step)
-        _active.append(self._writer)
+        before = [*_active]
+        self.set_as_default(step)
         try:
             yield self
         finally:
-            _active.pop()
-            self._writer.flush()
+            _active[:] = before
+            self.flush()
 
     def flush(self) -> None:
         """Write what is in memory."""
-        self._writer.flush()
+        if self._writer is not None:
+            self._writer.flush()
 
     def close(self) -> None:
         """Close the file."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def set_as_default(self, step: int | None = None) -> None:
         """Let the functions here write to this file."""
-        _active.append(self._writer)
+        if step is not None:
+            set_step(step)
+        _active[:] = [] if self._writer is None else [self._writer]
 
 
 def create_file_writer(logdir: Any, *_: object, **__: object) -> FileWriter:
