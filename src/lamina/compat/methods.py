@@ -259,8 +259,24 @@ def _minimize(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
     return _tape_minimize.load()(optimizer, *args, **kwargs)
 
 
+def _from_config(cls: Any, config: Any, custom_objects: Any = None) -> Any:
+    """Return a model of a config, which may be that of a `Sequential`."""
+    if cls is Model and "layers" in config and "input_layers" not in config:
+        return Sequential.from_config(config, custom_objects)
+    return _model_of.__func__(cls, config, custom_objects)
+
+
+def _to_yaml(model: Any, **options: Any) -> str:
+    """Return the config as JSON, which is YAML too."""
+    tell("model.to_yaml()", "model.to_json()")
+    return model.to_json(**options)
+
+
+_model_of: Any = vars(Model)["from_config"]
 METHODS: Mapping[type, Mapping[str, Any]] = {
     Model: {
+        "from_config": classmethod(_from_config),
+        "to_yaml": _to_yaml,
         "fit_generator": fit_generator,
         "evaluate_generator": evaluate_generator,
         "predict_generator": predict_generator,

@@ -29,6 +29,7 @@ _RENAMED = {
     "saving": {"load_model": "lamina.compat.files:load_model"},
     "models": {
         "slice_X": f"{_FUNCTIONS}:slice_arrays",
+        "model_from_yaml": f"{_FUNCTIONS}:model_from_yaml",
         "load_model": "lamina.compat.files:load_model",
         "Input": "lamina:Input",
         "Merge": "lamina.compat.keras.layers:Merge",

@@ -236,6 +236,8 @@ def test_batch_dot_multiplied_matrices_until_keras_2_2():
         assert_allclose(
             K.batch_dot(y, CUBE, [2, 2]), np.einsum("bnmd,bnm->bnd", y, CUBE)
         )
+        a, b = K.placeholder((None, 3, 4)), K.placeholder((None, 3, 4, 5))
+        assert K.batch_dot(a, b, [2, 2]).shape == (None, 3, 5)
     assert K.batch_dot(CUBE, y, [2, 2]).shape == (2, 3, 3, 5)
 
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from lamina import layers
 from lamina.compat.defaults import Release, use
-from lamina.errors import DataError, LikelyMistakeWarning
+from lamina.errors import DataError, FileFormatError, LikelyMistakeWarning
 
 
 def test_calls_of_a_layer_have_inputs_and_outputs():
@@ -90,3 +90,20 @@ def test_dropout_of_an_embedding_drops_words():
     found = np.asarray(layer(words, training=True)).reshape(100, 4)
     assert set(np.unique(found)) == {0, 2}
     assert (found == found[:, :1]).all()
+
+
+def test_models_of_configs_and_yaml():
+    from keras.models import Model, Sequential, model_from_yaml
+
+    model = Sequential([layers.Dense(2, input_dim=3)])
+    for copy in (
+        Model.from_config(model.get_config()),
+        Sequential.from_config(model.get_config()),
+        model_from_yaml(model.to_yaml()),
+    ):
+        assert isinstance(copy, Sequential) and copy.output_shape == (None, 2)
+    x = layers.Input((3,))
+    copy = Model.from_config(Model(x, layers.Dense(2)(x)).get_config())
+    assert copy.output_shape == (None, 2)
+    with pytest.raises(FileFormatError, match="yaml.safe_load"):
+        model_from_yaml("class_name: Model")

@@ -62,6 +62,10 @@ SAME = [
         "layers.Deconvolution2D(4, 3, 3, output_shape=(None, 9, 9, 4))",
         "layers.Conv2DTranspose(4, (3, 3))",
     ),
+    (
+        "layers.Deconvolution2D(4, 3, 3, (None, 9, 9, 4), border_mode='same')",
+        "layers.Conv2DTranspose(4, (3, 3), padding='same')",
+    ),
     ("layers.MaxPooling1D(pool_length=3, stride=2)", "layers.MaxPooling1D(3, 2)"),
     ("layers.UpSampling1D(length=3)", "layers.UpSampling1D(size=3)"),
     ("layers.TimeDistributedDense(3)", "layers.Dense(3)"),

@@ -207,7 +207,8 @@ def updating_metrics(compute: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(compute)
     def call(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         batch = _batch.values
-        if batch is None:
+        # Own steps of tf.keras update the metrics without the inputs.
+        if batch is None or x is None:
             return compute(model, x, y, y_pred, sample_weight)
         # The values in the loss are not valid outside of its gradient.
         inputs = zip(batch.graph.input_leaves, batch.graph.match(x), strict=True)

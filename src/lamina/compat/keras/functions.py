@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lamina import utils
+from lamina import models, utils
 from lamina.compat.notices import tell
+from lamina.errors import FileFormatError
 from lamina.models import Model
 
 
@@ -58,6 +60,23 @@ def slice_arrays(arrays: Any, start: Any = None, stop: int | None = None) -> Any
     if isinstance(arrays, list):
         return [slice_arrays(array, start, stop) for array in arrays]
     return arrays[start] if hasattr(start, "__len__") else arrays[start:stop]
+
+
+def model_from_yaml(yaml_string: str, custom_objects: Any = None) -> Model:
+    """Return the model that `to_yaml` described: lamina writes JSON, which is YAML.
+
+    Raises:
+        FileFormatError: the text is not JSON.
+    """
+    tell("model_from_yaml", "model_from_json")
+    try:
+        json.loads(yaml_string)
+    except ValueError:
+        raise FileFormatError(
+            "model_from_yaml: only JSON, as `model.to_yaml()` writes it here, can be "
+            "read. Convert older files: json.dumps(yaml.safe_load(text))."
+        ) from None
+    return models.model_from_json(yaml_string, custom_objects)
 
 
 def probas_to_classes(y_pred: np.ndarray) -> np.ndarray:

@@ -90,6 +90,8 @@ _transposed = _convolution("Deconvolution2D")
 
 def Deconvolution2D(*args: Any, output_shape: Any = None, **options: Any) -> Layer:
     """Create a `Conv2DTranspose`; `output_shape` follows from the other arguments."""
+    is_given = len(args) > 3 and isinstance(args[3], (tuple, list))
+    args = (*args[:3], *args[4:]) if is_given else args
     return _transposed(*args, **options)
 
 

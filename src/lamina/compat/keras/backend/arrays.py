@@ -136,7 +136,7 @@ def _matrix_products(x: Any, y: Any, a: int, b: int) -> Array:
     x = x if a == rank - 1 else ops.swapaxes(x, -1, -2)
     y = ops.swapaxes(y, -1, -2) if b == rank - 1 else y
     first = rank_y if rank_x > rank_y else rank_x - 1
-    added = tuple(range(first, first + abs(rank_x - rank_y)))
+    added = tuple(range(first, first + 2 * rank - rank_x - rank_y))
     product = ops.matmul(x, y)
     return ops.squeeze(product, axis=added) if added else product
 
