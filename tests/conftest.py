@@ -30,6 +30,10 @@ from lamina import config, execution, limits  # noqa: E402
 from lamina.core import custom_objects, module  # noqa: E402
 from lamina.core.random import seeds  # noqa: E402
 from lamina.runtime import executable  # noqa: E402
+from lamina.saving.legacy import config as _  # noqa: E402, F401
+
+# The last module registers a function. If a test imported it first, the function would
+# be removed with the test's registered objects.
 
 # Tests that depend on the machine code: kernels, equal bits, and whole programs. They
 # are compiled as for users. The laws of other tests hold for any machine code.
