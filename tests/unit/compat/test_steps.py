@@ -38,6 +38,22 @@ def test_step_with_the_compiled_loss_and_metrics_trains_as_fit_does():
     assert_allclose(own["mae"], plain["mae"], rtol=1e-5)
 
 
+def test_step_of_tf_keras_gets_x_alone():
+    import tensorflow as tf
+
+    shapes = []
+
+    class Own(tf.keras.Sequential):
+        def train_step(self, data):
+            shapes.append(data.shape)
+            return {"loss": tf.reduce_sum(self(data))}
+
+    model = Own([tf.keras.layers.Dense(1)])
+    model.compile("sgd")
+    model.fit(np.ones((4, 2), "float32"), batch_size=4, verbose=0)
+    assert shapes[-1] == (4, 2)
+
+
 def test_validation_data_without_rows_is_omitted():
     import tensorflow as tf
 
