@@ -117,6 +117,7 @@ SAME = [
         "from keras.layers import GRU\nGRU(4)\nmodel.fit_generator(x)\n"
         "model.compile('adagrad', 'mse')\n",
         "import keras\nfrom keras.layers import GRU\n\n\n"
+        "@keras.saving.register_keras_serializable()\n"
         "def _hard_sigmoid(x):\n    return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)\n"
         "\n\nGRU(4, recurrent_activation=_hard_sigmoid, reset_after=False)\n"
         "model.fit(x)\nmodel.compile(keras.optimizers.Adagrad(learning_rate=0.01, "

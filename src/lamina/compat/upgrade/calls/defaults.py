@@ -78,7 +78,13 @@ def _optimizer(name: str) -> type[Optimizer] | None:
 def _source(context: Context, value: Any) -> str:
     """Return the source of a default."""
     if callable(value) and getattr(value, "__name__", "") == "hard_sigmoid":
-        return context.helper(hard_sigmoid) or "'hard_sigmoid'"
+        name = context.helper(hard_sigmoid) or "'hard_sigmoid'"
+        # Layers that copy others, such as Bidirectional, find it by its name.
+        decorator = f"@{context.root}.saving.register_keras_serializable()\n"
+        text = context.definitions[name]
+        if not text.startswith("@"):
+            context.definitions[name] = decorator + text
+        return name
     if isinstance(value, Initializer):
         name = f"initializers.{type(value).__name__}"
         options = {n: v for n, v in value.get_config().items() if n != "seed"}
