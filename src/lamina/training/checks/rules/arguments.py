@@ -7,7 +7,9 @@ import math
 import numpy as np
 
 from lamina import optimizers
+from lamina.core.graph import Node
 from lamina.core.tracebacks import created_at
+from lamina.layers import Embedding
 from lamina.training.checks.case import Case
 from lamina.training.checks.rules.base import Advice, rule
 
@@ -61,10 +63,10 @@ def learning_rate_too_high(case: Case) -> Advice:
 def learning_rate_unusual(case: Case) -> Advice:
     kind, rate = type(case.model.optimizer).__name__, _rate(case.model.optimizer)
     is_adaptive = _HIGHEST.get(kind) == _HIGHEST["Adam"]
-    if not is_adaptive or not _USUALLY_HIGHEST < rate <= 1.01 * _HIGHEST[kind]:
+    if not is_adaptive or not 1.01 * _USUALLY_HIGHEST < rate <= 1.01 * _HIGHEST[kind]:
         return None
     # Small models learn with such rates too.
-    if sum(case.is_trained(node) for node in case.nodes) < 4:
+    if sum(case.is_trained(n) for n in case.nodes if not _is_lookup(n)) < 4:
         return None
     return (
         f"The learning rate of {kind} is {rate:g}; a model of several layers usually "
@@ -72,6 +74,10 @@ def learning_rate_unusual(case: Case) -> Advice:
         f"Use optimizers.{kind}(learning_rate=0.001).",
         created_at(case.model.optimizer),
     )
+
+
+def _is_lookup(node: Node) -> bool:
+    return isinstance(node.operation, Embedding)
 
 
 @rule("learning-rate-low", "warning")
