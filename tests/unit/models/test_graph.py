@@ -176,3 +176,10 @@ def test_one_output_in_a_list_is_returned_without_it(outputs, kind):
     targets = np.ones((4, 2))
     targets = {"only": targets} if kind is dict else [targets] * (1 + several)
     assert "loss" in model.fit(data, targets, verbose=0).history
+
+
+def test_number_for_an_input_of_rows_is_refused_with_the_shape():
+    number = lamina.Input(())
+    model = lamina.Model(number, number + 1.0)
+    with pytest.raises(errors.ShapeError, match="needs the batch axis"):
+        model(1)

@@ -71,7 +71,7 @@ def _calling_hint(wanted: Sizes, shape: tuple[int, ...]) -> str:
         return batch_axis
     single = "A single row needs the batch axis too: `x[None]`."
     # With an Input of unknown length, the array may be one row or several.
-    several = batch_axis and wanted[1] is None and rank > 1
+    several = batch_axis and rank > 1 and wanted[1] is None
     return f"{single} If these are several rows: {batch_axis}" if several else single
 
 
