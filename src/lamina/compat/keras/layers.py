@@ -17,6 +17,7 @@ from lamina import (
     regularizers,
 )
 from lamina.compat.notices import tell
+from lamina.config import image_data_format
 from lamina.core.graph import SymbolicTensor
 from lamina.errors import ArgumentError
 from lamina.layers import Input, Layer
@@ -89,9 +90,21 @@ _transposed = _convolution("Deconvolution2D")
 
 
 def Deconvolution2D(*args: Any, output_shape: Any = None, **options: Any) -> Layer:
-    """Create a `Conv2DTranspose`; `output_shape` follows from the other arguments."""
-    is_given = len(args) > 3 and isinstance(args[3], (tuple, list))
-    args = (*args[:3], *args[4:]) if is_given else args
+    """Create a `Conv2DTranspose`; `output_shape` sets what exceeds the last window."""
+    if len(args) > 3 and isinstance(args[3], (tuple, list)):
+        output_shape, args = args[3], (*args[:3], *args[4:])
+    strides = options.get("subsample", options.get("strides", (1, 1)))
+    kernel = (
+        args[1:3] if len(args) > 2 else (options.get("nb_row"), options.get("nb_col"))
+    )
+    is_valid = options.get("border_mode", options.get("padding")) in (None, "valid")
+    if output_shape is not None and is_valid and None not in kernel:
+        is_first = options.get("dim_ordering", image_data_format()) != "channels_last"
+        first = 2 if is_first and options.get("dim_ordering") != "tf" else 1
+        sizes = zip(output_shape[first : first + 2], kernel, strides, strict=True)
+        rest = tuple((n - k) % s if n else 0 for n, k, s in sizes)
+        if any(rest):
+            options["output_padding"] = rest
     return _transposed(*args, **options)
 
 
