@@ -57,7 +57,7 @@ def test_user_function_is_not_an_op():
 
     x = lamina.Input((3,))
     with pytest.raises(
-        ArgumentError, match="'own', which is not a function of `lamina"
+        ArgumentError, match="'custom_op', which is not a function of `lamina"
     ):
         lamina.Model(x, custom_op(x)).to_json()
 
