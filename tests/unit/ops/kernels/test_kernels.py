@@ -247,3 +247,13 @@ def test_onednn_runs_eagerly_inside_a_trace():
 
     Program(function)(1.0)
     assert results == [144.0]
+
+
+@ON_CPU
+@pytest.mark.skipif(not is_available(), reason="needs oneDNN")
+def test_onednn_takes_no_negative_padding():
+    kernels = {k.name: k for k in table.kernels_of("conv_transpose")}
+    for after, supported in ((0, True), (-1, False)):
+        params = ConvParams((2, 2), ((0, after), (0, after)), (1, 1))
+        call = ConvCall(IMAGE, KERNEL, params)  # pyright: ignore
+        assert kernels["onednn"].supports(call) == supported

@@ -147,13 +147,14 @@ def _can_run(call: ConvCall) -> bool:
     It supports one group or, with up to three spatial axes, one for each channel.
     """
     x, kernel, params = call
-    # With wider padding the gradient would have to be cropped.
+    # With wider padding the gradient would have to be cropped; oneDNN takes no negative
+    # padding, which output_padding of a transposed convolution makes.
     axes = zip(params.padding, extents(kernel.shape, params), strict=True)
     return (
         {x.dtype, kernel.dtype} == {jnp.dtype("float32")}
         and x.ndim <= (4 if params.groups == 1 else 5)
         and params.groups in (1, x.shape[-1])
-        and all(max(pad) <= extent for pad, extent in axes)
+        and all(min(pad) >= 0 and max(pad) <= extent for pad, extent in axes)
         and 0 not in (*x.shape, *kernel.shape)
         and is_available()
     )
