@@ -41,13 +41,12 @@ class SizeNames(cst.CSTVisitor):
 def upgrade_size(context: Context, node: cst.Assign) -> cst.Assign:
     """Return `units = int(np.max(y) + 1)` for `units = np.max(y) + 1`."""
     target = node.targets[0].target
-    is_name = len(node.targets) == 1 and isinstance(target, cst.Name)
-    is_size = is_name and target.value in context.sizes
+    if not context.is_for_keras or len(node.targets) != 1:
+        return node
+    if not isinstance(target, cst.Name) or target.value not in context.sizes:
+        return node
     source = code_of(node.value)
-    is_computed = _COMPUTED.search(source) and not source.startswith("int(")
-    if not (
-        context.is_for_keras and is_size and is_computed and len(node.targets) == 1
-    ):
+    if source.startswith("int(") or not _COMPUTED.search(source):
         return node
     context.count += 1
     return node.with_changes(value=cst.Call(cst.Name("int"), [cst.Arg(node.value)]))

@@ -68,7 +68,7 @@ class StatementRewriter(NameRewriter):
         layer = id(call.args[0].value)
         shape = self.context.batch_shapes.pop(layer, None)
         weights = self.context.assigned.pop(layer, None)
-        lines = [statement]
+        lines: list[cst.SimpleStatementLine | cst.BaseCompoundStatement] = [statement]
         if shape is not None:
             added = call.with_changes(args=[cst.Arg(self._input(shape))])
             first = cst.SimpleStatementLine(
