@@ -16,6 +16,7 @@ _OWN_LAYERS = (
 _FUNCTIONS = "lamina.compat.keras.functions"
 _PREPROCESSING = "lamina.compat.keras.preprocessing"
 _RENAMED = {
+    "": {"version": f"{_FUNCTIONS}:version"},
     "layers": {
         "Convolution2DTranspose": "lamina.compat.keras.layers:Deconvolution2D",
         "SeparableConv1D": "lamina.layers:SeparableConv1D",

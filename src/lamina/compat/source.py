@@ -65,6 +65,8 @@ _PARTS: dict[str, str] = {
 }
 # Names that packages use and no public module has, by their path in the source.
 SOURCE_NAMES: dict[str, str] = {
+    ".version": "lamina.compat.keras.functions:version",
+    "version.version": "lamina.compat.keras.functions:version",
     "backend.get_keras_mask": f"{_OWN}:get_keras_mask",
     "backend.set_keras_mask": f"{_OWN}:set_keras_mask",
     "backend.standardize_shape": f"{_OWN}:standardize_shape",

@@ -1,4 +1,4 @@
-"""Old functions of `keras.utils`."""
+"""Old functions of `keras` and `keras.utils`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina import models, utils
+from lamina.compat.names import VERSIONS
 from lamina.compat.notices import tell
 from lamina.errors import FileFormatError
 from lamina.models import Model
@@ -19,6 +20,11 @@ from lamina.models import Model
 def cache_home() -> Path:
     """Return the cache folder of Keras."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+def version() -> str:
+    """Return the version of Keras whose names are understood."""
+    return VERSIONS["keras"]
 
 
 def is_keras_archive(name: str) -> bool:
