@@ -32,6 +32,7 @@ from lamina.compat.keras.behavior import (
     remember_option,
 )
 from lamina.compat.keras.functions import cache_home, is_keras_archive
+from lamina.compat.keras.internals import INTERNALS
 from lamina.compat.methods import METHODS, fitting, step_data
 from lamina.compat.notices import tell
 from lamina.core.module import Module, accepted_names, is_user_defined, signature
@@ -83,7 +84,7 @@ def apply_patches() -> None:
     for cls in (type(jnp.zeros(0)), Tracer):
         _replace(cls, "numpy", lambda array: np.asarray(array))
         _replace(cls, "get_shape", get_shape)
-    for table in (METHODS, BEHAVIOR):
+    for table in (METHODS, BEHAVIOR, INTERNALS):
         for cls, methods in table.items():
             for name, method in methods.items():
                 _replace(cls, name, method)

@@ -271,7 +271,12 @@ def require_safe(safe_mode: bool) -> None:
 
 
 def deserialize(
-    config: object, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True
+    config: object,
+    custom_objects: dict[str, Any] | None = None,
+    safe_mode: bool = True,
+    *,
+    module_objects: Mapping[str, Any] | None = None,
+    printable_module_name: str = "object",
 ) -> Any:
     """Return the object that a config describes.
 
@@ -279,6 +284,8 @@ def deserialize(
         config: a config that `serialize` returned.
         custom_objects: classes and functions by their names in the config.
         safe_mode: must be true: no config can make lamina run code.
+        module_objects: further classes and functions by their names in the config.
+        printable_module_name: kept for compatibility; errors name the class.
 
     Raises:
         FileFormatError: the config names an object that is neither lamina's nor
@@ -291,7 +298,8 @@ def deserialize(
         3
     """
     require_safe(safe_mode)
-    with custom_object_scope(custom_objects), untrusted_config(config):
+    objects = {**(module_objects or {}), **(custom_objects or {})}
+    with custom_object_scope(objects), untrusted_config(config):
         return _object(config)
 
 

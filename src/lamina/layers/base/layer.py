@@ -44,6 +44,7 @@ from lamina.layers.base.shapes import (
     is_leaf,
     is_shape,
     positional_names,
+    relax_shapes,
     takes_any_keyword,
 )
 from lamina.layers.base.spec import describe_shapes
@@ -155,13 +156,22 @@ class Layer(Buildable):
         try:
             with call_scope(self.name, None):
                 self._check_and_build(args, kwargs)
-            outputs = record(self, args, kwargs, self._call_arrays)
+            outputs = record(self, args, kwargs, spec=self._infer_outputs)
         except ShapeError as error:
             chain = draw_chain(self, symbolic_leaves((args, kwargs)))
             error.args = (f"{chain}{error}",)
             raise
         self._call_losses = []  # losses of shape inference have no values
         self._nodes.append(symbolic_leaves(outputs)[0].node)
+        return outputs
+
+    def _infer_outputs(self, *args: Any, **kwargs: Any) -> Any:
+        """Trace `call`; sizes that `compute_output_shape` leaves open stay unknown."""
+        outputs = infer(self._call_arrays, args, kwargs)
+        lengths = [n for t in symbolic_leaves((args, kwargs)) for n in t.shape[1:]]
+        if None in lengths and is_user_defined(type(self), "compute_output_shape"):
+            declared = self.compute_output_spec(*args, **kwargs)
+            relax_shapes(symbolic_leaves(outputs), symbolic_leaves(declared))
         return outputs
 
     def _call_arrays(self, *args: PyTree, **kwargs: PyTree) -> Any:

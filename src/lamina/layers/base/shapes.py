@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 import jax
@@ -67,3 +68,21 @@ def as_tuples(shapes: object) -> Any:
     if is_shape(shapes):
         return tuple(shapes)
     return [as_tuples(v) for v in shapes] if isinstance(shapes, list) else shapes
+
+
+def relax_shapes(
+    tensors: Sequence[SymbolicTensor], declared: Sequence[SymbolicTensor]
+) -> None:
+    """Make the sizes of tensors unknown that are unknown in the declared ones.
+
+    Shapes are inferred for a few sizes. A call that fits few, as one that adds a table
+    of positions, would otherwise fix the length of sequences.
+    """
+    if len(declared) != len(tensors):
+        return
+    for tensor, other in zip(tensors, declared, strict=True):
+        if len(other.shape) == len(tensor.shape):
+            sizes = zip(tensor.shape, other.shape, strict=True)
+            tensor.shape = tuple(None if n is None else m for m, n in sizes)
+            if tensor.mask is not None:
+                tensor.mask = tensor.shape[: len(tensor.mask)]
