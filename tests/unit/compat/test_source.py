@@ -156,3 +156,33 @@ def test_safe_mode_holds_while_a_file_is_read(tmp_path):
     lamina.Sequential([lamina.Input((2,)), Asks()]).save(path)
     lamina.saving.load_model(path, custom_objects={"Asks": Asks})
     assert seen == [False, True]
+
+
+def test_methods_of_keras_layers_that_packages_use():
+    layer = lamina.layers.MultiHeadAttention(2, 4)
+    x = np.ones((1, 3, 8), "float32")
+    expected = layer(x, x)
+    heads = [layer._query_dense(x), layer._key_dense(x), layer._value_dense(x)]
+    outputs, weights = layer._compute_attention(*heads)
+    np.testing.assert_allclose(layer._output_dense(outputs), expected, atol=1e-6)
+    assert weights is None
+    mask = np.tril(np.ones((1, 3, 3), bool))
+    _, weights = layer._compute_attention(*heads, mask, return_attention_scores=True)
+    np.testing.assert_allclose(np.asarray(weights)[0, 0, 0], [1, 0, 0], atol=1e-6)
+    model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+    below = model._flatten_layers(include_self=False)
+    assert model not in below
+    assert model.layers[0] in below
+
+
+def test_module_objects_are_found_by_their_names():
+    saving = importlib.import_module("keras.saving")
+    config = {"class_name": "thin", "config": {"units": 3, "name": "thin"}}
+    layer = saving.deserialize_keras_object(
+        config, module_objects={"thin": lamina.layers.Dense}
+    )
+    assert layer.units == 3
+
+
+def test_the_version_is_that_of_keras():
+    assert importlib.import_module("keras").version().startswith("3.")

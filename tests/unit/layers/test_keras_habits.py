@@ -94,6 +94,23 @@ def test_compute_output_spec_follows_a_users_compute_output_shape():
     assert spec["both"][1].shape == (2, 1)
 
 
+def test_lengths_stay_unknown_if_a_declared_shape_leaves_them_open():
+    class Positions(layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.table = self.add_weight((12, input_shape[-1]))
+
+        def call(self, inputs: Any) -> Any:
+            return inputs + lamina.ops.slice(self.table, (0, 0), inputs.shape[1:])
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return input_shape
+
+    inputs = lamina.Input((None, 2))
+    outputs = Positions()(inputs)
+    assert outputs.shape == (None, None, 2)
+    assert lamina.Model(inputs, outputs)(np.ones((3, 5, 2))).shape == (3, 5, 2)
+
+
 @pytest.mark.parametrize("name", ["GRU", "LSTM", "SimpleRNN"])
 def test_recurrent_layers_ignore_the_implementation_of_older_kerases(name):
     cls = getattr(layers, name)

@@ -141,6 +141,7 @@ ROOT = {
             *("convert_to_tensor", "as_dtype", "shape", "DType"),
         )
     },
+    "RaggedTensor": "lamina.compat.tensorflow.base.ragged:RaggedTensor",
     "Tensor": "jax:Array",
     "GradientTape": f"{_RECORDING}.tape:GradientTape",
     "Module": f"{_RECORDING}.module:Module",
