@@ -145,7 +145,6 @@ ROOT = {
     "Tensor": "jax:Array",
     "GradientTape": f"{_RECORDING}.tape:GradientTape",
     "Module": f"{_RECORDING}.module:Module",
-    "RaggedTensor": "lamina.compat.tensorflow.base.ragged:RaggedTensor",
     "UnconnectedGradients": f"{_RECORDING}.tape:UnconnectedGradients",
     "custom_gradient": f"{_RECORDING}.tape:custom_gradient",
     "function": f"{_RECORDING}.function:function",
