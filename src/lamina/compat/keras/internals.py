@@ -21,7 +21,7 @@ def flatten_layers(
 
 
 def compute_attention(
-    layer: MultiHeadAttention,
+    layer: Any,
     query: Any,
     key: Any,
     value: Any,
