@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import lamina
+from lamina.compat import tensorflow
 from tools.api_snapshot import public_names
 
 LAYERS = {name: getattr(lamina.layers, name) for name in lamina.layers.__all__}
@@ -22,6 +23,7 @@ KNOWN = {
     "lamina": lamina,
     "np": np,
     "jnp": jnp,
+    "tf": tensorflow,
 }
 MODULES = ["lamina"]
 MODULES += [module.name for module in pkgutil.walk_packages(lamina.__path__, "lamina.")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -239,17 +238,6 @@ def fitting(fit: Callable[..., Any]) -> Callable[..., Any]:
             tell("fit(validation_data=) without rows", "fit() without it")
             del kwargs["validation_data"]
         return fit(model, *args, **kwargs)
-
-    return call
-
-
-def step_data(trimmed: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a function that passes x alone to an own step, as tf.keras 2 did."""
-
-    def call(batch: Any) -> Any:
-        found = trimmed(batch)
-        is_array = len(found) == 1 and not isinstance(found[0], (list, tuple, dict))
-        return found[0] if is_array and "tensorflow.keras" in sys.modules else found
 
     return call
 

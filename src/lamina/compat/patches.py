@@ -33,7 +33,7 @@ from lamina.compat.keras.behavior import (
 )
 from lamina.compat.keras.functions import cache_home, is_keras_archive
 from lamina.compat.keras.internals import INTERNALS
-from lamina.compat.methods import METHODS, fitting, step_data
+from lamina.compat.methods import METHODS, fitting
 from lamina.compat.notices import tell
 from lamina.core.module import Module, accepted_names, is_user_defined, signature
 from lamina.core.tracebacks import warn
@@ -42,7 +42,7 @@ from lamina.layers import Layer
 from lamina.layers.base.building import Buildable
 from lamina.layers.base.call_graph import CallGraph
 from lamina.models import Model
-from lamina.training import callbacks, state
+from lamina.training import callbacks
 from lamina.training.checks import arrays
 from lamina.training.model_steps import ModelSteps
 from lamina.training.state import MetricsOwner
@@ -62,7 +62,6 @@ def apply_patches() -> None:
     for name in ("fit", "evaluate", "predict"):
         _replace(Trainer, name, with_old_names(vars(Trainer)[name]))
     _replace(Trainer, "fit", fitting(vars(Trainer)["fit"]))
-    _replace(state, "_trimmed", step_data(vars(state)["_trimmed"]))
     compile_model = frozen.noting(_compile(vars(Trainer)["compile"]))
     _replace(Trainer, "compile", with_old_names(compile_model))
     for name in ("fit", "train_on_batch"):

@@ -15,6 +15,7 @@ from lamina.core.random.seeds import make_seed
 from lamina.core.scope import local
 from lamina.core.tracing import stateless
 from lamina.core.variable import Variable, structure_version
+from lamina.data.adapt import pack_x_y_sample_weight
 from lamina.data.host import HostFunction
 from lamina.errors import ArgumentError, StateError
 from lamina.layers import Layer
@@ -161,8 +162,7 @@ class TrainingState:
             Shapes of the outputs, flat, in their order.
         """
         model, pred = self.model, list[Any]()
-        # A model without `call` has steps of its own, such as a GAN.
-        if self._functions.has_call():
+        if self._needs_outputs():
             x, y, _ = batch
             y_pred = self._functions.output_specs(x)
             names = output_names_of(model, y_pred)
@@ -173,6 +173,17 @@ class TrainingState:
         if hasattr(model.optimizer, "build"):
             model.optimizer.build(model.trainable_variables)
         return pred
+
+    def _needs_outputs(self) -> bool:
+        """Return whether weights, losses or metrics depend on the model's outputs."""
+        # A model without `call` has steps of its own, such as a GAN.
+        if not self._functions.has_call():
+            return False
+        given = CompileArgs() if self.arguments is None else self.arguments
+        if any(given) or not is_overridden(self.model, "train_step"):
+            return True
+        layers = [m for m in self.model.all_layers() if isinstance(m, Layer)]
+        return not all(layer.built for layer in layers)
 
     def plan_for(self, y: PyTree, y_pred: PyTree) -> Plan | None:
         """Return the losses and metrics, made for these labels and outputs if needed.
@@ -294,21 +305,13 @@ def _step_function(model: MetricsOwner, name: str) -> Callable[[Any], Any]:
     method = getattr(model, name)
     parameters = list(signature(method.__func__).parameters)[1:]
     if len(parameters) == 1:
-        return lambda batch: method(_trimmed(batch))
+        return lambda batch: method(pack_x_y_sample_weight(*batch))
     if len(parameters) == 2:
         return lambda batch: _with_state(model, name, method, batch)
     raise ArgumentError(
         f"{type(model).__name__}.{name} must take `data`, or `state` and `data`. It "
         f"takes {parameters}."
     )
-
-
-def _trimmed(batch: tuple[Any, Any, Any]) -> tuple[Any, ...]:
-    """Return a batch as users pass it, without trailing parts that are None."""
-    x, y, weight = batch
-    if weight is not None:
-        return x, y, weight
-    return (x, y) if y is not None else (x,)
 
 
 def _with_state(
@@ -322,7 +325,7 @@ def _with_state(
     scope = local.state
     assert scope is not None
     state = tuple([scope.read(v) for v in group] for group in groups)
-    logs, after = method(state, _trimmed(batch))
+    logs, after = method(state, pack_x_y_sample_weight(*batch))
     for group, values in zip(groups, after, strict=True):
         for variable, value in zip(group, values, strict=True):
             variable.assign(value)

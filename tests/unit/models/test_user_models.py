@@ -9,7 +9,7 @@ import pytest
 
 import lamina
 from lamina import layers
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, MissingAttributeError
 from tests.tables.arrays import floats
 
 ROWS = floats(4, 3)
@@ -89,7 +89,8 @@ def test_sequential_with_an_input_is_built_for_its_shape_only():
 
 @pytest.mark.parametrize("name", ["inputs", "outputs", "input_shape", "output_shape"])
 def test_model_without_a_graph_has_no_ends(name):
-    assert not hasattr(lamina.Sequential(), name)
+    with pytest.raises(MissingAttributeError):
+        getattr(lamina.Sequential(), name)
     assert hasattr(lamina.Sequential([layers.Input((2,)), layers.Dense(1)]), name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -305,9 +306,7 @@ def test_stateless_loss_is_a_function_of_the_values():
 
 
 class Autoencoder(lamina.Sequential):
-    def train_step(self, data):
-        (x,) = data
-
+    def train_step(self, x):
         def loss_of_batch():
             y_pred = self(x, training=True)
             return self.compute_loss(x=x, y=x, y_pred=y_pred), y_pred
@@ -326,3 +325,37 @@ def test_step_may_use_losses_and_metrics_of_data_without_labels():
     x = np.ones((4, 3), "float32")
     first, second = model.fit(x, epochs=2, verbose=0).history["mae"]
     assert 0 < second < first
+
+
+class Recorder(lamina.Model):
+    """Model that is built, whose `call` is not used in training."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = layers.Dense(1)
+        self.scale.build((None, 3))
+        self.built, self.received = True, None
+
+    def call(self, inputs):
+        raise NotImplementedError
+
+    def train_step(self, data):
+        self.received = jax.tree.map(lambda a: a.shape, data)
+        return {"loss": jnp.float32(0)}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.ones((2, 3), "float32"),
+        {"a": np.ones((2, 3), "float32")},
+        [np.ones((2, 3), "float32")] * 2,
+    ],
+    ids=["array", "dictionary", "list"],
+)
+def test_own_step_gets_x_as_pack_x_y_sample_weight_returns_it(data):
+    model = Recorder()
+    model.compile("sgd")
+    model.fit(data, verbose=0)
+    expected = lamina.utils.pack_x_y_sample_weight(data)
+    assert model.received == jax.tree.map(lambda a: a.shape, expected)

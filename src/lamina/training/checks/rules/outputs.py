@@ -133,22 +133,6 @@ def softmax_of_values_that_do_not_sum_to_one(out: OutputCase) -> Advice:
     )
 
 
-@rule("binary-loss-for-classes", "warning", each="outputs")
-def binary_crossentropy_of_one_hot_classes(out: OutputCase) -> Advice:
-    labels, last = out.labels, out.activation
-    if out.kind != "binary_crossentropy" or last.name != "softmax":
-        return None
-    if labels is None or not labels.are_one_hot or labels.width < 3:
-        return None
-    return (
-        f"The loss {out.kind!r} judges each of the {labels.width} classes alone, and "
-        f"so does the metric 'accuracy': it is {1 - 1 / labels.width:.0%} if all "
-        "outputs are near 0.",
-        "Compile with loss='categorical_crossentropy'.",
-        out.case.compiled_at,
-    )
-
-
 @rule("target-range", "warning", each="outputs")
 def targets_out_of_reach(out: OutputCase) -> Advice:
     last, labels = out.activation, out.labels
