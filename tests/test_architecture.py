@@ -20,6 +20,7 @@ from tools.size import ROOT, SOURCES, measure, python_files
 
 # A package may import itself and those before it.
 ORDER = (
+    "version",
     "errors",
     "typing",
     "limits",

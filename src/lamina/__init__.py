@@ -41,6 +41,7 @@ from lamina.layers.base.operation import Operation
 from lamina.lazy import lazy_attributes, origins_of
 from lamina.regularizers import Regularizer
 from lamina.runtime.device import device
+from lamina.version import __version__
 
 # What trains, measures and saves is imported on first use.
 if TYPE_CHECKING:
@@ -90,8 +91,6 @@ else:
         **{name: f"lamina.{name}" for name in _MODULES},
         **origins_of("lamina", _CLASSES),
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "DTypePolicy",

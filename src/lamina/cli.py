@@ -8,7 +8,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from lamina.models.convert import convert_file
 from lamina.saving.inspect import inspect_file, inspection_text
 from lamina.training.checks.findings import Findings
 from lamina.training.checks.script import ScriptCheck
+from lamina.version import __version__
 
 __all__ = ["main"]
 
@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Deep learning library with the API of Keras 3, on JAX.",
         epilog="lamina COMMAND --help shows the arguments of a command.",
     )
-    parser.add_argument("--version", action="version", version=version("lamina"))
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, (run, summary, description, epilog, arguments) in _COMMANDS.items():
         command = commands.add_parser(

@@ -9,7 +9,6 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable
 from functools import partial
-from importlib.metadata import version
 from typing import Any, TypeAlias
 
 from lamina.core.registry import require_safe, serialize_once
@@ -30,6 +29,7 @@ from lamina.saving.restore import Restorer
 from lamina.saving.weight_files import write_file
 from lamina.training.state import training_of
 from lamina.training.trainer import Trainer
+from lamina.version import __version__
 
 _Pieces: TypeAlias = Iterable[bytes | memoryview]
 _load_legacy_model = LazyImport("lamina.saving.legacy.h5:load_legacy_model")
@@ -106,7 +106,7 @@ def prepare_model(
     weights, assets = records.weights_file(modules), SavedAssets(modules)
     metadata = {
         "keras_version": records.KERAS_VERSION,
-        "lamina_version": version("lamina"),
+        "lamina_version": __version__,
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
         **records.metadata_of(modules),
     }

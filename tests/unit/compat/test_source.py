@@ -173,6 +173,12 @@ def test_methods_of_keras_layers_that_packages_use():
     below = model._flatten_layers(include_self=False)
     assert model not in below
     assert model.layers[0] in below
+    model.compile("sgd", "mse")
+    assert model._loss_tracker.name == "loss"
+    model.layers[0].size = lamina.metrics.Mean()
+    assert model.layers[0]._metrics == [model.layers[0].size]
+    model.layers[0]._metrics = []
+    assert model.layers[0]._metrics == []
 
 
 def test_module_objects_are_found_by_their_names():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import jax.numpy as jnp
 
 from lamina.layers import Layer, MultiHeadAttention
+from lamina.metrics import Metric
+from lamina.models import Model
 from lamina.ops.nn.attention_mask import AttentionConfig
+from lamina.training.state import training_of
 
 
 def flatten_layers(
@@ -45,8 +49,15 @@ def _alias(name: str) -> property:
     )
 
 
+# Packages also assign the list.
+_metrics = functools.cached_property(
+    lambda layer: [m for m in layer.children() if isinstance(m, Metric)]
+)
+_metrics.__set_name__(Layer, "_metrics")
+
 INTERNALS: Mapping[type, Mapping[str, Any]] = {
-    Layer: {"_flatten_layers": flatten_layers},
+    Layer: {"_flatten_layers": flatten_layers, "_metrics": _metrics},
+    Model: {"_loss_tracker": property(lambda m: training_of(m).loss_tracker)},
     MultiHeadAttention: {
         "_compute_attention": compute_attention,
         **{

@@ -9,7 +9,6 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.run_file import Tree, require_plain
 from lamina.training.state import MetricsOwner, TrainingState
 from lamina.typing import Array, PyTree
+from lamina.version import __version__
 
 AS_BEFORE = "Start the run as before, or pass `resume` another folder."
 
@@ -107,7 +107,7 @@ def restore(
     if saved.get("format") != _FORMAT:
         raise FileFormatError(
             f"The checkpoint was written by lamina {saved['versions'].get('lamina')} "
-            f"in a format that lamina {version('lamina')} does not read. Complete the "
+            f"in a format that lamina {__version__} does not read. Complete the "
             "run with that version, or pass `resume` another folder."
         )
     restore_model(state, saved)
@@ -268,7 +268,7 @@ def versions() -> dict[str, Any]:
     device = jax.devices()[0]
     settings: Any = jax.config
     return {
-        "lamina": version("lamina"),
+        "lamina": __version__,
         "python": platform.python_version(),
         "jax": jax.__version__,
         "numpy": np.__version__,
