@@ -18,6 +18,7 @@ from lamina.compat.notices import tell
 from lamina.core.module import accepted_names
 from lamina.optimizers.schedules import InverseTimeDecay
 from lamina.saving.legacy import names
+from lamina.typing import DTypeLike, Shape
 
 Renames = Mapping[str, str | None]
 
@@ -93,25 +94,25 @@ class Translation(NamedTuple):
     without: frozenset[str] = frozenset()
 
 
-def _kernel_size(nb_row: Any, nb_col: Any) -> Any:
+def _kernel_size(nb_row: int | None, nb_col: int | None) -> Any:
     return (nb_row, nb_col)
 
 
 def _kernel_size_of_volumes(
-    kernel_dim1: Any, kernel_dim2: Any, kernel_dim3: Any
+    kernel_dim1: int | None, kernel_dim2: int | None, kernel_dim3: int | None
 ) -> Any:
     return (kernel_dim1, kernel_dim2, kernel_dim3)
 
 
-def _input_shape(input_length: Any, input_dim: Any) -> Any:
+def _input_shape(input_length: int | None, input_dim: int | None) -> Any:
     return (input_length, input_dim)
 
 
-def _unit_forget_bias(forget_bias_init: Any) -> Any:
+def _unit_forget_bias(forget_bias_init: object) -> Any:
     return forget_bias_init == "one"
 
 
-def _decayed_rate(decay: Any, learning_rate: Any) -> Any:
+def _decayed_rate(decay: float, learning_rate: float) -> Any:
     return InverseTimeDecay(learning_rate, 1, decay)
 
 
@@ -230,14 +231,14 @@ def _table(cls: type) -> Renames:
     return {o: n for o, n in table.items() if n is None or n in known}
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> Any:
     """Return an integer in an array, such as a product of sizes, as Python's."""
     if isinstance(value, (jax.Array, np.ndarray)) and value.ndim == 0:
         return value.item()
     return value
 
 
-def _value(kind: str, name: str, value: Any) -> Any:
+def _value(kind: str, name: str, value: object) -> Any:
     """Return today's value of an argument."""
     suffix = name.rpartition("_")[2]
     value = _number(value)
@@ -249,7 +250,7 @@ def _value(kind: str, name: str, value: Any) -> Any:
     return old_meaning(suffix, new)
 
 
-def initializer(value: Any) -> Any:
+def initializer(value: object) -> Any:
     """Return a function of a shape as an initializer, which gets an element type."""
     if not inspect.isfunction(value) or "dtype" in inspect.signature(value).parameters:
         return value
@@ -257,7 +258,7 @@ def initializer(value: Any) -> Any:
     named = {n: None for n in inspect.signature(value).parameters if n == "name"}
 
     @functools.wraps(value)
-    def call(shape: Any, dtype: Any = None, **_: Any) -> Any:
+    def call(shape: Shape, dtype: DTypeLike = None, **_: object) -> Any:
         return value(shape, **named)
 
     vars(call)["__signature__"] = inspect.Signature(

@@ -5,16 +5,22 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamina.compat.notices import tell
+from lamina.io.files import StrPath
 from lamina.saving import keras_zip
+
+if TYPE_CHECKING:
+    from lamina.models import Model
+    from lamina.training.callbacks import Callback
+    from lamina.typing import Logs
 
 _MODELS = (".keras", ".h5", ".hdf5")
 _WEIGHTS = (".h5", ".hdf5", ".safetensors")
 
 
-def ended(path: Any, weights_only: bool = False) -> Any:
+def ended(path: StrPath, weights_only: bool = False) -> Any:
     """Return a path with an ending that lamina writes."""
     endings = _WEIGHTS if weights_only else _MODELS
     name = os.fspath(path).rstrip("/")
@@ -25,7 +31,7 @@ def ended(path: Any, weights_only: bool = False) -> Any:
     return new
 
 
-def existing(path: Any, ending: str) -> Any:
+def existing(path: StrPath, ending: str) -> Any:
     """Return a path as it is, or with an ending if only that exists."""
     name = os.fspath(path).rstrip("/")
     is_file = os.path.isfile(name)
@@ -36,7 +42,9 @@ def saving(save: Callable[..., Any], weights_only: bool) -> Callable[..., Any]:
     """Return a method of a model that writes a file with a known ending."""
 
     @functools.wraps(save)
-    def call(model: Any, filepath: Any, overwrite: bool = True, **options: Any) -> Any:
+    def call(
+        model: Model, filepath: StrPath, overwrite: bool = True, **options: object
+    ) -> Any:
         if options.pop("save_format", None):
             tell(f"model.{save.__name__}(save_format=)", "the ending of the path")
         return save(model, ended(filepath, weights_only), overwrite, **options)
@@ -48,13 +56,13 @@ def reading(load: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method of a model that reads weights from a file of either name."""
 
     @functools.wraps(load)
-    def call(model: Any, filepath: Any, *args: Any, **options: Any) -> Any:
+    def call(model: Model, filepath: StrPath, *args: object, **options: object) -> Any:
         return load(model, existing(filepath, ".weights.h5"), *args, **options)
 
     return call
 
 
-def load_model(filepath: Any, *args: Any, **options: Any) -> Any:
+def load_model(filepath: StrPath, *args: Any, **options: Any) -> Any:
     """Load a model from a file, also by its old name without an ending."""
     return keras_zip.load_model(existing(filepath, ".keras"), *args, **options)
 
@@ -63,7 +71,7 @@ def checkpointing(init: Callable[..., None]) -> Callable[..., None]:
     """Return a constructor of `ModelCheckpoint` that takes any ending and `period`."""
 
     @functools.wraps(init)
-    def call(callback: Any, filepath: Any, *args: Any, **options: Any) -> None:
+    def call(callback: Any, filepath: StrPath, *args: object, **options: Any) -> None:
         weights_only = bool(options.get("save_weights_only", args[3:4] == (True,)))
         period = options.pop("period", 1)
         init(callback, ended(filepath, weights_only), *args, **options)
@@ -79,7 +87,7 @@ def saving_epochs(on_epoch_end: Callable[..., None]) -> Callable[..., None]:
     """Return a method of `ModelCheckpoint` that saves every `period` epochs."""
 
     @functools.wraps(on_epoch_end)
-    def call(callback: Any, epoch: int, logs: Any = None) -> None:
+    def call(callback: Callback, epoch: int, logs: Logs | None = None) -> None:
         if (epoch + 1) % vars(callback).get("_epochs_per_save", 1) == 0:
             on_epoch_end(callback, epoch, logs)
 

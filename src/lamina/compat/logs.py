@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
 
 from lamina.compat.defaults import LOG_NAMES
 from lamina.compat.notices import tell
+from lamina.training.callbacks import Callback
 from lamina.training.callbacks.history import History
 
 # Other names in logs of one value: Keras 2.2 and today have different ones.
@@ -48,12 +49,12 @@ def init_history(history: History) -> None:
     history.history = _OldKeys()
 
 
-def _metrics(callback: Any) -> Container[str]:
+def _metrics(callback: Callback) -> Container[str]:
     """Return the names of the metrics of a callback's model, once it is known."""
     return getattr(callback.model, "metrics_names", ())
 
 
-def _monitor(callback: Any) -> str:
+def _monitor(callback: Callback) -> str:
     old = vars(callback)["monitor"]
     new = _today(old, _metrics(callback))
     if new != old:
@@ -61,7 +62,7 @@ def _monitor(callback: Any) -> str:
     return new
 
 
-def _filepath(callback: Any) -> str:
+def _filepath(callback: Callback) -> str:
     known, path = _metrics(callback), vars(callback)["filepath"]
 
     def replace(match: re.Match[str]) -> str:
@@ -74,7 +75,7 @@ def _filepath(callback: Any) -> str:
     return re.sub(r"(?<={)\w+", replace, path)
 
 
-def _attribute(name: str, get: Any) -> property:
+def _attribute(name: str, get: Callable[[Any], Any]) -> property:
     """Return a property that reads the attribute of the same name by `get`."""
     return property(get, lambda callback, value: vars(callback).update({name: value}))
 

@@ -24,10 +24,11 @@ from lamina.optimizers import Optimizer
 from lamina.training.callbacks import ModelCheckpoint
 from lamina.training.callbacks.history import History
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback
+from lamina.typing import Config, Data, PartialShape, PyTree
 
 
 def fit_generator(
-    model: Any,
+    model: Model,
     generator: Iterable[Any],
     steps_per_epoch: int | None = None,
     epochs: int = 1,
@@ -49,7 +50,7 @@ def fit_generator(
 
 
 def evaluate_generator(
-    model: Any, generator: Iterable[Any], steps: int | None = None, **options: Any
+    model: Model, generator: Iterable[Any], steps: int | None = None, **options: object
 ) -> Any:
     """Evaluate on a generator's batches, with the arguments of Keras 1 or 2."""
     tell("model.evaluate_generator", "model.evaluate")
@@ -59,7 +60,7 @@ def evaluate_generator(
 
 
 def predict_generator(
-    model: Any, generator: Iterable[Any], steps: int | None = None, **options: Any
+    model: Model, generator: Iterable[Any], steps: int | None = None, **options: object
 ) -> Any:
     """Predict on a generator's batches, with the arguments of Keras 1 or 2."""
     tell("model.predict_generator", "model.predict")
@@ -69,7 +70,7 @@ def predict_generator(
 
 
 def _over_generator(
-    method: Any,
+    method: Callable[..., Any],
     name: str,
     generator: Iterable[Any],
     steps: int | None,
@@ -95,7 +96,7 @@ def _counted(source: Iterable[Any], samples: int) -> tuple[Iterable[Any], int]:
 
 
 def predict_classes(
-    model: Any, x: Any, batch_size: int | None = None, verbose: int = 0
+    model: Model, x: Data, batch_size: int | None = None, verbose: int = 0
 ) -> np.ndarray:
     """Return the most probable class of each row."""
     tell("model.predict_classes(x)", "model.predict(x).argmax(axis=-1), or > 0.5")
@@ -106,7 +107,7 @@ def predict_classes(
 
 
 def predict_proba(
-    model: Any, x: Any, batch_size: int | None = None, verbose: int = 0
+    model: Model, x: Data, batch_size: int | None = None, verbose: int = 0
 ) -> np.ndarray:
     """Return the outputs, which are probabilities if the model computes them."""
     tell("model.predict_proba", "model.predict")
@@ -123,22 +124,22 @@ def reset_states(model: Any) -> None:
             layer.reset_state()
 
 
-def _get_learning_rate(optimizer: Any) -> Any:
+def _get_learning_rate(optimizer: Optimizer) -> Any:
     tell("optimizer.lr", "optimizer.learning_rate")
     return optimizer.learning_rate
 
 
-def _set_learning_rate(optimizer: Any, value: Any) -> None:
+def _set_learning_rate(optimizer: Optimizer, value: Any) -> None:
     tell("optimizer.lr", "optimizer.learning_rate")
     optimizer.learning_rate = value
 
 
-def _output_shape_for(layer: Any, input_shape: Any) -> Any:
+def _output_shape_for(layer: Layer, input_shape: PartialShape) -> Any:
     tell("layer.get_output_shape_for", "layer.compute_output_shape")
     return layer.compute_output_shape(input_shape)
 
 
-def _add_update(layer: Any, updates: Any, inputs: Any = None) -> None:
+def _add_update(layer: Layer, updates: object, inputs: object = None) -> None:
     tell("layer.add_update(update)", "")
 
 
@@ -170,7 +171,7 @@ _items = Dataset.__iter__
 
 
 def _dataset_method(name: str) -> Callable[..., Any]:
-    def method(dataset: Dataset, *args: Any, **kwargs: Any) -> Any:
+    def method(dataset: Dataset, *args: object, **kwargs: object) -> Any:
         return getattr(_as_dataset.load()(dataset), name)(*args, **kwargs)
 
     return method
@@ -193,7 +194,9 @@ FORMER_METHODS = {
 def _compiled_loss(model: Any) -> Callable[..., Any]:
     """Return the loss of `compile` as a function, as an own `train_step` calls it."""
 
-    def loss(y: Any, y_pred: Any, sample_weight: Any = None, **_: object) -> Any:
+    def loss(
+        y: PyTree, y_pred: PyTree, sample_weight: PyTree = None, **_: object
+    ) -> Any:
         tell("model.compiled_loss(y, y_pred)", "model.compute_loss(x, y, y_pred)")
         value = model.compute_loss(None, y, y_pred, sample_weight)
         model._track_loss(value, y)
@@ -209,10 +212,12 @@ class _CompiledMetrics:
         model: the model.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
 
-    def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y: PyTree, y_pred: PyTree, sample_weight: PyTree = None
+    ) -> None:
         """Update the metrics with a batch."""
         tell("model.compiled_metrics.update_state(y, y_pred)", "model.compute_metrics")
         self._model.compute_metrics(None, y, y_pred, sample_weight)
@@ -223,7 +228,7 @@ def _reset_metric(metric: Metric) -> None:
     metric.reset_state()
 
 
-def _without_rows(data: Any) -> bool:
+def _without_rows(data: object) -> bool:
     """Return whether data are arrays without rows."""
     leaves = jax.tree.leaves(data) if isinstance(data, (tuple, list)) else []
     return bool(leaves) and all(np.shape(a)[:1] == (0,) for a in leaves)
@@ -233,7 +238,7 @@ def fitting(fit: Callable[..., Any]) -> Callable[..., Any]:
     """Return a `fit` without validation if the data for it has no rows."""
 
     @functools.wraps(fit)
-    def call(model: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(model: Model, *args: object, **kwargs: object) -> Any:
         if _without_rows(kwargs.get("validation_data")):
             tell("fit(validation_data=) without rows", "fit() without it")
             del kwargs["validation_data"]
@@ -255,18 +260,20 @@ _add_weight_of_layers = Layer.add_weight
 _tape_minimize = LazyImport("lamina.compat.tensorflow.recording.tape:minimize")
 
 
-def _minimize(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+def _minimize(optimizer: Optimizer, *args: object, **kwargs: object) -> Any:
     return _tape_minimize.load()(optimizer, *args, **kwargs)
 
 
-def _from_config(cls: Any, config: Any, custom_objects: Any = None) -> Any:
+def _from_config(
+    cls: type[Model], config: Config, custom_objects: dict[str, Any] | None = None
+) -> Any:
     """Return a model of a config, which may be that of a `Sequential`."""
     if cls is Model and "layers" in config and "input_layers" not in config:
         return Sequential.from_config(config, custom_objects)
     return _model_of.__func__(cls, config, custom_objects)
 
 
-def _to_yaml(model: Any, **options: Any) -> str:
+def _to_yaml(model: Model, **options: object) -> str:
     """Return the config as JSON, which is YAML too."""
     tell("model.to_yaml()", "model.to_json()")
     return model.to_json(**options)

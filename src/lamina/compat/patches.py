@@ -140,7 +140,7 @@ def with_old_names(function: Callable[..., Any]) -> Callable[..., Any]:
     names = list(signature(function).parameters)
 
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         found = renamed(shown, table, kwargs)
         with_method_defaults(shown, names[: len(args)], found)
         return function(*args, **found)
@@ -152,7 +152,7 @@ def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `compile` whose losses and metrics may use symbolic tensors."""
 
     @functools.wraps(function)
-    def call(model: Any, *args: Any, **options: Any) -> Any:
+    def call(model: Model, *args: object, **options: object) -> Any:
         names = ("optimizer", "loss", *_compile_order(args[2:3]))
         found = {**dict(zip(names, args, strict=False)), **options}
         for name in found.keys() & {"metrics", "weighted_metrics"}:
@@ -173,7 +173,7 @@ def _compile_order(third: tuple[Any, ...]) -> tuple[str, str]:
     return ("loss_weights", "metrics") if is_weights else ("metrics", "loss_weights")
 
 
-def _replace(cls: type | ModuleType, name: str, value: Any) -> None:
+def _replace(cls: type | ModuleType, name: str, value: object) -> None:
     _originals.setdefault((cls, name), vars(cls).get(name, _ABSENT))
     setattr(cls, name, value)
 
@@ -182,7 +182,7 @@ def _new(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a `__new__` whose check of the arguments sees today's names."""
 
     @functools.wraps(function)
-    def new(cls: type, *args: Any, **kwargs: Any) -> Any:
+    def new(cls: type, *args: object, **kwargs: object) -> Any:
         for base in cls.__mro__:
             if (base, "__init__") not in _originals and _has_own_init(base):
                 _replace(base, "__init__", _initialize(base, vars(base)["__init__"]))
@@ -199,7 +199,7 @@ def _new_callback(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a `__new__` of callbacks that also takes old names of arguments."""
 
     @functools.wraps(function)
-    def new(cls: type, *args: Any, **kwargs: Any) -> Any:
+    def new(cls: type, *args: object, **kwargs: object) -> Any:
         if cls is callbacks.TensorBoard and find_spec("tensorboardX") is None:
             warn(
                 "TensorBoard writes nothing, because tensorboardX is not installed. "
@@ -225,7 +225,7 @@ def _initialize(owner: type, function: Callable[..., Any]) -> Callable[..., Any]
     """Return the `__init__` of a class that also takes old names of its arguments."""
 
     @functools.wraps(function)
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+    def init(self: Module, *args: object, **kwargs: object) -> None:
         cls = library_class(type(self))
         # Some programs call `super().__init__(self)`.
         args = args[1:] if args and args[0] is self else args
@@ -253,7 +253,7 @@ def _mark_built(function: Callable[..., None]) -> Callable[..., None]:
     """Return a method that also assigns the weights passed to the constructor."""
 
     @functools.wraps(function)
-    def mark_built(self: Any, *shapes: Any, **named: Any) -> None:
+    def mark_built(self: Layer, *shapes: object, **named: object) -> None:
         function(self, *shapes, **named)
         weights = vars(self).pop("_initial_weights", None)
         if weights is not None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,10 @@ from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph, NodeCall
 from lamina.losses import Loss
 from lamina.metrics import Mean, Metric
-from lamina.typing import PyTree
+from lamina.typing import ArrayLike, PyTree
+
+if TYPE_CHECKING:
+    from lamina.models import Model
 
 
 class _Values(NamedTuple):
@@ -46,12 +49,14 @@ def recording_run(run: Callable[..., Any]) -> Callable[..., Any]:
     """Return `CallGraph.run` that records the values of the graph of the step."""
 
     @functools.wraps(run)
-    def call(graph: CallGraph, values: Any, call: NodeCall | None = None) -> Any:
+    def call(
+        graph: CallGraph, values: Sequence[Any], call: NodeCall | None = None
+    ) -> Any:
         batch = _batch.values
         if batch is None or graph is not batch.graph:
             return run(graph, values, call)
 
-        def recording(node: Node, args: Any, kwargs: Any) -> Any:
+        def recording(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             results = (call or _call)(node, args, kwargs)
             _record(batch, symbolic_leaves(node.outputs), jax.tree.leaves(results))
             return results
@@ -62,11 +67,13 @@ def recording_run(run: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _call(node: Node, args: Any, kwargs: Any) -> Any:
+def _call(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return node.operation(*args, **kwargs)
 
 
-def _record(batch: _Values, tensors: Any, values: Any) -> None:
+def _record(
+    batch: _Values, tensors: Iterable[SymbolicTensor], values: Iterable[Any]
+) -> None:
     pairs = zip(tensors, values, strict=True)
     batch.found.update({id(t): (t, v) for t, v in pairs if v is not None})
 
@@ -75,7 +82,7 @@ def recording_step(step: Callable[..., Any], training: bool) -> Callable[..., An
     """Return a model's step in which losses may use symbolic tensors."""
 
     @functools.wraps(step)
-    def call(model: Any, *args: Any) -> Any:
+    def call(model: Model, *args: object) -> Any:
         graph = model.call_graph
         if graph is None:
             return step(model, *args)
@@ -94,7 +101,7 @@ def _recorded(values: _Values) -> Iterator[None]:
         _batch.values = before
 
 
-def _tensor_of(batch: _Values, value: Any) -> SymbolicTensor:
+def _tensor_of(batch: _Values, value: jax.Array) -> SymbolicTensor:
     """Return the tensor of the model that has a value, or a new one."""
     for tensor, other in batch.found.values():
         if other is value:
@@ -128,7 +135,7 @@ def with_graph_values(function: Any) -> Any:
         return function
 
     @functools.wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
+    def call(*args: Any, **options: object) -> Any:
         batch = _batch.values
         if batch is None or not batch.found:
             return function(*args, **options)
@@ -147,7 +154,7 @@ def add_loss(add: Callable[..., None]) -> Callable[..., None]:
     """Return `Layer.add_loss` that takes symbolic tensors and functions too."""
 
     @functools.wraps(add)
-    def call(layer: Layer, losses: PyTree, inputs: Any = None) -> None:
+    def call(layer: Layer, losses: PyTree, inputs: object = None) -> None:
         leaves = losses if isinstance(losses, (list, tuple)) else [losses]
         if local.call is not None:
             # The tensors of the model that the call of a layer uses have values in a
@@ -180,7 +187,10 @@ _layer_losses: Any = Layer.losses.fget
 
 
 def add_metric(
-    layer: Layer, value: Any, aggregation: Any = None, name: str | None = None
+    layer: Layer,
+    value: ArrayLike | SymbolicTensor,
+    aggregation: str | None = None,
+    name: str | None = None,
 ) -> None:
     """Add the mean of a value to the metrics of a model.
 
@@ -205,7 +215,9 @@ def updating_metrics(compute: Callable[..., Any]) -> Callable[..., Any]:
     """Return `compute_metrics` that also updates those of symbolic tensors."""
 
     @functools.wraps(compute)
-    def call(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def call(
+        model: Model, x: PyTree, y: PyTree, y_pred: PyTree, sample_weight: PyTree = None
+    ) -> Any:
         batch = _batch.values
         # Own steps of tf.keras update the metrics without the inputs.
         if batch is None or x is None:

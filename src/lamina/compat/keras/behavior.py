@@ -18,6 +18,7 @@ from lamina.core.graph import SymbolicTensor, symbolic_leaves
 from lamina.core.scope import local
 from lamina.errors import DataError, LikelyMistakeWarning
 from lamina.layers import BatchNormalization, Conv2D, Embedding, Lambda, Layer
+from lamina.typing import Array
 
 
 class Shape(tuple[Any, ...]):
@@ -33,7 +34,7 @@ class Shape(tuple[Any, ...]):
         return len(self)
 
 
-def get_shape(tensor: Any) -> Shape:
+def get_shape(tensor: Array | SymbolicTensor) -> Shape:
     """Return the shape of an array or a symbolic tensor."""
     tell("x.get_shape()", "x.shape")
     return Shape(tensor.shape)
@@ -72,7 +73,7 @@ def _shape_of(part: str) -> property:
     return property(get, lambda layer, value: vars(layer).update({name: value}))
 
 
-def _has_theano_kernel(layer: Any) -> bool:
+def _has_theano_kernel(layer: Layer) -> bool:
     """Return whether a program expects kernels with their filters first."""
     is_first = getattr(layer, "data_format", "") == "channels_first"
     return is_first and release() == Release.KERAS_1
@@ -92,7 +93,7 @@ def _set_weights(layer: Conv2D, weights: Sequence[Any]) -> None:
     Layer.set_weights(layer, found)
 
 
-def _call_lambda(layer: Lambda, *args: Any, **kwargs: Any) -> Any:
+def _call_lambda(layer: Lambda, *args: object, **kwargs: object) -> Any:
     """Call a function on symbolic tensors if it needs their graph.
 
     It may compute gradients, or use other symbolic tensors than its arguments.
@@ -115,7 +116,7 @@ def checking_indices(check: Callable[..., None]) -> Callable[..., None]:
     """
 
     @functools.wraps(check)
-    def call(array: Any, layer: Embedding) -> None:
+    def call(array: object, layer: Embedding) -> None:
         try:
             check(array, layer)
         except DataError as error:
@@ -131,14 +132,14 @@ def checking_indices(check: Callable[..., None]) -> Callable[..., None]:
 _OPTIONS = {"BatchNormalization": "mode", "Embedding": "dropout"}
 
 
-def remember_option(layer: Any, cls: type, given: Mapping[str, Any]) -> None:
+def remember_option(layer: object, cls: type, given: Mapping[str, Any]) -> None:
     """Store an option of Keras 1 in a layer, for its call."""
     value = given.get(_OPTIONS.get(cls.__name__, ""))
     if value:
         vars(layer)["_old_option"] = value
 
 
-def _embed(layer: Embedding, inputs: Any) -> Any:
+def _embed(layer: Embedding, inputs: Array) -> Any:
     rows = _lookup(layer, inputs)
     if release() <= Release.KERAS_2_3:
         known = (inputs >= 0) & (inputs < layer.input_dim)
@@ -151,7 +152,7 @@ def _embed(layer: Embedding, inputs: Any) -> Any:
     return rows
 
 
-def _normalize(layer: BatchNormalization, inputs: Any, **options: Any) -> Any:
+def _normalize(layer: BatchNormalization, inputs: Array, **options: object) -> Any:
     mode = vars(layer).get("_old_option")
     if not mode:
         return _batch_normalize(layer, inputs, **options)

@@ -63,7 +63,7 @@ def forget_former_modules() -> None:
 
 
 def _with_old_scores(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*args: Any, **options: Any) -> Any:
+    def call(*args: object, **options: object) -> Any:
         score = options.get("scoring")
         if isinstance(score, str):
             options["scoring"] = _SCORES.get(score, score)
@@ -75,7 +75,9 @@ def _with_old_scores(function: Callable[..., Any]) -> Callable[..., Any]:
 def _folds(splitter: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function of the data, or of its number of rows, that lists the folds."""
 
-    def call(y: Any = None, n_folds: int = 3, n: Any = None, **options: Any) -> Any:
+    def call(
+        y: object = None, n_folds: int = 3, n: int | None = None, **options: object
+    ) -> Any:
         data = n if y is None else y
         count = options.pop("n_iter", n_folds)
         labels = range(data) if isinstance(data, int) else data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def is_keras_archive(name: str) -> bool:
     return "python" in name
 
 
-def get_file(*arguments: Any, **options: Any) -> str:
+def get_file(*arguments: object, **options: object) -> str:
     """Download a file once; an archive is unpacked beside it, as in Keras 2.
 
     Returns:
@@ -55,7 +56,11 @@ def get_file(*arguments: Any, **options: Any) -> str:
     return str(path.parent / name)
 
 
-def slice_arrays(arrays: Any, start: Any = None, stop: int | None = None) -> Any:
+def slice_arrays(
+    arrays: Any,
+    start: int | Sequence[int] | np.ndarray | None = None,
+    stop: int | None = None,
+) -> Any:
     """Return rows of an array, or of each array in a list.
 
     Args:
@@ -68,7 +73,9 @@ def slice_arrays(arrays: Any, start: Any = None, stop: int | None = None) -> Any
     return arrays[start] if hasattr(start, "__len__") else arrays[start:stop]
 
 
-def model_from_yaml(yaml_string: str, custom_objects: Any = None) -> Model:
+def model_from_yaml(
+    yaml_string: str, custom_objects: dict[str, Any] | None = None
+) -> Model:
     """Return the model that `to_yaml` described: lamina writes JSON, which is YAML.
 
     Raises:
@@ -99,7 +106,9 @@ def print_summary(model: Model, *args: Any, **options: Any) -> None:
     model.summary(*args, **options)
 
 
-def multi_gpu_model(model: Model, gpus: Any = None, **_: Any) -> Model:
+def multi_gpu_model(
+    model: Model, gpus: int | Sequence[int] | None = None, **_: object
+) -> Model:
     """Return the model itself, which trains on one device."""
     tell("multi_gpu_model(model)", "model, which trains on one device here")
     return model

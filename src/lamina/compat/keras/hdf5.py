@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import h5py
@@ -26,7 +27,7 @@ class HDF5Matrix:
         dataset: str,
         start: int = 0,
         end: int | None = None,
-        normalizer: Any = None,
+        normalizer: Callable[[Any], Any] | None = None,
     ) -> Any:
         tell("HDF5Matrix", "h5py.File(path)[dataset][start:end]")
         with h5py.File(datapath) as file:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from lamina import initializers
 from lamina.initializers import get
@@ -25,28 +24,28 @@ __all__ = [
 ]
 
 
-def uniform(shape: Sequence[int], scale: float = 0.05, **_: Any) -> Array:
+def uniform(shape: Sequence[int], scale: float = 0.05, **_: object) -> Array:
     """Return uniform random numbers between -scale and scale."""
     return initializers.RandomUniform(-scale, scale)(tuple(shape))
 
 
-def normal(shape: Sequence[int], scale: float = 0.05, **_: Any) -> Array:
+def normal(shape: Sequence[int], scale: float = 0.05, **_: object) -> Array:
     """Return normal random numbers with a standard deviation."""
     return initializers.RandomNormal(stddev=scale)(tuple(shape))
 
 
-def orthogonal(shape: Sequence[int], scale: float = 1.1, **_: Any) -> Array:
+def orthogonal(shape: Sequence[int], scale: float = 1.1, **_: object) -> Array:
     """Return a random orthogonal matrix, times a number."""
     return initializers.Orthogonal(gain=scale)(tuple(shape))
 
 
-def identity(shape: Sequence[int], scale: float = 1.0, **_: Any) -> Array:
+def identity(shape: Sequence[int], scale: float = 1.0, **_: object) -> Array:
     """Return the identity matrix, times a number."""
     return initializers.Identity(gain=scale)(tuple(shape))
 
 
 def _function(name: str) -> Callable[..., Array]:
-    def call(shape: Sequence[int], **_: Any) -> Array:
+    def call(shape: Sequence[int], **_: object) -> Array:
         return get(name)(tuple(shape))
 
     call.__name__ = name

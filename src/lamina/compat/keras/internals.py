@@ -14,6 +14,7 @@ from lamina.metrics import Metric
 from lamina.models import Model
 from lamina.ops.nn.attention_mask import AttentionConfig
 from lamina.training.state import training_of
+from lamina.typing import Array, ArrayLike
 
 
 def flatten_layers(
@@ -26,12 +27,12 @@ def flatten_layers(
 
 def compute_attention(
     layer: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    attention_mask: Any = None,
-    training: Any = None,
-    return_attention_scores: Any = False,
+    query: Array,
+    key: Array,
+    value: Array,
+    attention_mask: ArrayLike | None = None,
+    training: bool | None = None,
+    return_attention_scores: bool = False,
 ) -> tuple[Any, Any]:
     """Return the outputs of projected heads, and the attention weights or `None`."""
     config = AttentionConfig(1 / math.sqrt(query.shape[-1]), False, None)

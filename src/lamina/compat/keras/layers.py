@@ -15,6 +15,7 @@ from lamina import (
     layers,
     ops,
     regularizers,
+    typing,
 )
 from lamina.compat.notices import tell
 from lamina.config import image_data_format
@@ -60,7 +61,7 @@ def _convolution(old: str) -> Callable[..., Layer]:
     """Return a function that takes a convolution's kernel sizes as integers."""
     name, sizes, _ = FORMER[old]
 
-    def create(filters: Any = None, *sizes_and_more: Any, **options: Any) -> Layer:
+    def create(filters: Any = None, *sizes_and_more: object, **options: Any) -> Layer:
         positional = list(sizes_and_more)
         given = positional[:sizes]
         is_old = len(given) == sizes and all(isinstance(n, int) for n in given)
@@ -118,7 +119,7 @@ def TimeDistributedDense(output_dim: int, **options: Any) -> Layer:
 def _cell(old: str) -> Callable[..., Layer]:
     name, _, fixed = FORMER[old]
 
-    def create(units: int, **options: Any) -> Layer:
+    def create(units: int, **options: object) -> Layer:
         tell(old, name)
         return getattr(layers, name)(units, **options, **fixed)
 
@@ -135,9 +136,9 @@ def merge(
     mode: str | Callable[..., Any] = "sum",
     dot_axes: int | Sequence[int] = -1,
     concat_axis: int = -1,
-    output_shape: Any = None,
+    output_shape: object = None,
     name: str | None = None,
-    **_: Any,
+    **_: object,
 ) -> SymbolicTensor:
     """Merge tensors by a mode of Keras 1, or by a function of their list."""
     if callable(mode):
@@ -178,11 +179,11 @@ def Merge(
 class MergeBase(Layer):
     """Base of layers of Keras 2 that merge a list of tensors."""
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[typing.Array]) -> Any:
         """Merge the tensors."""
         return self._merge_function(inputs)
 
-    def _merge_function(self, inputs: Any) -> Any:
+    def _merge_function(self, inputs: Sequence[typing.Array]) -> Any:
         raise NotImplementedError
 
 
@@ -202,8 +203,8 @@ class MaxoutDense(Layer):
         self,
         output_dim: int,
         nb_feature: int = 4,
-        init: Any = "glorot_uniform",
-        W_regularizer: Any = None,
+        init: typing.InitializerLike = "glorot_uniform",
+        W_regularizer: typing.RegularizerLike = None,
         bias: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -212,7 +213,7 @@ class MaxoutDense(Layer):
         self.init = initializers.get(init)
         self.W_regularizer = regularizers.get(W_regularizer)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: typing.Shape) -> None:
         """Create the kernel and the bias."""
         self.kernel = self.add_weight(
             (self.nb_feature, input_shape[-1], self.output_dim),
@@ -223,7 +224,7 @@ class MaxoutDense(Layer):
         if self.bias:
             self.b = self.add_weight((self.nb_feature, self.output_dim), "zeros")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: typing.Array) -> Any:
         """Return the largest value of the functions."""
         values = ops.einsum("bi,kio->bko", inputs, self.kernel)
         return ops.max(values if self.b is None else ops.add(values, self.b), axis=1)
@@ -241,8 +242,8 @@ class Highway(Layer):
 
     def __init__(
         self,
-        init: Any = "glorot_uniform",
-        activation: Any = None,
+        init: typing.InitializerLike = "glorot_uniform",
+        activation: typing.ActivationLike = None,
         transform_bias: float = -1.0,
         **kwargs: Any,
     ) -> None:
@@ -250,7 +251,7 @@ class Highway(Layer):
         self.init, self.transform_bias = initializers.get(init), transform_bias
         self.activation = activations.get(activation)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: typing.Shape) -> None:
         """Create the layers of the transform and of its gate."""
         size = input_shape[-1]
         bias = initializers.Constant(self.transform_bias)
@@ -263,7 +264,7 @@ class Highway(Layer):
         self.gate.build(input_shape)
         self.transform.build(input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: typing.Array) -> Any:
         """Return the mixture."""
         gate = self.gate(inputs)
         return gate * self.transform(inputs) + (1 - gate) * inputs
@@ -296,18 +297,18 @@ class LocallyConnected1D(Layer):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
         padding: str = "valid",
         data_format: str = "channels_last",
-        activation: Any = None,
+        activation: typing.ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: typing.InitializerLike = "glorot_uniform",
+        bias_initializer: typing.InitializerLike = "zeros",
+        kernel_regularizer: typing.RegularizerLike = None,
+        bias_regularizer: typing.RegularizerLike = None,
+        kernel_constraint: typing.ConstraintLike = None,
+        bias_constraint: typing.ConstraintLike = None,
         implementation: int = 1,
         **kwargs: Any,
     ) -> None:
@@ -332,10 +333,10 @@ class LocallyConnected1D(Layer):
             "constraint": constraints.get(bias_constraint),
         }
 
-    def _sizes(self, value: Any) -> tuple[int, ...]:
+    def _sizes(self, value: int | Sequence[int]) -> tuple[int, ...]:
         return (value,) * self.axes if isinstance(value, int) else tuple(value)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: typing.Shape) -> None:
         """Create a kernel and a bias for each output position."""
         sizes = zip(input_shape[1:-1], self.kernel_size, self.strides, strict=True)
         self.output_sizes = tuple((n - k) // s + 1 for n, k, s in sizes)
@@ -349,7 +350,7 @@ class LocallyConnected1D(Layer):
             shape = (*self.output_sizes, self.filters)
             self.bias = self.add_weight(shape, name="bias", **self.bias_options)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: typing.Array) -> Any:
         """Multiply each window by its kernel."""
         windows = [
             inputs[(slice(None), *self._window(offset))]
@@ -394,6 +395,6 @@ class ThresholdedReLU(Layer):
         super().__init__(**kwargs)
         self.theta = theta
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: typing.Array) -> Any:
         """Return the values above the threshold."""
         return ops.where(inputs > self.theta, inputs, 0.0)

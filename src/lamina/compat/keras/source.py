@@ -15,14 +15,15 @@ from lamina.core.masks import get_mask, set_mask
 from lamina.core.scope import local
 from lamina.data.adapt import with_class_weight
 from lamina.models import Model
+from lamina.typing import Array, ArrayLike
 
 
-def get_keras_mask(x: Any) -> Any:
+def get_keras_mask(x: object) -> Any:
     """Return the mask attached to an array, or `None`."""
     return get_mask(x)
 
 
-def set_keras_mask(x: Any, mask: Any) -> None:
+def set_keras_mask(x: object, mask: Array | None) -> None:
     """Attach a boolean mask, or `None`, to an array."""
     set_mask(x, mask)
 
@@ -47,7 +48,9 @@ def no_automatic_dependency_tracking(function: Callable[..., Any]) -> Any:
     return function
 
 
-def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) -> Any:
+def class_weight_to_sample_weights(
+    y: ArrayLike, class_weight: Mapping[int, float]
+) -> Any:
     """Return the class weight of each row."""
     return with_class_weight((None, np.asarray(y), None), class_weight)[2]
 
@@ -105,5 +108,5 @@ class _Arrays:
     def __init__(self, group: h5py.Group) -> None:
         self._group = group
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
         self._group[name] = np.asarray(value)

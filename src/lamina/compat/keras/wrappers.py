@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from lamina.compat.notices import tell
 from lamina.models import Model
+from lamina.typing import Data
 from lamina.utils import to_categorical
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
@@ -26,7 +27,9 @@ class _Wrapper(BaseEstimator):
 
     model: Model
 
-    def __init__(self, build_fn: Callable[..., Model] | None = None, **sk_params: Any):
+    def __init__(
+        self, build_fn: Callable[..., Model] | None = None, **sk_params: object
+    ):
         tell(type(self).__name__, f"wrappers.SKLearn{type(self).__name__[5:]}")
         self.build_fn, self.sk_params = build_fn, sk_params
 
@@ -40,7 +43,7 @@ class _Wrapper(BaseEstimator):
         self.sk_params = {**self.sk_params, **params}
         return self
 
-    def fit(self, x: Any, y: Any, **kwargs: Any) -> Any:
+    def fit(self, x: Data, y: Data, **kwargs: Any) -> Any:
         """Build a model and train it.
 
         Returns:
@@ -54,11 +57,11 @@ class _Wrapper(BaseEstimator):
     def _labels(self, y: np.ndarray) -> np.ndarray:
         return y
 
-    def _predict(self, x: Any, options: Mapping[str, Any]) -> np.ndarray:
+    def _predict(self, x: Data, options: Mapping[str, Any]) -> np.ndarray:
         found = {**self._arguments(Model.predict), **options}
         return np.asarray(self.model.predict(np.asarray(x), **found))
 
-    def _arguments(self, function: Any, *names: str) -> dict[str, Any]:
+    def _arguments(self, function: Callable[..., Any], *names: str) -> dict[str, Any]:
         """Return the arguments that a function takes."""
         taken = {*inspect.signature(function).parameters, *names}
         return {n: v for n, v in self.sk_params.items() if n in taken}
@@ -67,7 +70,7 @@ class _Wrapper(BaseEstimator):
 class KerasClassifier(ClassifierMixin, _Wrapper):
     """Classifier that trains the model that a function returns."""
 
-    def fit(self, x: Any, y: Any, **kwargs: Any) -> Any:
+    def fit(self, x: Data, y: Data, **kwargs: Any) -> Any:
         """Build a model and train it on labels, or on rows of probabilities."""
         y = np.asarray(y)
         is_rows = y.ndim == 2 and y.shape[1] > 1
@@ -82,14 +85,14 @@ class KerasClassifier(ClassifierMixin, _Wrapper):
         is_categorical = loss == "categorical_crossentropy" and y.ndim < 2
         return np.asarray(to_categorical(y)) if is_categorical else y
 
-    def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
+    def predict(self, x: Data, **kwargs: object) -> np.ndarray:
         """Return the most probable class of each row."""
         scores = self._predict(x, kwargs)
         if scores.shape[-1] > 1:
             return self.classes_[scores.argmax(axis=-1)]
         return self.classes_[(scores[:, 0] > 0.5).astype("int32")]
 
-    def predict_proba(self, x: Any, **kwargs: Any) -> np.ndarray:
+    def predict_proba(self, x: Data, **kwargs: object) -> np.ndarray:
         """Return the probability of each class."""
         scores = self._predict(x, kwargs)
         return np.hstack([1 - scores, scores]) if scores.shape[1] == 1 else scores
@@ -98,6 +101,6 @@ class KerasClassifier(ClassifierMixin, _Wrapper):
 class KerasRegressor(RegressorMixin, _Wrapper):
     """Regressor that trains the model that a function returns."""
 
-    def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
+    def predict(self, x: Data, **kwargs: object) -> np.ndarray:
         """Return the outputs."""
         return np.squeeze(self._predict(x, kwargs), axis=-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,13 @@ from lamina.compat.defaults import Release, release
 from lamina.compat.notices import tell
 from lamina.core.graph import op
 from lamina.typing import Array
+
+if TYPE_CHECKING:
+    from lamina.compat.keras.backend.types import Shaped, Value
+    from lamina.core.random.seeds import Seed
+    from lamina.core.variable import Variable
+    from lamina.ops.types import Tensor
+    from lamina.typing import DTypeLike, PyTree
 
 _ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
 
@@ -33,22 +40,22 @@ def set_image_dim_ordering(dim_ordering: str) -> None:
     config.set_image_data_format(_ORDERINGS[dim_ordering])
 
 
-def abs(x: Any) -> Array:
+def abs(x: Tensor) -> Array:
     """Return absolute values."""
     return ops.absolute(x)
 
 
-def pow(x: Any, a: Any) -> Array:
+def pow(x: Tensor, a: Tensor) -> Array:
     """Return x to the power of a."""
     return ops.power(x, a)
 
 
-def argmax(x: Any, axis: int = -1) -> Array:
+def argmax(x: Tensor, axis: int = -1) -> Array:
     """Return the index of the largest value."""
     return ops.argmax(x, axis=axis)
 
 
-def argmin(x: Any, axis: int = -1) -> Array:
+def argmin(x: Tensor, axis: int = -1) -> Array:
     """Return the index of the smallest value."""
     return ops.argmin(x, axis=axis)
 
@@ -58,17 +65,17 @@ def concatenate(tensors: Sequence[Any], axis: int = -1) -> Array:
     return ops.concatenate(list(tensors), axis=axis)
 
 
-def expand_dims(x: Any, axis: int = -1) -> Array:
+def expand_dims(x: Tensor, axis: int = -1) -> Array:
     """Insert an axis, the last by default."""
     return ops.expand_dims(x, axis)
 
 
-def flatten(x: Any) -> Array:
+def flatten(x: Tensor) -> Array:
     """Return all elements in one axis."""
     return ops.reshape(x, (-1,))
 
 
-def batch_flatten(x: Any) -> Array:
+def batch_flatten(x: Shaped) -> Array:
     """Return each row's elements in one axis."""
     return _in_rows(x)
 
@@ -78,32 +85,32 @@ def _in_rows(x: Any) -> Array:
     return jnp.reshape(x, (x.shape[0], -1))
 
 
-def permute_dimensions(x: Any, pattern: Sequence[int]) -> Array:
+def permute_dimensions(x: Tensor, pattern: Sequence[int]) -> Array:
     """Reorder the axes."""
     return ops.transpose(x, axes=list(pattern))
 
 
-def repeat(x: Any, n: int) -> Array:
+def repeat(x: Tensor, n: int) -> Array:
     """Repeat each row n times, along a new axis 1."""
     return ops.repeat(ops.expand_dims(x, 1), n, axis=1)
 
 
-def repeat_elements(x: Any, rep: int, axis: int) -> Array:
+def repeat_elements(x: Tensor, rep: int, axis: int) -> Array:
     """Repeat each element along an axis."""
     return ops.repeat(x, rep, axis=axis)
 
 
-def reverse(x: Any, axes: int | Sequence[int]) -> Array:
+def reverse(x: Tensor, axes: int | Sequence[int]) -> Array:
     """Reverse axes."""
     return ops.flip(x, axis=axes)
 
 
-def gather(reference: Any, indices: Any) -> Array:
+def gather(reference: Tensor, indices: Tensor) -> Array:
     """Return the rows with these indices."""
     return ops.take(reference, indices, axis=0)
 
 
-def batch_dot(x: Any, y: Any, axes: int | Sequence[int] | None = None) -> Array:
+def batch_dot(x: Shaped, y: Shaped, axes: int | Sequence[int] | None = None) -> Array:
     """Return the products of rows, summed over one axis of each."""
     rank_x, rank_y = len(x.shape), len(y.shape)
     if axes is None:
@@ -122,7 +129,7 @@ def batch_dot(x: Any, y: Any, axes: int | Sequence[int] | None = None) -> Array:
     return ops.expand_dims(result, 1) if len(kept) == 1 else result
 
 
-def _matrix_products(x: Any, y: Any, a: int, b: int) -> Array:
+def _matrix_products(x: Shaped, y: Shaped, a: int, b: int) -> Array:
     """Return matrix products over the last two axes, as `batch_dot` until Keras 2.2.
 
     Axes of size 1 are appended to the operand of fewer axes, and removed again.
@@ -142,7 +149,10 @@ def _matrix_products(x: Any, y: Any, a: int, b: int) -> Array:
 
 
 def relu(
-    x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0
+    x: Tensor,
+    alpha: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
 ) -> Array:
     """Return values above a threshold, and alpha times the distance of the others."""
     return activations.relu(x, alpha, max_value, threshold)
@@ -153,17 +163,21 @@ def hard_sigmoid(x: Any) -> Array:
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-def l2_normalize(x: Any, axis: int = -1) -> Array:
+def l2_normalize(x: Tensor, axis: int = -1) -> Array:
     """Divide by the Euclidean norm."""
     return ops.normalize(x, axis=axis, order=2)
 
 
-def clip(x: Any, min_value: Any, max_value: Any) -> Array:
+def clip(x: Tensor, min_value: Tensor | None, max_value: Tensor | None) -> Array:
     """Limit values to a range."""
     return ops.clip(x, min_value, max_value)
 
 
-def switch(condition: Any, then_expression: Any, else_expression: Any) -> Array:
+def switch(
+    condition: Tensor,
+    then_expression: Tensor | Callable[[], Any],
+    else_expression: Tensor | Callable[[], Any],
+) -> Array:
     """Select values, or results of functions, by a condition."""
     branches: list[Any] = [
         branch() if callable(branch) else branch
@@ -172,84 +186,86 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Array:
     return ops.where(condition, *branches)
 
 
-def in_top_k(predictions: Any, targets: Any, k: int) -> Array:
+def in_top_k(predictions: Tensor, targets: Tensor, k: int) -> Array:
     """Return whether targets are among the k largest predictions."""
     return ops.in_top_k(targets, predictions, k)
 
 
-def cumsum(x: Any, axis: int = 0) -> Array:
+def cumsum(x: Tensor, axis: int = 0) -> Array:
     """Return sums of the first values, along the first axis by default."""
     return ops.cumsum(x, axis=axis)
 
 
-def cumprod(x: Any, axis: int = 0) -> Array:
+def cumprod(x: Tensor, axis: int = 0) -> Array:
     """Return products of the first values, along the first axis by default."""
     return ops.cumprod(x, axis=axis)
 
 
-def slice(x: Any, start: Sequence[int], size: Sequence[int]) -> Array:
+def slice(x: Tensor, start: Sequence[int], size: Sequence[int]) -> Array:
     """Return the part of an array that begins at indices and has a size."""
     return ops.slice(x, start, size)
 
 
-def identity(x: Any, name: str | None = None) -> Any:
+def identity(x: object, name: str | None = None) -> Any:
     """Return the value itself."""
     return x
 
 
-def arange(start: int, stop: Any = None, step: int = 1, dtype: str = "int32") -> Array:
+def arange(
+    start: int, stop: float | None = None, step: int = 1, dtype: str = "int32"
+) -> Array:
     """Return numbers in steps."""
     return ops.arange(start, stop, step, dtype)
 
 
-def lesser(x: Any, y: Any) -> Array:
+def lesser(x: Tensor, y: Tensor) -> Array:
     """Return `x < y`."""
     return ops.less(x, y)
 
 
-def lesser_equal(x: Any, y: Any) -> Array:
+def lesser_equal(x: Tensor, y: Tensor) -> Array:
     """Return `x <= y`."""
     return ops.less_equal(x, y)
 
 
-def stop_gradient(variables: Any) -> Any:
+def stop_gradient(variables: Tensor) -> Any:
     """Return a value that has no gradient."""
     if isinstance(variables, (list, tuple)):
         return [ops.stop_gradient(v) for v in variables]
     return ops.stop_gradient(variables)
 
 
-def cast_to_floatx(x: Any) -> Any:
+def cast_to_floatx(x: Value) -> Any:
     """Convert to the default element type."""
     return np.asarray(x, config.floatx())
 
 
-def int_shape(x: Any) -> tuple[int | None, ...]:
+def int_shape(x: Shaped) -> tuple[int | None, ...]:
     """Return the shape, with `None` for unknown sizes."""
     return tuple(x.shape)
 
 
-def ndim(x: Any) -> int:
+def ndim(x: Shaped) -> int:
     """Return the number of axes."""
     return len(x.shape)
 
 
-def dtype(x: Any) -> str:
+def dtype(x: Shaped) -> str:
     """Return the name of the element type."""
     return str(x.dtype)
 
 
-def count_params(x: Any) -> int:
+def count_params(x: Array | np.ndarray | Variable) -> int:
     """Return the number of elements."""
     return int(np.prod(x.shape))
 
 
 def random_normal(
-    shape: Any,
+    shape: Sequence[int],
     mean: float = 0.0,
     stddev: float = 1.0,
-    dtype: Any = None,
-    seed: Any = None,
+    dtype: DTypeLike = None,
+    seed: Seed = None,
     std: float | None = None,
 ) -> Array:
     """Return normally distributed numbers; `std` is an older name of `stddev`."""
@@ -258,17 +274,17 @@ def random_normal(
 
 
 def random_uniform(
-    shape: Any,
+    shape: Sequence[int],
     minval: float = 0.0,
     maxval: float = 1.0,
-    dtype: Any = None,
-    seed: Any = None,
+    dtype: DTypeLike = None,
+    seed: Seed = None,
 ) -> Array:
     """Return uniformly distributed numbers."""
     return random.uniform(tuple(shape), minval, maxval, dtype, seed)
 
 
-def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Array:
+def bias_add(x: Shaped, bias: Tensor, data_format: str | None = None) -> Array:
     """Add a bias to the channels."""
     if (data_format or config.image_data_format()) == "channels_last":
         return ops.add(x, bias)
@@ -276,20 +292,22 @@ def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Array:
     return ops.add(x, ops.reshape(bias, sizes))
 
 
-def temporal_padding(x: Any, padding: Any = (1, 1)) -> Array:
+def temporal_padding(x: Tensor, padding: int | Sequence[int] = (1, 1)) -> Array:
     """Pad the steps of sequences with zeros."""
     sides = (padding, padding) if isinstance(padding, int) else tuple(padding)
     return ops.pad(x, [(0, 0), sides, (0, 0)])
 
 
-def asymmetric_temporal_padding(x: Any, left_pad: int = 1, right_pad: int = 1) -> Array:
+def asymmetric_temporal_padding(
+    x: Tensor, left_pad: int = 1, right_pad: int = 1
+) -> Array:
     """Pad the steps of sequences with zeros."""
     return temporal_padding(x, (left_pad, right_pad))
 
 
 def spatial_2d_padding(
-    x: Any,
-    padding: Any = ((1, 1), (1, 1)),
+    x: Tensor,
+    padding: Sequence[int | Sequence[int]] = ((1, 1), (1, 1)),
     data_format: str | None = None,
     dim_ordering: str = "",
 ) -> Array:
@@ -305,19 +323,24 @@ def spatial_2d_padding(
 
 
 def spatial_3d_padding(
-    x: Any, padding: Any = ((1, 1),) * 3, data_format: str | None = None, **old: Any
+    x: Tensor,
+    padding: Sequence[int | Sequence[int]] = ((1, 1),) * 3,
+    data_format: str | None = None,
+    **old: str,
 ) -> Array:
     """Pad the axes of volumes with zeros."""
     return spatial_2d_padding(x, padding, data_format, **old)
 
 
-def map_fn(fn: Callable[[Any], Any], elems: Any, **_: Any) -> Array:
+def map_fn(fn: Callable[[Any], Any], elems: PyTree, **_: object) -> Array:
     """Apply a function to each row."""
     return ops.vectorized_map(fn, elems)
 
 
 @op
-def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None) -> Any:
+def foldl(
+    fn: Callable[[Any, Any], Any], elems: Any, initializer: Tensor | None = None
+) -> Any:
     """Combine the rows from the first to the last."""
     rows = elems[1:] if initializer is None else elems
     found = jnp.asarray(elems[0] if initializer is None else initializer)
@@ -326,13 +349,15 @@ def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None) ->
     return jax.lax.scan(lambda total, row: (fn(total, row), None), found, rows)[0]
 
 
-def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None) -> Any:
+def foldr(
+    fn: Callable[[Any, Any], Any], elems: Any, initializer: Tensor | None = None
+) -> Any:
     """Combine the rows from the last to the first."""
     return foldl(fn, elems[::-1], initializer)
 
 
 def random_binomial(
-    shape: Any, p: float = 0.0, dtype: Any = None, seed: Any = None
+    shape: Sequence[int], p: float = 0.0, dtype: DTypeLike = None, seed: Seed = None
 ) -> Array:
     """Return ones with a probability, else zeros."""
     draws = random.uniform(tuple(shape), 0.0, 1.0, None, seed)
@@ -344,16 +369,16 @@ def normalize_data_format(value: str | None) -> str:
     return value or config.image_data_format()
 
 
-def pattern_broadcast(x: Any, pattern: Any) -> Any:
+def pattern_broadcast(x: object, pattern: object) -> Any:
     """Return the value itself: axes of size 1 are broadcast."""
     return x
 
 
-def is_sparse(tensor: Any) -> bool:
+def is_sparse(tensor: object) -> bool:
     """Return whether an input stands for sparse data."""
     return bool(getattr(tensor, "sparse", False))
 
 
-def to_dense(tensor: Any) -> Any:
+def to_dense(tensor: object) -> Any:
     """Return the value itself: lamina computes with dense arrays."""
     return tensor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -30,7 +30,9 @@ class OptimizerStep(NamedTuple):
     gradients: list[Any]  # symbolic tensors
 
 
-def gradients(loss: Any, variables: Any) -> list[Any]:
+def gradients(
+    loss: object, variables: SymbolicTensor | Variable | Sequence[Any]
+) -> list[Any]:
     """Return symbolic tensors: gradients of a loss, which is summed.
 
     Args:
@@ -65,7 +67,7 @@ def _tensor_gradient(loss: SymbolicTensor, tensor: SymbolicTensor) -> Any:
     graph = CallGraph(inputs, loss)
 
     def gradient(values: list[Any]) -> Any:
-        def total(value: Any) -> Any:
+        def total(value: jax.Array) -> Any:
             # The graph was run before: assignments happen once.
             with StateScope():
                 return jnp.sum(graph.run([value, *values[1:]]))
@@ -105,7 +107,11 @@ def _distinct(tensors: Sequence[SymbolicTensor]) -> list[SymbolicTensor]:
 
 
 def get_updates(
-    optimizer: Optimizer, *args: Any, loss: Any = None, params: Any = None, **_: Any
+    optimizer: Optimizer,
+    *args: Any,
+    loss: object = None,
+    params: Any = None,
+    **_: object,
 ) -> list[OptimizerStep]:
     """Return the update of variables by the gradients of a loss.
 
@@ -121,13 +127,20 @@ def get_updates(
     return [OptimizerStep(optimizer, variables, gradients(loss, variables))]
 
 
-def get_gradients(optimizer: Optimizer, loss: Any, params: Any) -> list[Any]:
+def get_gradients(
+    optimizer: Optimizer,
+    loss: object,
+    params: SymbolicTensor | Variable | Sequence[Any],
+) -> list[Any]:
     """Return the gradients of a loss with respect to variables."""
     return gradients(loss, params)
 
 
 def function(
-    inputs: Any, outputs: Any, updates: Any = None, **_: Any
+    inputs: Sequence[Any],
+    outputs: Any,
+    updates: Sequence[Any] | None = None,
+    **_: object,
 ) -> Callable[..., Any]:
     """Return a function of NumPy arrays that computes symbolic tensors.
 
@@ -159,11 +172,11 @@ def _is_list(value: object) -> bool:
     return isinstance(value, (list, tuple))
 
 
-def _change_value(change: Any) -> PyTree:
+def _change_value(change: OptimizerStep | tuple[Any, ...]) -> PyTree:
     return change.gradients if isinstance(change, OptimizerStep) else change[1]
 
 
-def _apply(change: Any, results: Any) -> None:
+def _apply(change: OptimizerStep | tuple[Any, ...], results: Iterator[Any]) -> None:
     """Assign what a change of `K.function` computes."""
     if isinstance(change, OptimizerStep):
         found = [next(results) for _ in change.gradients]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -13,19 +13,26 @@ from lamina.core.graph import op
 from lamina.core.variable import Variable
 from lamina.typing import Array
 
+if TYPE_CHECKING:
+    from lamina.compat.keras.backend.types import Shaped
+    from lamina.core.random.seeds import Seed
+    from lamina.ops.nn.conv_params import Sizes
+    from lamina.ops.types import Tensor
+    from lamina.typing import ArrayLike, PartialShape
+
 
 def _is_last(data_format: str | None) -> bool:
     return (data_format or config.image_data_format()) == "channels_last"
 
 
 def conv2d(
-    x: Any,
-    kernel: Any,
-    strides: Any = 1,
+    x: Tensor,
+    kernel: Tensor,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
-    **old: Any,
+    dilation_rate: Sizes = 1,
+    **old: object,
 ) -> Array:
     """Convolve images with a kernel of (rows, columns, channels, filters).
 
@@ -48,7 +55,7 @@ conv1d = conv3d = conv2d
 
 
 def atrous_conv2d(
-    x: Any, kernel: Any, rate: int = 1, border_mode: str = "valid", **_: Any
+    x: Tensor, kernel: Tensor, rate: int = 1, border_mode: str = "valid", **_: object
 ) -> Array:
     """Convolve images with a dilated kernel."""
     return ops.conv(x, kernel, 1, border_mode, None, rate)
@@ -63,14 +70,14 @@ def _old_options(
 
 
 def conv2d_transpose(
-    x: Any,
-    kernel: Any,
-    output_shape: Any = None,
-    strides: Any = (1, 1),
+    x: Tensor,
+    kernel: Tensor,
+    output_shape: object = None,
+    strides: Sizes = (1, 1),
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
-    **old: Any,
+    dilation_rate: Sizes = 1,
+    **old: object,
 ) -> Array:
     """Transposed convolution with a kernel of (rows, columns, filters, channels).
 
@@ -96,12 +103,12 @@ deconv2d = conv3d_transpose = conv2d_transpose
 
 
 def depthwise_conv2d(
-    x: Any,
-    depthwise_kernel: Any,
-    strides: Any = 1,
+    x: Tensor,
+    depthwise_kernel: Tensor,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Array:
     """Convolve each channel with kernels of its own."""
     return ops.depthwise_conv(
@@ -110,13 +117,13 @@ def depthwise_conv2d(
 
 
 def separable_conv2d(
-    x: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
-    strides: Any = 1,
+    x: Tensor,
+    depthwise_kernel: Tensor,
+    pointwise_kernel: Tensor,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Array:
     """Convolve each channel, then mix the channels.
 
@@ -137,13 +144,13 @@ separable_conv1d = separable_conv2d
 
 
 def pool2d(
-    x: Any,
-    pool_size: Any,
-    strides: Any = 1,
+    x: Tensor,
+    pool_size: Sizes,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
     pool_mode: str = "max",
-    **old: Any,
+    **old: object,
 ) -> Array:
     """Reduce each window of images to its largest value or its mean ("avg").
 
@@ -159,7 +166,7 @@ pool3d = pool2d
 
 def local_conv2d(
     inputs: Any,
-    kernel: Any,
+    kernel: Shaped,
     kernel_size: Sequence[int],
     strides: Sequence[int],
     output_shape: Sequence[int] | None = None,
@@ -188,7 +195,7 @@ def local_conv2d(
 local_conv1d = local_conv2d
 
 
-def _patches(x: Any, size: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+def _patches(x: Array, size: tuple[int, ...], strides: tuple[int, ...]) -> Array:
     """Return windows (batch, positions, window * channels), channels last in each."""
     rank = len(size)
     axes = "HWD"[:rank]
@@ -223,7 +230,7 @@ def resize_images(
 
 
 def resize_volumes(
-    x: Any,
+    x: Tensor,
     depth_factor: int,
     height_factor: int,
     width_factor: int,
@@ -240,17 +247,19 @@ def _repeated(x: Any, factors: Sequence[int], first: int) -> Array:
     return x
 
 
-def dropout(x: Any, level: float, noise_shape: Any = None, seed: Any = None) -> Array:
+def dropout(
+    x: Any, level: float, noise_shape: PartialShape | None = None, seed: Seed = None
+) -> Array:
     """Set a fraction of the values to zero, and scale the others."""
     return random.dropout(x, level, noise_shape, seed)
 
 
 def batch_normalization(
-    x: Any,
-    mean: Any,
-    var: Any,
-    beta: Any,
-    gamma: Any,
+    x: Shaped,
+    mean: Shaped,
+    var: Shaped,
+    beta: Shaped | None,
+    gamma: Shaped | None,
     axis: int = -1,
     epsilon: float = 1e-3,
 ) -> Array:
@@ -258,7 +267,7 @@ def batch_normalization(
     rank = len(x.shape)
     sizes = tuple(-1 if a == axis % rank else 1 for a in range(rank))
 
-    def fit(value: Any) -> Any:
+    def fit(value: Shaped) -> Any:
         return ops.reshape(value, sizes) if len(value.shape) == 1 else value
 
     scale = ops.rsqrt(ops.add(fit(var), epsilon))
@@ -269,7 +278,11 @@ def batch_normalization(
 
 
 def normalize_batch_in_training(
-    x: Any, gamma: Any, beta: Any, reduction_axes: Sequence[int], epsilon: float = 1e-3
+    x: Shaped,
+    gamma: Shaped | None,
+    beta: Shaped | None,
+    reduction_axes: Sequence[int],
+    epsilon: float = 1e-3,
 ) -> tuple[Array, Array, Array]:
     """Normalize a batch by its moments.
 
@@ -280,7 +293,7 @@ def normalize_batch_in_training(
     mean, variance = ops.moments(x, axes)
     wide = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
 
-    def fit(value: Any) -> Any:
+    def fit(value: Shaped | None) -> Any:
         return None if value is None else ops.reshape(value, wide)
 
     result = batch_normalization(
@@ -289,7 +302,7 @@ def normalize_batch_in_training(
     return result, mean, variance
 
 
-def moving_average_update(x: Variable, value: Any, momentum: float) -> Variable:
+def moving_average_update(x: Variable, value: ArrayLike, momentum: float) -> Variable:
     """Move a variable towards a value, by the fraction `1 - momentum`."""
     x.assign(momentum * x.value + (1 - momentum) * value)
     return x

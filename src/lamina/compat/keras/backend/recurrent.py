@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,9 @@ from lamina.core.graph import op
 from lamina.errors import ArgumentError
 from lamina.typing import Array
 
+if TYPE_CHECKING:
+    from lamina.ops.types import Tensor
+
 
 @op
 def rnn(
@@ -20,7 +23,7 @@ def rnn(
     inputs: Any,
     initial_states: Sequence[Any],
     go_backwards: bool = False,
-    mask: Any = None,
+    mask: Tensor | None = None,
     constants: Sequence[Any] | None = None,
     unroll: bool = False,
     input_length: int | None = None,
@@ -68,12 +71,12 @@ def rnn(
     return last, jnp.swapaxes(outputs, 0, 1), list(states)
 
 
-def _selected(is_used: Any, new: Any, old: Any) -> Any:
+def _selected(is_used: Array, new: Array, old: Array) -> Any:
     return jnp.where(is_used.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
 
 def ctc_batch_cost(
-    y_true: Any, y_pred: Any, input_length: Any, label_length: Any
+    y_true: Tensor, y_pred: Any, input_length: Tensor, label_length: Tensor
 ) -> Array:
     """Return the CTC loss of each sample, (batch, 1); the last class is the blank.
 
@@ -94,8 +97,8 @@ def ctc_batch_cost(
 
 
 def ctc_decode(
-    y_pred: Any,
-    input_length: Any,
+    y_pred: Tensor,
+    input_length: Tensor,
     greedy: bool = True,
     beam_width: int = 100,
     top_paths: int = 1,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,75 +21,98 @@ from lamina.layers import Input
 from lamina.typing import Array
 from lamina.utils import clear_session
 
+if TYPE_CHECKING:
+    from lamina.compat.keras.backend.types import Shaped, Value
+    from lamina.ops.types import Tensor
+    from lamina.typing import DTypeLike, PartialShape, PyTree
+
 
 def variable(
-    value: Any, dtype: Any = None, name: str | None = None, **_: Any
+    value: Value, dtype: DTypeLike = None, name: str | None = None, **_: object
 ) -> Variable:
     """Create a variable."""
     return Variable(np.asarray(value, dtype or config.floatx()), name=name)
 
 
-def _created(array: Any) -> Any:
+def _created(array: Array | np.ndarray) -> Any:
     """Return a variable, or in a program that is traced the array."""
     return array if is_tracing() else Variable(np.asarray(array))
 
 
-def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
+def zeros(
+    shape: int | Sequence[int], dtype: DTypeLike = None, name: str | None = None
+) -> Any:
     """Return a variable of zeros; in the call of a layer, an array."""
     return _created(np.zeros(shape, dtype or config.floatx()))
 
 
-def ones(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
+def ones(
+    shape: int | Sequence[int], dtype: DTypeLike = None, name: str | None = None
+) -> Any:
     """Return a variable of ones; in the call of a layer, an array."""
     return _created(np.ones(shape, dtype or config.floatx()))
 
 
-def eye(size: Any, dtype: Any = None, name: str | None = None) -> Any:
+def eye(
+    size: int | list[int] | tuple[int, ...],
+    dtype: DTypeLike = None,
+    name: str | None = None,
+) -> Any:
     """Return the identity matrix as a variable; in the call of a layer, an array."""
     sides = size if isinstance(size, (list, tuple)) else (size,)
     return _created(np.eye(*sides, dtype=dtype or config.floatx()))
 
 
 def random_uniform_variable(
-    shape: Any, low: float, high: float, dtype: Any = None, name: Any = None, **_: Any
+    shape: Sequence[int],
+    low: float,
+    high: float,
+    dtype: DTypeLike = None,
+    name: str | None = None,
+    **_: object,
 ) -> Any:
     """Return a variable of uniformly distributed numbers."""
     return _created(random.uniform(tuple(shape), low, high, dtype))
 
 
 def random_normal_variable(
-    shape: Any, mean: float, scale: float, dtype: Any = None, name: Any = None, **_: Any
+    shape: Sequence[int],
+    mean: float,
+    scale: float,
+    dtype: DTypeLike = None,
+    name: str | None = None,
+    **_: object,
 ) -> Any:
     """Return a variable of normally distributed numbers."""
     return _created(random.normal(tuple(shape), mean, scale, dtype))
 
 
-def zeros_like(x: Any, dtype: Any = None, name: str | None = None) -> Any:
+def zeros_like(x: Tensor, dtype: DTypeLike = None, name: str | None = None) -> Any:
     """Return zeros of the same shape."""
     return ops.zeros_like(x, dtype)
 
 
-def ones_like(x: Any, dtype: Any = None, name: str | None = None) -> Any:
+def ones_like(x: Tensor, dtype: DTypeLike = None, name: str | None = None) -> Any:
     """Return ones of the same shape."""
     return ops.ones_like(x, dtype)
 
 
-def is_variable(x: Any) -> bool:
+def is_variable(x: object) -> bool:
     """Return whether a value is a variable."""
     return isinstance(x, Variable)
 
 
-def is_placeholder(x: Any) -> bool:
+def is_placeholder(x: object) -> bool:
     """Return whether a value is an input of a model."""
     return isinstance(x, SymbolicTensor) and x.node is None
 
 
-def is_symbolic(x: Any) -> bool:
+def is_symbolic(x: object) -> bool:
     """Return whether a value is a tensor without values."""
     return isinstance(x, SymbolicTensor)
 
 
-def get_variable_shape(x: Any) -> tuple[int | None, ...]:
+def get_variable_shape(x: Shaped) -> tuple[int | None, ...]:
     """Return the shape."""
     return tuple(x.shape)
 
@@ -99,7 +122,7 @@ def reset_uids() -> None:
     clear_session()
 
 
-def symbolic(function: Any) -> Any:
+def symbolic(function: Callable[..., Any]) -> Any:
     """Return the function itself."""
     return function
 
@@ -107,12 +130,12 @@ def symbolic(function: Any) -> Any:
 eager = symbolic
 
 
-def control_dependencies(values: Any) -> AbstractContextManager[None]:
+def control_dependencies(values: object) -> AbstractContextManager[None]:
     """Return a block in which nothing changes: operations run in their order."""
     return nullcontext()
 
 
-def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> Any:
+def ctc_label_dense_to_sparse(labels: Tensor, label_lengths: Tensor) -> Any:
     """Raise an error: there are no sparse tensors.
 
     Raises:
@@ -125,26 +148,29 @@ def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> Any:
 
 
 def constant(
-    value: Any, dtype: Any = None, shape: Any = None, name: str | None = None
+    value: Value,
+    dtype: DTypeLike = None,
+    shape: int | Sequence[int] | None = None,
+    name: str | None = None,
 ) -> Array:
     """Return an array, filled with a number if there is a shape."""
     array = np.asarray(value, dtype or config.floatx())
     return ops.convert_to_tensor(array if shape is None else np.full(shape, array))
 
 
-def eval(x: Any) -> np.ndarray:
+def eval(x: Value) -> np.ndarray:
     """Return a value as a NumPy array."""
     return np.asarray(x)
 
 
-def get_value(x: Any) -> Any:
+def get_value(x: Value) -> Any:
     """Return a variable's value as a NumPy array or number."""
     tell("K.get_value(x)", "x.numpy(), or float(x)")
     value = np.asarray(x)
     return value.item() if value.ndim == 0 else value
 
 
-def set_value(x: Any, value: Any) -> None:
+def set_value(x: Variable, value: Any) -> None:
     """Assign to a variable."""
     tell("K.set_value(x, value)", "x.assign(value)")
     x.assign(value)
@@ -184,7 +210,7 @@ def set_learning_phase(value: int) -> None:
 class Session:
     """Computes symbolic tensors, as the sessions of TensorFlow 1."""
 
-    def run(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> Any:
+    def run(self, fetches: PyTree, feed_dict: Mapping[Any, Any] | None = None) -> Any:
         """Return the values of tensors and variables.
 
         Args:
@@ -202,12 +228,16 @@ def get_session() -> Session:
     return Session()
 
 
-def set_session(session: Any) -> None:
+def set_session(session: object) -> None:
     """Do nothing: there are no sessions."""
     tell("K.set_session(session)", "")
 
 
-def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
+def in_train_phase(
+    x: Tensor | Callable[[], Any],
+    alt: Tensor | Callable[[], Any],
+    training: int | None = None,
+) -> Any:
     """Return `x` in training and `alt` otherwise, or their results if functions.
 
     Args:
@@ -220,11 +250,15 @@ def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
 
 
 @op
-def _by_phase(x: Any, alt: Any, training: Any) -> Any:
+def _by_phase(x: object, alt: object, training: int | None) -> Any:
     return x if (learning_phase() if training is None else training) else alt
 
 
-def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:
+def in_test_phase(
+    x: Tensor | Callable[[], Any],
+    alt: Tensor | Callable[[], Any],
+    training: int | None = None,
+) -> Any:
     """Return `x` in inference and `alt` in training; see `in_train_phase`."""
     return in_train_phase(alt, x, training)
 
@@ -248,14 +282,17 @@ def update_sub(x: Variable, decrement: Any) -> Variable:
 
 
 def placeholder(
-    shape: Any = None, ndim: int | None = None, dtype: Any = None, **_: Any
+    shape: PartialShape | None = None,
+    ndim: int | None = None,
+    dtype: DTypeLike = None,
+    **_: object,
 ) -> Any:
     """Return an input of a model, whose first axis is that of the batch."""
     sizes = (None,) * (ndim or 0) if shape is None else tuple(shape)
     return Input(batch_shape=sizes, dtype=dtype)
 
 
-def print_tensor(x: Any, message: str = "") -> Any:
+def print_tensor(x: object, message: str = "") -> Any:
     """Return the value; `jax.debug.print` prints one in a compiled program."""
     tell("K.print_tensor(x)", "jax.debug.print('{}', x)")
     return x

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina.data.dataset import PyDataset
 from lamina.errors import ArgumentError
 from lamina.utils import to_categorical
+
+if TYPE_CHECKING:
+    from lamina.compat.keras.preprocessing.images import ImageDataGenerator
 
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".gif", ".tif", ".tiff", ".webp")
 
@@ -34,7 +37,7 @@ class ImageBatches(PyDataset):
 
     def __init__(
         self,
-        generator: Any,
+        generator: ImageDataGenerator,
         load: Callable[[int], np.ndarray],
         others: Sequence[np.ndarray],
         rows: np.ndarray,
@@ -120,7 +123,10 @@ def class_targets(labels: np.ndarray, mode: str | None, count: int) -> list[np.n
 
 
 def column_targets(
-    frame: Any, column: Any, mode: str | None, classes: Sequence[str] | None
+    frame: Any,
+    column: str | Sequence[str],
+    mode: str | None,
+    classes: Sequence[str] | None,
 ) -> tuple[list[np.ndarray], list[str]]:
     """Return the targets in columns of a data frame, and the names of the classes."""
     if mode in ("raw", "other"):

@@ -18,6 +18,7 @@ from lamina.compat.keras.preprocessing.image_batches import (
 )
 from lamina.compat.notices import tell
 from lamina.config import image_data_format
+from lamina.typing import ArrayLike
 from lamina.utils import img_to_array, load_img
 
 _FILL_MODES = {"nearest": "nearest", "constant": "constant", "reflect": "mirror"}
@@ -103,7 +104,11 @@ class ImageDataGenerator:
         self.principal_components: Any = None
 
     def fit(
-        self, x: Any, augment: bool = False, rounds: int = 1, seed: Any = None
+        self,
+        x: ArrayLike | Sequence[Any],
+        augment: bool = False,
+        rounds: int = 1,
+        seed: int | None = None,
     ) -> None:
         """Compute the mean and standard deviation of each channel."""
         x = np.asarray(x, "float32")
@@ -190,14 +195,14 @@ class ImageDataGenerator:
 
     def flow(
         self,
-        x: Any,
-        y: Any = None,
+        x: ArrayLike | Sequence[Any],
+        y: ArrayLike | Sequence[Any] | None = None,
         batch_size: int = 32,
         shuffle: bool = True,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | Sequence[Any] | None = None,
         seed: int | None = None,
         subset: str | None = None,
-        **_: Any,
+        **_: object,
     ) -> ImageBatches:
         """Return batches of the images in an array."""
         x = np.asarray(x)
@@ -223,7 +228,7 @@ class ImageDataGenerator:
         seed: int | None = None,
         subset: str | None = None,
         interpolation: str = "nearest",
-        **_: Any,
+        **_: object,
     ) -> ImageBatches:
         """Return batches of the images in a folder for each class."""
         folder = Path(directory)
@@ -254,7 +259,7 @@ class ImageDataGenerator:
         dataframe: Any,
         directory: str | None = None,
         x_col: str = "filename",
-        y_col: Any = "class",
+        y_col: str | Sequence[str] = "class",
         weight_col: str | None = None,
         target_size: tuple[int, int] = (256, 256),
         color_mode: str = "rgb",
@@ -265,7 +270,7 @@ class ImageDataGenerator:
         seed: int | None = None,
         subset: str | None = None,
         interpolation: str = "nearest",
-        **_: Any,
+        **_: object,
     ) -> ImageBatches:
         """Return batches of the images that a data frame lists.
 
@@ -311,7 +316,7 @@ class ImageDataGenerator:
         return batches
 
     def _load(
-        self, path: Path, color: str, size: Any, interpolation: str
+        self, path: Path, color: str, size: Sequence[int] | None, interpolation: str
     ) -> np.ndarray:
         image = load_img(
             path, color_mode=color, target_size=size, interpolation=interpolation

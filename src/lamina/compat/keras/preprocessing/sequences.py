@@ -34,8 +34,8 @@ class TimeseriesGenerator(PyDataset):
 
     def __init__(
         self,
-        data: Any,
-        targets: Any,
+        data: Sequence[Any] | np.ndarray,
+        targets: Sequence[Any] | np.ndarray,
         length: int,
         sampling_rate: int = 1,
         stride: int = 1,

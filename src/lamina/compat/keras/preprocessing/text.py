@@ -104,7 +104,7 @@ class Tokenizer:
         oov_token: str | None = None,
         document_count: int = 0,
         nb_words: int | None = None,
-        **_: Any,
+        **_: object,
     ) -> None:
         tell("preprocessing.text.Tokenizer", "layers.TextVectorization")
         self.num_words = num_words or nb_words
