@@ -98,6 +98,10 @@ def _kernel_size(nb_row: int | None, nb_col: int | None) -> Any:
     return (nb_row, nb_col)
 
 
+def _batch_input_shape(batch_size: Any, input_shape: Any) -> Any:
+    return None if input_shape is None else (batch_size, *input_shape)
+
+
 def _kernel_size_of_volumes(
     kernel_dim1: int | None, kernel_dim2: int | None, kernel_dim3: int | None
 ) -> Any:
@@ -117,6 +121,12 @@ def _decayed_rate(decay: float, learning_rate: float) -> Any:
 
 
 TRANSLATIONS = (
+    Translation(
+        ("batch_size", "input_shape"),
+        "batch_input_shape",
+        _batch_input_shape,
+        "(batch_size, *input_shape)",
+    ),
     Translation(("nb_row", "nb_col"), "kernel_size", _kernel_size, "(nb_row, nb_col)"),
     Translation(
         ("kernel_dim1", "kernel_dim2", "kernel_dim3"),

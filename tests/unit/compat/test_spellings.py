@@ -87,6 +87,10 @@ SAME = [
         "layers.LSTM(4, input_dim=3, input_length=5)",
         "layers.LSTM(4, input_shape=(5, 3))",
     ),
+    (
+        "layers.LSTM(4, input_shape=(5, 3), batch_size=2, stateful=True)",
+        "layers.LSTM(4, batch_input_shape=(2, 5, 3), stateful=True)",
+    ),
     ("layers.LeakyReLU(alpha=0.2)", "layers.LeakyReLU(negative_slope=0.2)"),
     ("layers.Reshape(dims=(2, 2))", "layers.Reshape((2, 2))"),
     ("optimizers.SGD(lr=0.5, momentum=0.9)", "optimizers.SGD(0.5, momentum=0.9)"),
