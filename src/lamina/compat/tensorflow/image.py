@@ -15,7 +15,8 @@ from lamina.compat.tensorflow.base.arrays import cast
 from lamina.compat.tensorflow.base.declare import declared, static
 from lamina.compat.tensorflow.base.tensors import dtype_of
 from lamina.errors import ArgumentError
-from lamina.typing import Array, DTypeLike
+from lamina.ops.types import Tensor
+from lamina.typing import Array, ArrayLike, DTypeLike
 
 _HERE = "lamina.compat.tensorflow.io"
 __getattr__ = declared(
@@ -35,6 +36,7 @@ __getattr__ = declared(
     },
 )
 Sizes = Sequence[int]
+Seed = ArrayLike | None
 
 
 class ResizeMethod:
@@ -69,7 +71,7 @@ def resize(
 
 
 def resize_with_pad(
-    image: Any,
+    image: Tensor,
     target_height: int,
     target_width: int,
     method: str = "bilinear",
@@ -80,7 +82,9 @@ def resize_with_pad(
     return resize_with_crop_or_pad(found, target_height, target_width)
 
 
-def resize_with_crop_or_pad(image: Any, target_height: int, target_width: int) -> Any:
+def resize_with_crop_or_pad(
+    image: Tensor, target_height: int, target_width: int
+) -> Any:
     """Return the center of images, with zeros around it where they are too small."""
     found = jnp.asarray(image)
     for axis, size in ((-3, int(target_height)), (-2, int(target_width))):
@@ -112,7 +116,7 @@ def _box(image: Any, top: int, left: int, height: int, width: int) -> Any:
 
 
 def crop_to_bounding_box(
-    image: Any,
+    image: Tensor,
     offset_height: int,
     offset_width: int,
     target_height: int,
@@ -156,7 +160,7 @@ def flip_up_down(image: Any) -> Any:
     return image[..., ::-1, :, :]
 
 
-def transpose(image: Any, name: str = "") -> Any:
+def transpose(image: Tensor, name: str = "") -> Any:
     """Exchange rows and columns."""
     return ops.swapaxes(image, -3, -2)
 
@@ -166,7 +170,7 @@ def rot90(image: Any, k: int = 1, name: str = "") -> Any:
     return ops.rot90(image, k, axes=(len(image.shape) - 3, len(image.shape) - 2))
 
 
-def grayscale_to_rgb(images: Any, name: str = "") -> Any:
+def grayscale_to_rgb(images: Tensor, name: str = "") -> Any:
     """Repeat the channel three times."""
     return ops.repeat(images, 3, axis=-1)
 
@@ -174,7 +178,7 @@ def grayscale_to_rgb(images: Any, name: str = "") -> Any:
 def _as_floats(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that computes with floats, and keeps the image's type."""
 
-    def call(image: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(image: Any, *args: object, **kwargs: object) -> Any:
         found = function(convert_image_dtype(image, "float32"), *args, **kwargs)
         return convert_image_dtype(found, str(image.dtype), saturate=True)
 
@@ -183,20 +187,22 @@ def _as_floats(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_as_floats
-def adjust_brightness(image: Any, delta: Any) -> Any:
+def adjust_brightness(image: Any, delta: ArrayLike) -> Any:
     """Add a number to all pixels."""
     return image + delta
 
 
 @_as_floats
-def adjust_contrast(image: Any, contrast_factor: Any) -> Any:
+def adjust_contrast(image: Any, contrast_factor: ArrayLike) -> Any:
     """Scale the differences from the mean of each channel."""
     mean = ops.mean(image, axis=(-3, -2), keepdims=True)
     return (image - mean) * contrast_factor + mean
 
 
 @_as_floats
-def adjust_saturation(image: Any, saturation_factor: Any, name: str = "") -> Any:
+def adjust_saturation(
+    image: Tensor, saturation_factor: ArrayLike, name: str = ""
+) -> Any:
     """Scale the saturation."""
     return _with_hsv(
         image, lambda h, s, v: (h, ops.clip(s * saturation_factor, 0, 1), v)
@@ -204,7 +210,7 @@ def adjust_saturation(image: Any, saturation_factor: Any, name: str = "") -> Any
 
 
 @_as_floats
-def adjust_hue(image: Any, delta: Any, name: str = "") -> Any:
+def adjust_hue(image: Tensor, delta: ArrayLike, name: str = "") -> Any:
     """Add a number to the hue, which is between 0 and 1."""
     return _with_hsv(image, lambda h, s, v: ((h + delta) % 1.0, s, v))
 
@@ -215,13 +221,13 @@ def adjust_gamma(image: Any, gamma: float = 1, gain: float = 1) -> Any:
     return gain * image**gamma
 
 
-def _with_hsv(image: Any, change: Callable[..., tuple[Any, ...]]) -> Any:
+def _with_hsv(image: Tensor, change: Callable[..., tuple[Any, ...]]) -> Any:
     hsv = ops.image.rgb_to_hsv(image)
     changed = change(hsv[..., 0], hsv[..., 1], hsv[..., 2])
     return ops.image.hsv_to_rgb(ops.stack(changed, axis=-1))
 
 
-def _seed(seed: Any) -> Any:
+def _seed(seed: Seed) -> Any:
     """Return a pair of seeds: that of a stateless function, or a new one."""
     if seed is None or isinstance(seed, int):
         found = (
@@ -233,51 +239,53 @@ def _seed(seed: Any) -> Any:
     return seed
 
 
-def _between(seed: Any, low: Any, high: Any) -> Array:
+def _between(seed: Seed, low: ArrayLike, high: ArrayLike) -> Array:
     return random.stateless_uniform((), _seed(seed), low, high)
 
 
-def stateless_random_flip_left_right(image: Any, seed: Any = None) -> Any:
+def stateless_random_flip_left_right(image: Tensor, seed: Seed = None) -> Any:
     """Reverse the columns of half of the images."""
     return _flipped(image, seed, -2)
 
 
-def stateless_random_flip_up_down(image: Any, seed: Any = None) -> Any:
+def stateless_random_flip_up_down(image: Tensor, seed: Seed = None) -> Any:
     """Reverse the rows of half of the images."""
     return _flipped(image, seed, -3)
 
 
-def _flipped(image: Any, seed: Any, axis: int) -> Any:
+def _flipped(image: Any, seed: Seed, axis: int) -> Any:
     draws = random.stateless_uniform(image.shape[:-3], _seed(seed)) < 0.5
     return ops.where(draws[..., None, None, None], ops.flip(image, axis=axis), image)
 
 
-def stateless_random_brightness(image: Any, max_delta: float, seed: Any = None) -> Any:
+def stateless_random_brightness(
+    image: Tensor, max_delta: float, seed: Seed = None
+) -> Any:
     """Add a random number to all pixels."""
     return adjust_brightness(image, _between(seed, -max_delta, max_delta))
 
 
 def stateless_random_contrast(
-    image: Any, lower: float, upper: float, seed: Any = None
+    image: Tensor, lower: float, upper: float, seed: Seed = None
 ) -> Any:
     """Scale the differences from the mean by a random factor."""
     return adjust_contrast(image, _between(seed, lower, upper))
 
 
 def stateless_random_saturation(
-    image: Any, lower: float, upper: float, seed: Any = None
+    image: Tensor, lower: float, upper: float, seed: Seed = None
 ) -> Any:
     """Scale the saturation by a random factor."""
     return adjust_saturation(image, _between(seed, lower, upper))
 
 
-def stateless_random_hue(image: Any, max_delta: float, seed: Any = None) -> Any:
+def stateless_random_hue(image: Tensor, max_delta: float, seed: Seed = None) -> Any:
     """Add a random number to the hue."""
     return adjust_hue(image, _between(seed, -max_delta, max_delta))
 
 
 def stateless_random_crop(
-    value: Any, size: Sizes, seed: Any = None, name: str = ""
+    value: Any, size: Sizes, seed: Seed = None, name: str = ""
 ) -> Any:
     """Return a random part of a size.
 
@@ -304,7 +312,7 @@ random_hue = stateless_random_hue
 random_crop = stateless_random_crop
 
 
-def per_image_standardization(image: Any) -> Any:
+def per_image_standardization(image: Tensor) -> Any:
     """Return images with mean 0 and variance 1."""
     x = cast(image, "float32")
     axes = (-3, -2, -1)
@@ -332,11 +340,11 @@ def image_gradients(image: Any) -> tuple[Any, Any]:
     )
 
 
-def psnr(a: Any, b: Any, max_val: float, name: str = "") -> Any:
+def psnr(a: Tensor, b: Tensor, max_val: float, name: str = "") -> Any:
     """Return the peak signal-to-noise ratio in dB."""
     return ops.psnr(cast(a, "float32"), cast(b, "float32"), max_val)
 
 
-def ssim(img1: Any, img2: Any, max_val: float, **_: object) -> Any:
+def ssim(img1: Tensor, img2: Tensor, max_val: float, **_: object) -> Any:
     """Return the structural similarity."""
     return ops.image.ssim(img1, img2, max_val)

@@ -14,18 +14,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.compat.tensorflow.base.tensors import dtype_of, on_host
-from lamina.compat.tensorflow.data.sources import matching_files, paths
+from lamina.compat.tensorflow.data.sources import Filenames, matching_files, paths
 from lamina.errors import ArgumentError, missing_package
+from lamina.ops.types import Tensor
 from lamina.typing import DTypeLike
 
+Text = str | bytes | np.ndarray
 
-def read_file(filename: Any, name: str = "") -> Any:
+
+def read_file(filename: Filenames, name: str = "") -> Any:
     """Return the bytes of a file."""
     with open(paths(filename)[0], "rb") as file:
         return on_host(file.read())
 
 
-def write_file(filename: Any, contents: Any, name: str = "") -> None:
+def write_file(filename: Filenames, contents: Text, name: str = "") -> None:
     """Write bytes to a file; its folder is created."""
     path = paths(filename)[0]
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
@@ -54,13 +57,13 @@ class _Files:
 gfile = _Files()
 
 
-def match_filenames(pattern: Any, name: str = "") -> Any:
+def match_filenames(pattern: Filenames, name: str = "") -> Any:
     """Return the paths that match a pattern."""
     return on_host(matching_files(pattern))
 
 
 def decode_image(
-    contents: Any,
+    contents: Text,
     channels: int = 0,
     dtype: DTypeLike = "uint8",
     name: str = "",
@@ -92,17 +95,17 @@ def decode_image(
 decode_jpeg = decode_png = decode_bmp = decode_gif = decode_and_crop_jpeg = decode_image
 
 
-def encode_jpeg(image: Any, format: str = "", quality: int = 95, **_: object) -> Any:
+def encode_jpeg(image: Tensor, format: str = "", quality: int = 95, **_: object) -> Any:
     """Return the bytes of an image file in the JPEG format."""
     return _encoded(image, "JPEG", quality=quality)
 
 
-def encode_png(image: Any, compression: int = -1, name: str = "") -> Any:
+def encode_png(image: Tensor, compression: int = -1, name: str = "") -> Any:
     """Return the bytes of an image file in the PNG format."""
     return _encoded(image, "PNG")
 
 
-def _encoded(image: Any, kind: str, **options: Any) -> Any:
+def _encoded(image: Tensor, kind: str, **options: object) -> Any:
     from PIL import Image
 
     pixels = np.asarray(image, np.uint8)
@@ -113,7 +116,7 @@ def _encoded(image: Any, kind: str, **options: Any) -> Any:
 
 
 def decode_raw(
-    input_bytes: Any, out_type: DTypeLike, little_endian: bool = True, **_: object
+    input_bytes: Text, out_type: DTypeLike, little_endian: bool = True, **_: object
 ) -> Any:
     """Return bytes as numbers."""
     kind = np.dtype(str(out_type)).newbyteorder("<" if little_endian else ">")
@@ -122,7 +125,7 @@ def decode_raw(
 
 
 def decode_csv(
-    records: Any,
+    records: Text | Sequence[Any],
     record_defaults: Sequence[Any],
     field_delim: str = ",",
     use_quote_delim: bool = True,
@@ -147,7 +150,7 @@ def decode_csv(
     return [column.reshape(lines.shape) for column in found]
 
 
-def _column(values: Sequence[str], default: Any, missing: str) -> Any:
+def _column(values: Sequence[str], default: object, missing: str) -> Any:
     """Return the values of a column; its default has their type."""
     is_type = isinstance(default, str) and default in ("float32", "int32", "string")
     first = None if is_type else next(iter(np.asarray(default).reshape(-1)), None)
@@ -164,14 +167,14 @@ def _column(values: Sequence[str], default: Any, missing: str) -> Any:
     return on_host(np.array(filled, np.float64).astype(name))
 
 
-def serialize_tensor(tensor: Any, name: str = "") -> Any:
+def serialize_tensor(tensor: Tensor, name: str = "") -> Any:
     """Return a tensor as bytes, in the format of NumPy's files."""
     buffer = _io.BytesIO()
     np.save(buffer, np.asarray(tensor), allow_pickle=False)
     return on_host(buffer.getvalue())
 
 
-def parse_tensor(serialized: Any, out_type: DTypeLike, name: str = "") -> Any:
+def parse_tensor(serialized: Text, out_type: DTypeLike, name: str = "") -> Any:
     """Return the tensor that `serialize_tensor` has written."""
     found = np.load(_io.BytesIO(on_host(serialized).item()), allow_pickle=False)
     return jnp.asarray(found)

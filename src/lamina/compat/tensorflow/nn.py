@@ -10,12 +10,13 @@ from lamina.compat.tensorflow.base.declare import declared, static
 from lamina.compat.tensorflow.base.tables import NN
 from lamina.compat.tensorflow.recording.record import recorded
 from lamina.core.random.seeds import draw_seed
+from lamina.ops.types import Tensor
 
 __getattr__ = declared(__name__, NN)
 Sizes = int | Sequence[int]
 
 
-def leaky_relu(features: Any, alpha: float = 0.2, name: str = "") -> Any:
+def leaky_relu(features: Tensor, alpha: float = 0.2, name: str = "") -> Any:
     """Return positive values, and alpha times the others."""
     return activations.leaky_relu(features, negative_slope=alpha)
 
@@ -45,9 +46,9 @@ _dropout = recorded(random.dropout)
 
 
 def dropout(
-    x: Any,
+    x: Tensor,
     rate: float,
-    noise_shape: Any = None,
+    noise_shape: Sequence[int | None] | None = None,
     seed: int | None = None,
     name: str = "",
 ) -> Any:
@@ -56,7 +57,7 @@ def dropout(
     return _dropout(x, rate, noise_shape, draw_seed(seed))
 
 
-def _spatial(sizes: Any, data_format: str) -> Any:
+def _spatial(sizes: Sizes, data_format: str) -> Any:
     """Return the sizes of windows without those of the batch and the channels."""
     found = static(sizes)
     if isinstance(found, int) or len(found) < 3:
@@ -71,8 +72,8 @@ def _format(data_format: str) -> str:
 
 
 def conv2d(
-    input: Any,
-    filters: Any,
+    input: Tensor,
+    filters: Tensor,
     strides: Sizes,
     padding: str,
     data_format: str = "NHWC",
@@ -91,8 +92,8 @@ def conv2d(
 
 
 def convolution(
-    input: Any,
-    filters: Any,
+    input: Tensor,
+    filters: Tensor,
     strides: Sizes | None = None,
     padding: str = "VALID",
     data_format: str | None = None,
@@ -106,8 +107,8 @@ def convolution(
 
 
 def depthwise_conv2d(
-    input: Any,
-    filter: Any,
+    input: Tensor,
+    filter: Tensor,
     strides: Sizes,
     padding: str,
     data_format: str = "NHWC",
@@ -126,9 +127,9 @@ def depthwise_conv2d(
 
 
 def conv2d_transpose(
-    input: Any,
-    filters: Any,
-    output_shape: Any,
+    input: Tensor,
+    filters: Tensor,
+    output_shape: Sizes,
     strides: Sizes,
     padding: str = "SAME",
     data_format: str = "NHWC",
@@ -147,7 +148,7 @@ def conv2d_transpose(
 
 
 def max_pool(
-    input: Any,
+    input: Tensor,
     ksize: Sizes,
     strides: Sizes,
     padding: str,
@@ -160,7 +161,7 @@ def max_pool(
 
 
 def avg_pool(
-    input: Any,
+    input: Tensor,
     ksize: Sizes,
     strides: Sizes,
     padding: str,
@@ -177,9 +178,9 @@ max_pool2d, avg_pool2d = max_pool, avg_pool
 
 def batch_normalization(
     x: Any,
-    mean: Any,
+    mean: Tensor,
     variance: Any,
-    offset: Any,
+    offset: Tensor | None,
     scale: Any,
     variance_epsilon: float,
     name: str = "",
@@ -193,7 +194,7 @@ def batch_normalization(
 
 def compute_average_loss(
     per_example_loss: Any,
-    sample_weight: Any = None,
+    sample_weight: Tensor | None = None,
     global_batch_size: int | None = None,
 ) -> Any:
     """Return the sum of losses divided by the size of the batch."""
@@ -203,11 +204,11 @@ def compute_average_loss(
     return ops.sum(losses) / (global_batch_size or losses.shape[0])
 
 
-def scale_regularization_loss(regularization_loss: Any) -> Any:
+def scale_regularization_loss(regularization_loss: Tensor) -> Any:
     """Return the sum of losses: there is one device."""
     return ops.sum(regularization_loss)
 
 
-def zero_fraction(value: Any, name: str = "") -> Any:
+def zero_fraction(value: Tensor, name: str = "") -> Any:
     """Return the share of zeros."""
     return ops.mean(ops.cast(ops.equal(value, 0), "float32"))

@@ -72,13 +72,13 @@ def uniform(
     return unit * (maxval - minval) + minval
 
 
-def shuffle(value: Any, seed: Seed = None, name: str = "") -> Any:
+def shuffle(value: ArrayLike, seed: Seed = None, name: str = "") -> Any:
     """Return the rows in random order."""
     return random.shuffle(value, seed=seed)
 
 
 def categorical(
-    logits: Any,
+    logits: ArrayLike,
     num_samples: int,
     dtype: DTypeLike = "int64",
     seed: Seed = None,
@@ -90,8 +90,8 @@ def categorical(
 
 def gamma(
     shape: Sizes,
-    alpha: Any,
-    beta: Any = 1.0,
+    alpha: ArrayLike,
+    beta: ArrayLike = 1.0,
     dtype: DTypeLike = "float32",
     seed: Seed = None,
     name: str = "",
@@ -102,7 +102,7 @@ def gamma(
 
 
 def poisson(
-    shape: Sizes, lam: Any, dtype: DTypeLike = "float32", seed: Seed = None
+    shape: Sizes, lam: ArrayLike, dtype: DTypeLike = "float32", seed: Seed = None
 ) -> Array:
     """Return numbers of Poisson distributions, one for each `lam`."""
     sizes = (*_sizes(shape), *jnp.shape(lam))
@@ -118,8 +118,8 @@ def _key(seed: ArrayLike) -> Array:
 def stateless_normal(
     shape: Sizes,
     seed: ArrayLike,
-    mean: Any = 0.0,
-    stddev: Any = 1.0,
+    mean: ArrayLike = 0.0,
+    stddev: ArrayLike = 1.0,
     dtype: DTypeLike = "float32",
     **_: object,
 ) -> Array:
@@ -131,7 +131,7 @@ def stateless_normal(
 def stateless_uniform(
     shape: Sizes,
     seed: ArrayLike,
-    minval: Any = 0,
+    minval: ArrayLike = 0,
     maxval: Any = None,
     dtype: DTypeLike = "float32",
     **_: object,
@@ -180,8 +180,8 @@ class Generator:
     def normal(
         self,
         shape: Sizes,
-        mean: Any = 0.0,
-        stddev: Any = 1.0,
+        mean: ArrayLike = 0.0,
+        stddev: ArrayLike = 1.0,
         dtype: DTypeLike = "float32",
         name: str = "",
     ) -> Array:

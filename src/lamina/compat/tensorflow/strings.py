@@ -12,12 +12,13 @@ import numpy as np
 
 from lamina.compat.tensorflow.base.ragged import RaggedTensor, ragged
 from lamina.compat.tensorflow.base.tensors import dtype_of, on_host
+from lamina.ops.types import Tensor
 from lamina.typing import Axis, DTypeLike
 
 Text = str | bytes | np.ndarray | Sequence[Any]
 
 
-def _each(function: Callable[[bytes], Any], input: Any) -> Any:
+def _each(function: Callable[[bytes], Any], input: Text | RaggedTensor) -> Any:
     """Apply a function to each text."""
     if isinstance(input, RaggedTensor):
         return input.map(lambda row: _each(function, row))
@@ -27,7 +28,7 @@ def _each(function: Callable[[bytes], Any], input: Any) -> Any:
     return on_host(found)
 
 
-def _rows(function: Callable[[bytes], list[Any]], input: Any) -> Any:
+def _rows(function: Callable[[bytes], list[Any]], input: Text) -> Any:
     """Apply a function that returns several texts to each text."""
     array = on_host(input)
     if not array.ndim:
@@ -35,7 +36,7 @@ def _rows(function: Callable[[bytes], list[Any]], input: Any) -> Any:
     return ragged([_rows(function, item) for item in array])
 
 
-def _numbers(function: Callable[[bytes], Any], input: Any, dtype: DTypeLike) -> Any:
+def _numbers(function: Callable[[bytes], Any], input: Text, dtype: DTypeLike) -> Any:
     array = on_host(input)
     found = [function(item) for item in array.reshape(-1).tolist()]
     return jnp.asarray(np.array(found, dtype_of(dtype)).reshape(array.shape))
@@ -108,7 +109,9 @@ def unicode_decode(input: Text, input_encoding: str = "UTF-8", **_: object) -> A
     return ragged([unicode_decode(item) for item in array])
 
 
-def unicode_encode(input: Any, output_encoding: str = "UTF-8", **_: object) -> Any:
+def unicode_encode(
+    input: Tensor | RaggedTensor, output_encoding: str = "UTF-8", **_: object
+) -> Any:
     """Return texts from code points."""
     rows = input if isinstance(input, RaggedTensor) else np.asarray(input)
     if isinstance(rows, np.ndarray) and rows.ndim == 1:
@@ -127,7 +130,7 @@ def join(inputs: Sequence[Text], separator: str | bytes = "", name: str = "") ->
 
 
 def reduce_join(
-    inputs: Any,
+    inputs: Text | RaggedTensor,
     axis: Axis = None,
     keepdims: bool = False,
     separator: str | bytes = "",
@@ -167,7 +170,7 @@ def to_number(input: Text, out_type: DTypeLike = "float32", name: str = "") -> A
     return _numbers(read, input, out_type)
 
 
-def as_string(input: Any, precision: int = -1, name: str = "", **_: object) -> Any:
+def as_string(input: Tensor, precision: int = -1, name: str = "", **_: object) -> Any:
     """Return numbers as texts."""
     array = np.asarray(input)
     form = f"%.{precision}f" if precision >= 0 else "%s"
@@ -177,7 +180,7 @@ def as_string(input: Any, precision: int = -1, name: str = "", **_: object) -> A
 
 def format(
     template: str,
-    inputs: Any,
+    inputs: object,
     placeholder: str = "{}",
     summarize: int = 3,
     name: str = "",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import libcst as cst
@@ -65,7 +66,7 @@ class Context:
         """Return the notes of a statement."""
         return self._notes.pop()
 
-    def helper(self, value: Any) -> str | None:
+    def helper(self, value: Callable[..., Any]) -> str | None:
         """Write the definition of a function or class into the program.
 
         Returns:

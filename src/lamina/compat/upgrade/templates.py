@@ -11,7 +11,7 @@ import functools
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
@@ -83,7 +83,7 @@ def _parameters(arguments: ast.arguments) -> dict[str, str | None]:
 
 
 @functools.cache
-def helper_of(value: Any, root: str) -> Helper | None:
+def helper_of(value: Callable[..., Any], root: str) -> Helper | None:
     """Return the definitions of a function or class, None if it needs internals."""
     definitions: dict[str, str] = {}
     imports: dict[str, str] = {}
@@ -121,7 +121,7 @@ def _private(name: str) -> str:
     return f"_{name.lstrip('_')}"
 
 
-def _definition(value: Any) -> ast.stmt | None:
+def _definition(value: object) -> ast.stmt | None:
     """Return the definition of a function or class, None if it has none of its own."""
     if not isinstance(value, (FunctionType, type)):
         return None

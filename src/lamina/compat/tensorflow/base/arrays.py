@@ -23,9 +23,11 @@ from lamina.compat.tensorflow.base.tensors import (
 )
 from lamina.core.graph import op
 from lamina.errors import ShapeError
-from lamina.typing import Array, ArrayLike, DTypeLike, Shape
+from lamina.ops.types import Tensor
+from lamina.typing import Array, ArrayLike, DTypeLike, PartialShape, Shape
 
 Name = str | None
+Sizes = Shape | ArrayLike
 
 
 def cast(x: Any, dtype: DTypeLike, name: Name = None) -> Any:
@@ -49,12 +51,12 @@ def fill(dims: Shape, value: Any, name: Name = None) -> Any:
     return jnp.full(static(dims), value)
 
 
-def zeros(shape: Any, dtype: DTypeLike = "float32", name: Name = None) -> Any:
+def zeros(shape: Sizes, dtype: DTypeLike = "float32", name: Name = None) -> Any:
     """Return zeros."""
     return jnp.zeros(static(shape), dtype_of(dtype))
 
 
-def ones(shape: Any, dtype: DTypeLike = "float32", name: Name = None) -> Any:
+def ones(shape: Sizes, dtype: DTypeLike = "float32", name: Name = None) -> Any:
     """Return ones."""
     return jnp.ones(static(shape), dtype_of(dtype))
 
@@ -82,9 +84,9 @@ def eye(
 
 
 def range(
-    start: Any,
-    limit: Any = None,
-    delta: Any = 1,
+    start: ArrayLike,
+    limit: ArrayLike | None = None,
+    delta: ArrayLike = 1,
     dtype: DTypeLike = None,
     name: Name = None,
 ) -> Array:
@@ -93,16 +95,18 @@ def range(
     return jnp.arange(*static((start, limit, delta)), dtype=dtype_of(dtype))
 
 
-def linspace(start: Any, stop: Any, num: int, name: Name = None, axis: int = 0) -> Any:
+def linspace(
+    start: ArrayLike, stop: ArrayLike, num: int, name: Name = None, axis: int = 0
+) -> Any:
     """Return evenly spaced numbers, the last included."""
     return jnp.linspace(start, stop, int(num), axis=axis)
 
 
 def one_hot(
-    indices: Any,
+    indices: Tensor,
     depth: int,
-    on_value: Any = 1,
-    off_value: Any = 0,
+    on_value: float = 1,
+    off_value: float = 0,
     axis: int | None = -1,
     dtype: DTypeLike = None,
     name: Name = None,
@@ -118,7 +122,7 @@ def one_hot(
     return ops.cast(rows, jnp.dtype(kind).name)
 
 
-def reshape(tensor: Any, shape: Any, name: Name = None) -> Any:
+def reshape(tensor: Tensor, shape: PartialShape | ArrayLike, name: Name = None) -> Any:
     """Change the shape."""
     sizes = static(shape)
     sizes = (sizes,) if isinstance(sizes, int) else sizes
@@ -136,7 +140,7 @@ def concat(values: Sequence[Any], axis: int, name: Name = None) -> Any:
 
 def split(
     value: Any,
-    num_or_size_splits: Any,
+    num_or_size_splits: Sizes,
     axis: int = 0,
     num: int | None = None,
     name: Name = None,
@@ -152,20 +156,24 @@ def split(
 
 
 def unstack(
-    value: Any, num: int | None = None, axis: int = 0, name: Name = None
+    value: Tensor, num: int | None = None, axis: int = 0, name: Name = None
 ) -> list[Any]:
     """Return the slices along an axis."""
     return list(ops.unstack(value, axis=axis))
 
 
-def slice(input_: Any, begin: Any, size: Any, name: Name = None) -> Any:
+def slice(input_: Any, begin: Sizes, size: Sizes, name: Name = None) -> Any:
     """Return the block of a size at a place; -1 is all of an axis."""
     ends = zip(static(begin), static(size), strict=True)
     return input_[tuple(builtins.slice(b, None if n < 0 else b + n) for b, n in ends)]
 
 
 def strided_slice(
-    input_: Any, begin: Any, end: Any, strides: Any = None, name: Name = None
+    input_: Any,
+    begin: Shape | Array,
+    end: Shape | Array,
+    strides: Shape | Array | None = None,
+    name: Name = None,
 ) -> Any:
     """Return every n-th item between two places."""
     begin, end = static(begin), static(end)
@@ -174,10 +182,10 @@ def strided_slice(
 
 
 def pad(
-    tensor: Any,
-    paddings: Any,
+    tensor: Tensor,
+    paddings: Sequence[Any] | ArrayLike,
     mode: str = "CONSTANT",
-    constant_values: Any = 0,
+    constant_values: Tensor = 0,
     name: Name = None,
 ) -> Any:
     """Add values around an array."""
@@ -189,7 +197,12 @@ def pad(
     return ops.pad(tensor, widths, mode, **options)
 
 
-def where(condition: Any, x: Any = None, y: Any = None, name: Name = None) -> Any:
+def where(
+    condition: Tensor,
+    x: Tensor | None = None,
+    y: Any = None,
+    name: Name = None,
+) -> Any:
     """Select by a condition; without values, return the indices where it is true."""
     if x is None:
         return jnp.stack(jnp.nonzero(jnp.asarray(condition)), axis=-1)
@@ -199,8 +212,8 @@ def where(condition: Any, x: Any = None, y: Any = None, name: Name = None) -> An
 
 
 def gather(
-    params: Any,
-    indices: Any,
+    params: Tensor,
+    indices: Tensor,
     validate_indices: bool | None = None,
     axis: int | None = None,
     batch_dims: int = 0,
@@ -216,7 +229,9 @@ def gather(
     return op(lambda x, i: take(x, jnp.asarray(i)))(params, indices)
 
 
-def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: Name = None) -> Any:
+def gather_nd(
+    params: Tensor, indices: Tensor, batch_dims: int = 0, name: Name = None
+) -> Any:
     """Return the items at tuples of indices."""
     take: Any = _take_nd
     for _ in builtins.range(batch_dims):
@@ -228,7 +243,9 @@ def _take_nd(x: Array, indices: Array) -> Array:
     return x[tuple(jnp.moveaxis(indices, -1, 0))]
 
 
-def scatter_nd(indices: ArrayLike, updates: Any, shape: Any, name: Name = None) -> Any:
+def scatter_nd(
+    indices: ArrayLike, updates: Tensor, shape: Sizes, name: Name = None
+) -> Any:
     """Return zeros to which values are added at tuples of indices."""
     return ops.scatter(indices, updates, static(shape))
 
@@ -237,7 +254,7 @@ def _scatter(method: str, text: str) -> Any:
     """Return a function that changes an array at tuples of indices."""
 
     def scatter(
-        tensor: Any, indices: ArrayLike, updates: Any, name: Name = None
+        tensor: Tensor, indices: ArrayLike, updates: Tensor, name: Name = None
     ) -> Any:
         places = tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
         change = op(lambda x, values: getattr(x.at[places], method)(values))
@@ -283,12 +300,12 @@ def unique(x: ArrayLike, out_idx: DTypeLike = None, name: Name = None) -> Any:
     return (on_host(values) if is_text(x) else jnp.asarray(values)), jnp.asarray(index)
 
 
-def rank(input: Any, name: Name = None) -> Any:
+def rank(input: Tensor, name: Name = None) -> Any:
     """Return the number of axes."""
     return on_host(np.int32(len(np.shape(input))))
 
 
-def size(input: Any, out_type: DTypeLike = None, name: Name = None) -> Any:
+def size(input: Tensor, out_type: DTypeLike = None, name: Name = None) -> Any:
     """Return the number of elements."""
     return on_host(np.int32(np.prod(np.shape(input))))
 
@@ -311,7 +328,7 @@ def ensure_shape(x: Any, shape: Sequence[int | None], name: Name = None) -> Any:
     return x
 
 
-def identity(input: Any, name: Name = None) -> Any:
+def identity(input: Tensor, name: Name = None) -> Any:
     """Return the value of a tensor or variable."""
     if is_host(input) or is_text(input):
         return on_host(input)
@@ -323,7 +340,7 @@ def identity_n(input: Sequence[Any], name: Name = None) -> list[Any]:
     return [identity(x) for x in input]
 
 
-def stop_gradient(input: Any, name: Name = None) -> Any:
+def stop_gradient(input: Tensor, name: Name = None) -> Any:
     """Return a value that has no gradient."""
     return ops.stop_gradient(input)
 

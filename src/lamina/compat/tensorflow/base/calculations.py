@@ -13,6 +13,7 @@ import numpy as np
 from lamina import ops
 from lamina.compat.tensorflow.base.tensors import dtype_of
 from lamina.core.graph import op
+from lamina.ops.types import Tensor
 from lamina.typing import Array, ArrayLike, Axis, DTypeLike
 
 Name = str | None
@@ -26,7 +27,7 @@ class TopK(NamedTuple):
 
 
 def sort(
-    values: Any, axis: int = -1, direction: str = "ASCENDING", name: Name = None
+    values: Tensor, axis: int = -1, direction: str = "ASCENDING", name: Name = None
 ) -> Any:
     """Sort along an axis."""
     found = ops.sort(values, axis=axis)
@@ -34,7 +35,7 @@ def sort(
 
 
 def argsort(
-    values: Any,
+    values: Tensor,
     axis: int = -1,
     direction: str = "ASCENDING",
     stable: bool = False,
@@ -46,7 +47,7 @@ def argsort(
 
 
 def argmax(
-    input: Any,
+    input: Tensor,
     axis: int | None = None,
     output_type: DTypeLike = None,
     name: Name = None,
@@ -56,7 +57,7 @@ def argmax(
 
 
 def argmin(
-    input: Any,
+    input: Tensor,
     axis: int | None = None,
     output_type: DTypeLike = None,
     name: Name = None,
@@ -124,13 +125,13 @@ def add_n(inputs: Sequence[Any], name: Name = None) -> Any:
     return functools.reduce(ops.add, inputs)
 
 
-def squared_difference(x: Any, y: Any, name: Name = None) -> Any:
+def squared_difference(x: Tensor, y: Tensor, name: Name = None) -> Any:
     """Return the square of a difference."""
     return ops.square(ops.subtract(x, y))
 
 
 def l2_normalize(
-    x: Any,
+    x: Tensor,
     axis: Axis = None,
     epsilon: float = 1e-12,
     name: Name = None,
@@ -142,13 +143,13 @@ def l2_normalize(
     return ops.multiply(x, ops.rsqrt(ops.maximum(total, epsilon)))
 
 
-def l2_loss(t: Any, name: Name = None) -> Any:
+def l2_loss(t: Tensor, name: Name = None) -> Any:
     """Return half the sum of squares."""
     return ops.sum(ops.square(t)) / 2
 
 
 def top_k(
-    input: Any,
+    input: Tensor,
     k: int = 1,
     sorted: bool = True,
     index_type: DTypeLike = None,
@@ -158,14 +159,14 @@ def top_k(
     return TopK(*ops.top_k(input, k, sorted=sorted))
 
 
-def in_top_k(targets: Any, predictions: Any, k: int, name: Name = None) -> Any:
+def in_top_k(targets: Tensor, predictions: Tensor, k: int, name: Name = None) -> Any:
     """Return whether each target is among the k largest predictions."""
     return ops.in_top_k(targets, predictions, k)
 
 
 def matmul(
-    a: Any,
-    b: Any,
+    a: Tensor,
+    b: Tensor,
     transpose_a: bool = False,
     transpose_b: bool = False,
     **_: object,
@@ -176,12 +177,12 @@ def matmul(
     return ops.matmul(a, b)
 
 
-def matvec(a: Any, b: Any, transpose_a: bool = False, **_: object) -> Any:
+def matvec(a: Tensor, b: Tensor, transpose_a: bool = False, **_: object) -> Any:
     """Return the product of matrices and vectors."""
     return ops.squeeze(matmul(a, ops.expand_dims(b, -1), transpose_a), -1)
 
 
-def band_part(input: Any, num_lower: Any, num_upper: Any, name: Name = None) -> Any:
+def band_part(input: Any, num_lower: int, num_upper: int, name: Name = None) -> Any:
     """Set all but the central diagonals to zero; -1 keeps all of a side."""
     rows, columns = input.shape[-2:]
     below = np.arange(rows)[:, None] - np.arange(columns)
@@ -190,14 +191,14 @@ def band_part(input: Any, num_lower: Any, num_upper: Any, name: Name = None) -> 
     return ops.where(is_in, input, ops.zeros_like(input))
 
 
-def set_diag(input: Any, diagonal: Any, name: Name = None) -> Any:
+def set_diag(input: Any, diagonal: Tensor, name: Name = None) -> Any:
     """Return matrices with another main diagonal."""
     places = np.arange(min(input.shape[-2:]))
     return op(lambda x, d: x.at[..., places, places].set(d))(input, diagonal)
 
 
 def svd(
-    tensor: Any,
+    tensor: Tensor,
     full_matrices: bool = False,
     compute_uv: bool = True,
     name: Name = None,
@@ -210,19 +211,21 @@ def svd(
     return s, u, ops.conjugate(ops.swapaxes(vh, -1, -2))
 
 
-def complex(real: Any, imag: Any, name: Name = None) -> Any:
+def complex(real: ArrayLike, imag: ArrayLike, name: Name = None) -> Any:
     """Return complex numbers from their two parts."""
     return op(jax.lax.complex)(real, imag)
 
 
 def clip_by_value(
-    t: Any, clip_value_min: Any, clip_value_max: Any, name: Name = None
+    t: Tensor, clip_value_min: Tensor, clip_value_max: Tensor, name: Name = None
 ) -> Any:
     """Limit values to a range."""
     return ops.clip(t, clip_value_min, clip_value_max)
 
 
-def clip_by_norm(t: Any, clip_norm: Any, axes: Axis = None, name: Name = None) -> Any:
+def clip_by_norm(
+    t: Any, clip_norm: ArrayLike, axes: Axis = None, name: Name = None
+) -> Any:
     """Scale an array down to a Euclidean norm if it is larger."""
     norm = ops.sqrt(ops.sum(ops.square(t), axis=axes, keepdims=True))
     return t * (clip_norm / ops.maximum(norm, clip_norm))
@@ -234,7 +237,10 @@ def global_norm(t_list: Sequence[Any], name: Name = None) -> Any:
 
 
 def clip_by_global_norm(
-    t_list: Sequence[Any], clip_norm: Any, use_norm: Any = None, name: Name = None
+    t_list: Sequence[Any],
+    clip_norm: ArrayLike,
+    use_norm: ArrayLike | None = None,
+    name: Name = None,
 ) -> tuple[list[Any], Any]:
     """Scale arrays down to a norm of all together, and return that norm too."""
     norm = global_norm(t_list) if use_norm is None else use_norm
@@ -243,7 +249,7 @@ def clip_by_global_norm(
 
 
 def searchsorted(
-    sorted_sequence: Any, values: Any, side: str = "left", **_: object
+    sorted_sequence: Tensor, values: Tensor, side: str = "left", **_: object
 ) -> Any:
     """Return the index at which each value would be inserted."""
     return ops.searchsorted(sorted_sequence, values, side)

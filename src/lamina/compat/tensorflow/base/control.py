@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, TextIO
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +13,14 @@ from jax.core import Tracer
 from lamina import ops
 from lamina.compat.tensorflow.base.tensors import on_host, tensor
 from lamina.errors import StateError
-from lamina.typing import ArrayLike, DTypeLike, PyTree
+from lamina.ops.types import Tensor
+from lamina.typing import Array, ArrayLike, DTypeLike, PyTree
 
 _print = print
 
 
 def cond(
-    pred: Any,
+    pred: Tensor,
     true_fn: Callable[[], Any],
     false_fn: Callable[[], Any],
     name: str | None = None,
@@ -132,7 +133,10 @@ def numpy_function(
 
 
 def print(
-    *inputs: Any, output_stream: Any = None, end: str = "\n", **_: object
+    *inputs: object,
+    output_stream: TextIO | Literal["print"] | None = None,
+    end: str = "\n",
+    **_: object,
 ) -> None:
     """Print values, also from compiled functions."""
     if any(isinstance(x, Tracer) for x in jax.tree.leaves(inputs)):
@@ -187,7 +191,7 @@ class TensorArray:
         """Join all tensors along their first axis."""
         return ops.concatenate(self._items, axis=0)
 
-    def unstack(self, value: Any, name: str = "") -> TensorArray:
+    def unstack(self, value: Sequence[Any] | Array, name: str = "") -> TensorArray:
         """Write the rows of a tensor and return the array."""
         self._items = [value[i] for i in range(len(value))]
         return self
@@ -197,7 +201,7 @@ class TensorArray:
         return len(self._items)
 
 
-def Assert(condition: Any, data: Sequence[Any], **_: object) -> None:
+def Assert(condition: Tensor, data: Sequence[Any], **_: object) -> None:
     """Raise an error if a condition is false."""
     if not np.all(np.asarray(condition)):
         raise AssertionError(" ".join(str(tensor(x)) for x in data))

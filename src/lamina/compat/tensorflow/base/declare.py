@@ -90,7 +90,7 @@ def parsed(declaration: str) -> tuple[str, list[str], dict[str, str]]:
     return path, positional, dict(map(_renamed, _names(after if slash else before)))
 
 
-def _hosted(value: Any) -> Any:
+def _hosted(value: object) -> Any:
     return on_host(value) if is_text(value) or is_size(value) else value
 
 
@@ -116,7 +116,7 @@ def _target(path: str) -> Callable[..., Any]:
 _MODULES = {"jnp": "jax.numpy", "nn": "jax.nn", "linalg": "jax.numpy.linalg"}
 
 
-def static(value: Any) -> Any:
+def static(value: object) -> Any:
     """Return sizes or axes as Python integers where they are known."""
     if isinstance(value, (jax.Array, np.ndarray)) and not isinstance(value, Tracer):
         return np.asarray(value).tolist()

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina.compat.tensorflow.base.tensors import TensorShape, constant, on_host
 from lamina.errors import ArgumentTypeError
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike, PartialShape
 
 
 class RaggedTensor:
@@ -28,7 +28,7 @@ class RaggedTensor:
     def __iter__(self) -> Iterator[Any]:
         return iter(self._rows)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         found = self._rows[index]
         return ragged(found) if isinstance(index, slice) else found
 
@@ -57,7 +57,10 @@ class RaggedTensor:
         return constant([len(row) for row in self])
 
     def to_tensor(
-        self, default_value: Any = None, name: str = "", shape: Any = None
+        self,
+        default_value: ArrayLike | str | bytes | None = None,
+        name: str = "",
+        shape: PartialShape | None = None,
     ) -> Any:
         """Return a tensor with the rows padded at their end."""
         rows = [np.asarray(row) for row in self]
@@ -78,7 +81,9 @@ class RaggedTensor:
         found[:] = [np.asarray(row) for row in self]
         return found
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(
+        self, dtype: DTypeLike = None, copy: bool | None = None
+    ) -> np.ndarray:
         raise ArgumentTypeError(
             "A RaggedTensor has rows of different lengths, which programs cannot take. "
             "Pad them: `x.to_tensor()`."

@@ -6,7 +6,7 @@ Data sets compute in NumPy too, so that each small item is not sent to a device.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -21,6 +21,7 @@ from lamina.core.graph import SymbolicTensor
 from lamina.core.scope import override
 from lamina.core.tracing.trace_state import is_tracing
 from lamina.core.variable import Variable as _Variable
+from lamina.ops.types import Tensor
 from lamina.typing import Array, ArrayLike, DTypeLike, Shape
 
 
@@ -155,10 +156,10 @@ class HostTensor(np.ndarray):
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: object) -> Any:
         return super().__add__(_bytes(other))
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: object) -> Any:
         return super().__radd__(_bytes(other))
 
     def __eq__(self, other: object) -> Any:
@@ -170,11 +171,11 @@ class HostTensor(np.ndarray):
     __hash__ = None  # type: ignore[assignment]
 
 
-def _bytes(value: Any) -> Any:
+def _bytes(value: object) -> Any:
     return value.encode() if isinstance(value, str) else value
 
 
-def on_host(value: Any, dtype: Any = None) -> HostTensor:
+def on_host(value: object, dtype: DTypeLike = None) -> HostTensor:
     """Return a value as a tensor of the host; text is encoded."""
     # NumPy's own strings of bytes lose zeros at their end.
     array = np.asarray(value, object if is_text(value) else dtype)
@@ -217,7 +218,7 @@ def _items(value: object) -> Sequence[object]:
     return value if isinstance(value, (list, tuple)) else (value,)
 
 
-def tensor(value: Any) -> Any:
+def tensor(value: object) -> Any:
     """Return an item of a data set as a tensor: an array of JAX, or text."""
     if is_text(value):
         return on_host(value)
@@ -240,7 +241,7 @@ _stack = recorded(jnp.stack)
 
 
 def constant(
-    value: Any,
+    value: object,
     dtype: DTypeLike = None,
     shape: Shape | None = None,
     name: str = "",
@@ -266,7 +267,7 @@ def constant(
 
 
 def convert_to_tensor(
-    value: Any,
+    value: object,
     dtype: DTypeLike = None,
     dtype_hint: DTypeLike = None,
     name: str | None = None,
@@ -301,7 +302,7 @@ class Variable(_Variable):
 
     def __init__(
         self,
-        initial_value: Any,
+        initial_value: Tensor | Callable[[], Any],
         trainable: bool | None = True,
         validate_shape: bool = True,
         caching_device: object = None,
@@ -377,7 +378,7 @@ class Variable(_Variable):
 _slices: dict[int, tuple[weakref.ref[Any], Variable, Any]] = {}
 
 
-def _remember(part: Array, variable: Variable, index: Any) -> None:
+def _remember(part: Array, variable: Variable, index: object) -> None:
     key, remove = id(part), _slices.pop
     _slices[key] = weakref.ref(part, lambda _: remove(key, None)), variable, index
 

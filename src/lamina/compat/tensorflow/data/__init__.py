@@ -5,8 +5,7 @@ from __future__ import annotations
 from lamina.compat.tensorflow.data import sources
 from lamina.compat.tensorflow.data.base import Options as Options
 from lamina.compat.tensorflow.data.dataset import Dataset
-from lamina.compat.tensorflow.data.sources import INFINITE, UNKNOWN
-from lamina.typing import PyTree
+from lamina.compat.tensorflow.data.sources import INFINITE, UNKNOWN, Filenames
 
 AUTOTUNE = -1
 INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = INFINITE, UNKNOWN
@@ -20,5 +19,5 @@ class TextLineDataset(Dataset):
         **unused: further arguments without effect.
     """
 
-    def __init__(self, filenames: PyTree, *unused: object, **_: object) -> None:
+    def __init__(self, filenames: Filenames, *unused: object, **_: object) -> None:
         super().__init__(sources.text_lines(filenames))

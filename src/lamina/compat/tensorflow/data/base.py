@@ -92,7 +92,7 @@ class Items:
         """Shapes and types of the parts of an item; the first item is computed."""
         first = next(self.items(), ())
 
-        def spec(value: Any) -> TensorSpec:
+        def spec(value: object) -> TensorSpec:
             array = np.asarray(value)
             shape = (None, *array.shape[1:]) if self._has_batches else array.shape
             is_text = array.dtype.kind in "OSU"
@@ -116,11 +116,11 @@ class Items:
         return f"<Dataset element_spec={self.element_spec}>"
 
 
-def _public(value: Any) -> Any:
+def _public(value: object) -> Any:
     return value if isinstance(value, Items) else tensor(value)
 
 
-def _numpy(value: Any) -> Any:
+def _numpy(value: object) -> Any:
     if isinstance(value, Items):
         return value
     array = np.asarray(value)

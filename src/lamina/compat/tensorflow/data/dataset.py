@@ -12,8 +12,8 @@ import numpy as np
 from lamina.compat.tensorflow.base.tensors import on_host
 from lamina.compat.tensorflow.data import sources, transforms
 from lamina.compat.tensorflow.data.base import Items
-from lamina.compat.tensorflow.data.sources import INFINITE, UNKNOWN
-from lamina.typing import PyTree
+from lamina.compat.tensorflow.data.sources import INFINITE, UNKNOWN, Filenames
+from lamina.typing import DTypeLike, PyTree
 
 _Workers = int | None
 
@@ -47,14 +47,16 @@ class Sources(Items):
         return Dataset(sources.generated(generator, args, types))
 
     @classmethod
-    def range(cls, *args: int, output_type: Any = "int64", **_: object) -> Dataset:
+    def range(
+        cls, *args: int, output_type: DTypeLike = "int64", **_: object
+    ) -> Dataset:
         """Return a data set of numbers, as Python's `range`."""
         numbers = range(*(int(n) for n in args))
         kind = np.dtype(str(output_type))
         return Dataset(lambda: (on_host(kind.type(n)) for n in numbers), len(numbers))
 
     @classmethod
-    def zip(cls, *datasets: Any, name: str = "", **named: Any) -> Dataset:
+    def zip(cls, *datasets: object, name: str = "", **named: Any) -> Dataset:
         """Return a data set of nests of the items of several."""
         tree = named.get("datasets", datasets)
         tree = tree[0] if len(tree) == 1 and not isinstance(tree, dict) else tree
@@ -72,7 +74,7 @@ class Sources(Items):
     @classmethod
     def list_files(
         cls,
-        file_pattern: PyTree,
+        file_pattern: Filenames,
         shuffle: bool | None = None,
         seed: int | None = None,
         name: str = "",
@@ -140,7 +142,7 @@ class Transforms(Sources):
     def take_while(self, predicate: Callable[..., Any], name: str = "") -> Dataset:
         """Return the items before the first for which a function is false."""
 
-        def holds(item: Any) -> bool:
+        def holds(item: object) -> bool:
             return bool(np.all(transforms.call(predicate, item)))
 
         return Dataset(lambda: itertools.takewhile(holds, self.items()))
@@ -340,7 +342,7 @@ class Dataset(Transforms):
             length,
         )
 
-    def concatenate(self, dataset: Any, name: str = "") -> Dataset:
+    def concatenate(self, dataset: Iterable[Any], name: str = "") -> Dataset:
         """Return these items, then those of another data set."""
         other = as_dataset(dataset)
         lengths = self._length, other._length

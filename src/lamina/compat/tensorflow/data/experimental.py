@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from lamina.compat.tensorflow.data.dataset import Dataset, as_dataset
+from lamina.typing import DTypeLike
 
 AUTOTUNE = -1
 INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = -1, -2
 
 
-def cardinality(dataset: Any) -> Any:
+def cardinality(dataset: Iterable[Any]) -> Any:
     """Return the number of items, -1 if it is infinite, -2 if unknown."""
     return as_dataset(dataset).cardinality()
 
@@ -21,7 +22,7 @@ def assert_cardinality(expected_cardinality: int) -> Callable[[Any], Dataset]:
     return lambda d: Dataset(as_dataset(d).items, int(expected_cardinality))
 
 
-def get_single_element(dataset: Any) -> Any:
+def get_single_element(dataset: Iterable[Any]) -> Any:
     """Return the only item of a data set."""
     return next(iter(dataset))
 
@@ -31,7 +32,7 @@ def ignore_errors(log_warning: bool = False) -> Callable[[Any], Any]:
     return lambda dataset: dataset
 
 
-def Counter(start: int = 0, step: int = 1, dtype: Any = "int64") -> Dataset:
+def Counter(start: int = 0, step: int = 1, dtype: DTypeLike = "int64") -> Dataset:
     """Return a data set of all integers from a start."""
     return Dataset.range(start, 2**62, step, output_type=dtype)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from os import PathLike
 from typing import Any
 
 import jax
@@ -15,9 +16,10 @@ from lamina.errors import ArgumentError
 from lamina.typing import PyTree
 
 UNKNOWN, INFINITE = -2, -1
+Filenames = str | PathLike[str] | Iterable[Any]
 
 
-def host_items(value: Any) -> Any:
+def host_items(value: object) -> Any:
     """Return a nest with tensors of the host in place of arrays, frames and lists."""
     if isinstance(value, dict):
         return {name: host_items(part) for name, part in value.items()}
@@ -79,7 +81,7 @@ def typed(item: Any, types: PyTree) -> Any:
     return on_host(np.asarray(item, None if dtype is None else str(dtype)))
 
 
-def text_lines(filenames: Any) -> Callable[[], Iterator[Any]]:
+def text_lines(filenames: Filenames) -> Callable[[], Iterator[Any]]:
     """Return the lines of files."""
 
     def lines() -> Iterator[Any]:
@@ -102,7 +104,7 @@ def paths(filenames: Any) -> list[str]:
     return [filenames.decode() if isinstance(filenames, bytes) else str(filenames)]
 
 
-def matching_files(pattern: Any) -> list[str]:
+def matching_files(pattern: Filenames) -> list[str]:
     """Return the files that match patterns, in order.
 
     Raises:

@@ -14,10 +14,10 @@ from lamina.compat.tensorflow.base.tensors import on_host
 from lamina.compat.tensorflow.data.sources import host_items
 from lamina.data.pipeline.collate import collate
 from lamina.errors import DataError
-from lamina.typing import PyTree
+from lamina.typing import ArrayLike, PartialShape, PyTree
 
 
-def call(function: Callable[..., Any], item: Any) -> Any:
+def call(function: Callable[..., Any], item: object) -> Any:
     """Call a function of an item, or of its parts if it is a tuple."""
     return function(*item) if isinstance(item, tuple) else function(item)
 
@@ -66,7 +66,11 @@ def _is_shape(value: object) -> bool:
     )
 
 
-def _padded(arrays: Sequence[Any], shape: Any, value: Any) -> Any:
+def _padded(
+    arrays: Sequence[Any],
+    shape: PartialShape | None,
+    value: ArrayLike | str | bytes | None,
+) -> Any:
     arrays = [np.asarray(a) for a in arrays]
     largest = [max(a.shape[i] for a in arrays) for i in range(arrays[0].ndim)]
     if shape is not None:

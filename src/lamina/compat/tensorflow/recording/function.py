@@ -7,7 +7,7 @@ import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,9 @@ from lamina.errors import ArgumentError
 from lamina.runtime.compiled_function import CompiledFunction
 from lamina.runtime.module_state import ModuleState
 from lamina.typing import PyTree
+
+if TYPE_CHECKING:
+    from lamina.optimizers import Optimizer
 
 # A function of numbers is traced for each of their values, up to this number of them.
 _LIMIT = 16
@@ -47,7 +50,7 @@ class Function:
         """Return the function of an object's class, with the object bound."""
         return self if owner is None else MethodType(self, owner)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         is_inside = local.state is not None or local.recorder is not None
         if self._needs_python or is_inside or _settings["run_eagerly"] or is_tracing():
             return self.python_function(*args, **kwargs)
@@ -78,7 +81,7 @@ class Function:
         """Return the variables of the modules that the function names."""
         return ModuleState.of([v for v in self._found if isinstance(v, Module)])
 
-    def get_concrete_function(self, *_: Any, **__: Any) -> Function:
+    def get_concrete_function(self, *_: object, **__: object) -> Function:
         """Return the function itself, which takes arrays of any shape."""
         return self
 
@@ -139,7 +142,9 @@ def compiled_updates(apply_gradients: Callable[..., Any]) -> Callable[..., Any]:
     """Return an `apply_gradients` of optimizers that is compiled in loops of users."""
 
     @functools.wraps(apply_gradients)
-    def call(optimizer: Any, grads_and_vars: Iterable[Any], **unused: object) -> Any:
+    def call(
+        optimizer: Optimizer, grads_and_vars: Iterable[Any], **unused: object
+    ) -> Any:
         pairs = [(g, v) for g, v in grads_and_vars]
         found = [(g, v) for g, v in pairs if g is not None]
         if local.state is not None or is_tracing() or len(found) < len(pairs):

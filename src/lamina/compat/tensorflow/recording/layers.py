@@ -40,7 +40,7 @@ def recorded_layer_call(call: Callable[..., Any]) -> Callable[..., Any]:
     """Return the `__call__` of layers or models that records on active tapes."""
 
     @functools.wraps(call)
-    def recorded(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    def recorded(layer: Layer, *args: object, **kwargs: object) -> Any:
         is_idle = local.recorder is None or local.infers_shapes
         if is_idle or is_symbolic(args) or is_symbolic(kwargs.values()):
             return call(layer, *args, **kwargs)
@@ -150,7 +150,12 @@ class _LayerProgram:
         return smooth, pullback, others, rest
 
     def finish(
-        self, flat: FlatCall, smooth: Any, pullback: Any, others: Any, rest: Any
+        self,
+        flat: FlatCall,
+        smooth: list[Array],
+        pullback: Callable[..., Any] | None,
+        others: Sequence[Any],
+        rest: tuple[Any, Any, Any],
     ) -> Any:
         """Record the call, store its effects, and return its outputs."""
         leaves = [*flat.leaves]
@@ -174,7 +179,11 @@ class _LayerProgram:
         return outputs
 
     def _bound(
-        self, values: Sequence[Any], rates: Sequence[Any], *args: Any, **kwargs: Any
+        self,
+        values: Sequence[Any],
+        rates: Sequence[Any],
+        *args: object,
+        **kwargs: object,
     ) -> tuple[Any, Any]:
         """Call the layer with values bound to its variables and hyperparameters."""
         scope = CallScope(None if local.call is None else local.call.training)

@@ -122,7 +122,7 @@ def recorded(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function whose calls are recorded while a tape is active."""
 
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> Any:
         if local.recorder is None or local.infers_shapes:
             return function(*args, **kwargs)
         return record(function, args, kwargs)
@@ -185,7 +185,7 @@ class _OpProgram:
         return smooth, pullback, others
 
 
-def pull(pullback: Callable[..., Any], cotangents: Any) -> Any:
+def pull(pullback: Callable[..., Any], cotangents: object) -> Any:
     """Return the cotangents of the inputs of a call."""
     return pullback(cotangents)
 
@@ -321,7 +321,7 @@ def _is_smooth(value: object) -> bool:
     )
 
 
-def _hashable(value: Any) -> Any:
+def _hashable(value: object) -> Any:
     if isinstance(value, slice):
         return slice, value.start, value.stop, value.step
     return type(value), value

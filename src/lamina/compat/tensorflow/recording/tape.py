@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, Self
 
@@ -141,7 +141,7 @@ class GradientTape:
         with self.stop_recording():
             found = self._gradients(seeds)
 
-        def gradient(source: Any) -> Any:
+        def gradient(source: Variable | Array) -> Any:
             arrays = self._arrays(source)
             parts = [found[id(a)] for a in arrays if id(a) in found]
             if parts:
@@ -172,7 +172,7 @@ class GradientTape:
         array = _array(target)
         basis = jnp.eye(array.size, dtype=array.dtype).reshape(-1, *array.shape)
 
-        def rows(source: Any) -> Any:
+        def rows(source: Variable | Array) -> Any:
             def gradient(seed: Array) -> Any:
                 found = self._gradients([(array, seed)])
                 parts = [found[id(a)] for a in self._arrays(source) if id(a) in found]
@@ -211,7 +211,7 @@ class GradientTape:
             )
         self._is_used = True
 
-    def _arrays(self, source: Any) -> list[Array]:
+    def _arrays(self, source: Variable | Array) -> list[Array]:
         """Return the arrays of the tape that stand for a source."""
         if isinstance(source, Variable):
             return list(self._record.reads.get(id(source), (source, {}))[1].values())
@@ -259,7 +259,7 @@ def _accumulate(found: dict[int, Array], array: Array, cotangent: Array) -> None
 _add = recorded(jnp.add)
 
 
-def _array(value: Any) -> Array:
+def _array(value: object) -> Array:
     return read(value) if isinstance(value, Variable) else jnp.asarray(value)
 
 
@@ -284,7 +284,7 @@ def _recorded_loss(call: Callable[..., Any]) -> Callable[..., Any]:
     """Return the `__call__` of losses that records on active tapes."""
 
     @functools.wraps(call)
-    def recorded_call(loss: Any, *args: Any, **kwargs: Any) -> Any:
+    def recorded_call(loss: Loss, *args: object, **kwargs: object) -> Any:
         if local.recorder is None:
             return call(loss, *args, **kwargs)
         return record(call, (loss, *args), kwargs, is_user_defined=True)
@@ -300,7 +300,7 @@ def _method(cls: type, name: str) -> Callable[..., Any]:
     )
 
     @functools.wraps(method)
-    def dispatch(array: Array, *args: Any, **kwargs: Any) -> Any:
+    def dispatch(array: Array, *args: object, **kwargs: object) -> Any:
         use = method if local.recorder is None else call
         return use(array, *args, **kwargs)
 
@@ -320,8 +320,8 @@ def _iterate(method: Callable[[Array], Iterator[Any]]) -> Callable[..., Iterator
 
 def minimize(
     optimizer: Optimizer,
-    loss: Any,
-    var_list: Any,
+    loss: Array | Callable[[], Array],
+    var_list: Iterable[Variable] | Callable[[], Iterable[Variable]],
     tape: GradientTape | None = None,
     **unused: object,
 ) -> Any:
@@ -367,25 +367,25 @@ def custom_gradient(f: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
     """
 
     @jax.custom_vjp
-    def call(*args: Any) -> Any:
+    def call(*args: object) -> Any:
         return f(*args)[0]
 
-    def forward(*args: Any) -> tuple[Any, Any]:
+    def forward(*args: object) -> tuple[Any, Any]:
         return f(*args)[0], args
 
-    def backward(args: Any, cotangent: Any) -> tuple[Any, ...]:
+    def backward(args: Sequence[Any], cotangent: PyTree) -> tuple[Any, ...]:
         found = f(*args)[1](cotangent)
         return tuple(found) if isinstance(found, (list, tuple)) else (found,)
 
     call.defvjp(forward, backward)
 
     @functools.wraps(f)
-    def converted(*args: Any) -> Any:
+    def converted(*args: object) -> Any:
         if local.recorder is None:
             return _on_arrays(*args)
         return record(_on_arrays, args, {}, is_user_defined=True)
 
-    def _on_arrays(*args: Any) -> Any:
+    def _on_arrays(*args: object) -> Any:
         return call(*jax.tree.map(jnp.asarray, args, is_leaf=is_variable))
 
     return converted

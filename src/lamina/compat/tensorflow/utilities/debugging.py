@@ -32,7 +32,7 @@ assert_greater_equal = _compare("assert_greater_equal", np.greater_equal)
 assert_near = _compare("assert_near", lambda x, y: np.isclose(x, y, 1e-5, 1e-5))
 
 
-def assert_shapes(shapes: Any, **_: object) -> None:
+def assert_shapes(shapes: object, **_: object) -> None:
     """Do nothing: a function that takes the arrays raises an error."""
 
 
@@ -44,7 +44,7 @@ def assert_rank(x: Any, rank: int, message: str = "", **_: object) -> None:
         )
 
 
-def check_numerics(tensor: Any, message: str, name: str = "") -> Any:
+def check_numerics(tensor: ArrayLike, message: str, name: str = "") -> Any:
     """Return an array, whose values must be finite."""
     if not isinstance(tensor, Tracer) and not np.all(np.isfinite(np.asarray(tensor))):
         raise ArgumentError(f"{message}: the array has values that are not finite.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -25,7 +25,10 @@ class Strategy:
         return contextlib.nullcontext(self)
 
     def run(
-        self, fn: Callable[..., Any], args: Sequence[Any] = (), kwargs: Any = None
+        self,
+        fn: Callable[..., Any],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Call a function."""
         return fn(*args, **(kwargs or {}))
@@ -34,7 +37,9 @@ class Strategy:
         """Return the value of the only device."""
         return value if axis is None else value.sum(axis)
 
-    def experimental_distribute_dataset(self, dataset: Any, options: Any = None) -> Any:
+    def experimental_distribute_dataset(
+        self, dataset: object, options: object = None
+    ) -> Any:
         """Return the data set itself."""
         return dataset
 

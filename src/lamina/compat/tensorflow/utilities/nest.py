@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -21,7 +21,9 @@ def map_structure(func: Callable[..., Any], *structure: PyTree, **_: object) -> 
     return jax.tree.map(func, *structure, is_leaf=_is_leaf)
 
 
-def pack_sequence_as(structure: PyTree, flat_sequence: Any, **_: object) -> Any:
+def pack_sequence_as(
+    structure: PyTree, flat_sequence: Iterable[Any], **_: object
+) -> Any:
     """Return a nest with other leaves."""
     shape = jax.tree.structure(structure, is_leaf=_is_leaf)
     return jax.tree.unflatten(shape, list(flat_sequence))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any
+from os import PathLike
+from typing import Any, SupportsFloat, SupportsInt
 
 import numpy as np
 
 from lamina.compat.tensorflow.base.tensors import on_host
 from lamina.core.tracebacks import warn
+from lamina.ops.types import Tensor
 
 _active: list[Any] = []
 _step: list[int] = [0]
@@ -25,7 +27,7 @@ class FileWriter:
     Without tensorboardX, it warns and writes nothing.
     """
 
-    def __init__(self, logdir: Any) -> None:
+    def __init__(self, logdir: str | PathLike[str]) -> None:
         self._writer: Any = None
         if find_spec("tensorboardX") is None:
             warn(
@@ -65,34 +67,47 @@ class FileWriter:
         _active[:] = [] if self._writer is None else [self._writer]
 
 
-def create_file_writer(logdir: Any, *_: object, **__: object) -> FileWriter:
+def create_file_writer(
+    logdir: str | PathLike[str], *_: object, **__: object
+) -> FileWriter:
     """Return a writer of event files for TensorBoard."""
     return FileWriter(logdir)
 
 
-def set_step(step: Any) -> None:
+def set_step(step: SupportsInt) -> None:
     """Set the step of what is written without one."""
     _step[0] = int(step)
 
 
-def _number(step: Any) -> int:
+def _number(step: SupportsInt | None) -> int:
     return _step[0] if step is None else int(step)
 
 
-def scalar(name: str, data: Any, step: Any = None, description: str = "") -> None:
+def scalar(
+    name: str,
+    data: SupportsFloat,
+    step: SupportsInt | None = None,
+    description: str = "",
+) -> None:
     """Write a number."""
     for writer in _active[-1:]:
         writer.add_scalar(name, float(data), _number(step))
 
 
-def histogram(name: str, data: Any, step: Any = None, **_: object) -> None:
+def histogram(
+    name: str, data: Tensor, step: SupportsInt | None = None, **_: object
+) -> None:
     """Write the distribution of numbers."""
     for writer in _active[-1:]:
         writer.add_histogram(name, np.asarray(data), _number(step))
 
 
 def image(
-    name: str, data: Any, step: Any = None, max_outputs: int = 3, **_: Any
+    name: str,
+    data: Tensor,
+    step: SupportsInt | None = None,
+    max_outputs: int = 3,
+    **_: object,
 ) -> None:
     """Write images: (batch, rows, columns, channels)."""
     for writer in _active[-1:]:
@@ -100,7 +115,12 @@ def image(
         writer.add_images(name, pixels, _number(step), dataformats="NHWC")
 
 
-def text(name: str, data: Any, step: Any = None, description: str = "") -> None:
+def text(
+    name: str,
+    data: str | bytes | np.ndarray,
+    step: SupportsInt | None = None,
+    description: str = "",
+) -> None:
     """Write a text."""
     for writer in _active[-1:]:
         writer.add_text(name, on_host(data).item().decode(), _number(step))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +26,7 @@ class Checkpoint:
         **kwargs: objects by name: models, layers, optimizers, variables, or lists.
     """
 
-    def __init__(self, root: PyTree = None, **kwargs: Any) -> None:
+    def __init__(self, root: PyTree = None, **kwargs: object) -> None:
         self._objects = {"root": root, **kwargs} if root is not None else kwargs
         self.save_counter = Variable(0, dtype="int32", trainable=False)
         vars(self).update(kwargs)
@@ -44,12 +45,12 @@ class Checkpoint:
             found |= {f"{name}/{i}": v for i, v in enumerate(_variables(value))}
         return found
 
-    def save(self, file_prefix: Any, options: object = None) -> str:
+    def save(self, file_prefix: str | PathLike[str], options: object = None) -> str:
         """Write a numbered checkpoint and return its path without an ending."""
         self.save_counter.assign_add(1)
         return self.write(f"{file_prefix}-{int(self.save_counter)}")
 
-    def write(self, file_prefix: Any, options: object = None) -> str:
+    def write(self, file_prefix: str | PathLike[str], options: object = None) -> str:
         """Write a checkpoint and return its path without an ending."""
         path = Path(f"{file_prefix}{_ENDING}")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,9 @@ class Checkpoint:
         np.savez(path, **arrays, save_counter=self.save_counter.numpy())
         return str(file_prefix)
 
-    def restore(self, save_path: Any, options: object = None) -> Status:
+    def restore(
+        self, save_path: str | PathLike[str] | None, options: object = None
+    ) -> Status:
         """Assign the values of a checkpoint; without a path, nothing changes.
 
         Raises:
@@ -109,7 +112,7 @@ class CheckpointManager:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        directory: Any,
+        directory: str | PathLike[str],
         max_to_keep: int | None = 5,
         checkpoint_name: str = "ckpt",
         **unused: object,
@@ -145,7 +148,7 @@ class CheckpointManager:
 
 
 def latest_checkpoint(
-    checkpoint_dir: Any, latest_filename: str | None = None
+    checkpoint_dir: str | PathLike[str], latest_filename: str | None = None
 ) -> str | None:
     """Return the path of the newest checkpoint in a folder; `None` without any."""
     found = _checkpoints(str(checkpoint_dir))
@@ -157,7 +160,7 @@ def _checkpoints(directory: str) -> list[str]:
     return sorted(paths, key=lambda path: int(re.sub(r".*?(\d*)$", r"0\1", path)))
 
 
-def _variables(value: Any) -> list[Variable]:
+def _variables(value: object) -> list[Variable]:
     """Return the variables of an object, or of a list of them."""
     if isinstance(value, Variable):
         return [value]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lamina import random
+from lamina.typing import Array, DTypeLike, Shape
 
 # Declarations as in `lamina.compat.tensorflow.base.tables`.
 FORMS = {
@@ -36,14 +35,22 @@ FORMS = {
 
 
 def normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
-) -> Any:
+    shape: Shape,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DTypeLike = None,
+    seed: int | None = None,
+) -> Array:
     """Return normally distributed numbers."""
     return random.normal(shape, mean, stddev, dtype, seed)
 
 
 def uniform(
-    shape: Any, minval: Any = 0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None
-) -> Any:
+    shape: Shape,
+    minval: float = 0,
+    maxval: float = 1.0,
+    dtype: DTypeLike = None,
+    seed: int | None = None,
+) -> Array:
     """Return uniformly distributed numbers."""
     return random.uniform(shape, minval, maxval, dtype, seed)

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import libcst as cst
 
 from lamina import optimizers
@@ -75,7 +73,7 @@ def _optimizer(name: str) -> type[Optimizer] | None:
     return None
 
 
-def _source(context: Context, value: Any) -> str:
+def _source(context: Context, value: object) -> str:
     """Return the source of a default."""
     if callable(value) and getattr(value, "__name__", "") == "hard_sigmoid":
         name = context.helper(hard_sigmoid) or "'hard_sigmoid'"

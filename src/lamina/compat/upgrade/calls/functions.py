@@ -103,7 +103,7 @@ def _former(
 
 
 def _renamed(
-    context: Context, name: str, value: Any, arguments: Arguments, call: cst.Call
+    context: Context, name: str, value: object, arguments: Arguments, call: cst.Call
 ) -> cst.Call:
     module = getattr(value, "__module__", "").rpartition(".")[2]
     table = FUNCTIONS.get(name) or FUNCTIONS.get(f"{module}.{name}")

@@ -14,6 +14,8 @@ from lamina.compat.upgrade.context import Context
 # Start of the comment before each cell of a notebook.
 CELL = "# cell "
 
+Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
+
 
 def with_clean_imports(context: Context, module: cst.Module) -> cst.Module:
     """Return a program without imports that it had for old names only.
@@ -93,7 +95,7 @@ def _inserted(
     return module.with_changes(body=body)
 
 
-def _spaced(line: Any) -> Any:
+def _spaced(line: Statement) -> Any:
     """Return a statement with two empty lines before it and its comments."""
     lines = list(line.leading_lines)
     while lines and lines[0].comment is None:
@@ -106,7 +108,7 @@ def _start(module: cst.Module) -> int:
     return 1 if module.get_docstring() is not None else 0
 
 
-def _imported(line: Any) -> str:
+def _imported(line: cst.CSTNode) -> str:
     """Return the module that a statement imports, "" if it is not an import."""
     if not isinstance(line, cst.SimpleStatementLine):
         return ""
@@ -119,7 +121,7 @@ def _imported(line: Any) -> str:
     return ""
 
 
-def _starts_cell(line: Any) -> bool:
+def _starts_cell(line: Statement) -> bool:
     comments = [e.comment.value for e in line.leading_lines if e.comment is not None]
     return any(comment.startswith(CELL) for comment in comments)
 
@@ -176,14 +178,16 @@ class _ImportCleaner(cst.CSTTransformer):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         self._depth += 1
 
-    def leave_FunctionDef(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> Any:
         self._depth -= 1
         return updated_node
 
-    def leave_Import(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> Any:
         return self._cleaned(updated_node, "")
 
-    def leave_ImportFrom(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: Any) -> Any:
         if isinstance(updated_node.names, cst.ImportStar) or updated_node.relative:
             return updated_node
         module = get_full_name_for_node(updated_node.module) or ""

@@ -14,6 +14,8 @@ from lamina.compat.upgrade.context import Context
 from lamina.compat.upgrade.resolve import Found, resolve
 from lamina.compat.upgrade.tree import imports
 
+Name = cst.Name | cst.Attribute
+
 
 class NameRewriter(cst.CSTTransformer):
     """Finds what imported names stand for, and writes today's names.
@@ -30,7 +32,7 @@ class NameRewriter(cst.CSTTransformer):
         self._called: set[cst.CSTNode] = set()
         self._aliases: dict[str, str] = {}
 
-    def leave_Assign(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_Assign(self, original_node: Any, updated_node: cst.Assign) -> Any:
         """Note variables that are modules, as in `K = keras.backend`."""
         targets = original_node.targets
         found = self._resolve(original_node.value)
@@ -43,7 +45,7 @@ class NameRewriter(cst.CSTTransformer):
         """Note that the function is called."""
         self._called.add(node.func)
 
-    def _replaced(self, original: Any, updated: Any) -> Any:
+    def _replaced(self, original: Name, updated: cst.BaseExpression) -> Any:
         """Return today's form of a name that is not called, or of a called name."""
         if "tensorflow.__version__" in self._names(original):
             self.context.replaced.add("tf")
@@ -64,7 +66,9 @@ class NameRewriter(cst.CSTTransformer):
             )
         return self._renamed(original, updated, found)
 
-    def _defined(self, original: Any, found: Found, updated: Any) -> Any:
+    def _defined(
+        self, original: Name, found: Found, updated: cst.BaseExpression
+    ) -> Any:
         """Return the name of a function that is written into the program."""
         if not isinstance(found.value, FunctionType | type):
             return updated
@@ -76,7 +80,9 @@ class NameRewriter(cst.CSTTransformer):
         self._note_use(original, found)
         return cst.Name(name)
 
-    def _renamed(self, original: Any, updated: Any, found: Found) -> Any:
+    def _renamed(
+        self, original: Name, updated: cst.BaseExpression, found: Found
+    ) -> Any:
         """Return today's name."""
         name = found.name or ""
         if isinstance(original, cst.Name):
@@ -97,7 +103,7 @@ class NameRewriter(cst.CSTTransformer):
         self._note_use(original, found)
         return self.context.chain(name)
 
-    def _keeps_name(self, node: Any) -> bool:
+    def _keeps_name(self, node: cst.CSTNode) -> bool:
         """Return whether the import of a module keeps the name that it defines."""
         found = self._resolve(node)
         if found is None or not found.is_module or not isinstance(node, cst.Name):
@@ -109,7 +115,7 @@ class NameRewriter(cst.CSTTransformer):
         """Return whether a name is imported under its own name."""
         return any(q.rpartition(".")[2] == node.value for q in self._names(node))
 
-    def _note_missing(self, node: Any) -> None:
+    def _note_missing(self, node: cst.CSTNode) -> None:
         for name in self._names(node):
             module, found = resolve(name.rpartition(".")[0]), resolve(name)
             if module is None or not module.is_module or isinstance(node, cst.Name):
@@ -119,7 +125,7 @@ class NameRewriter(cst.CSTTransformer):
             elif not found.is_module:
                 self.context.note_once("the program still needs TensorFlow")
 
-    def _note_use(self, node: Any, found: Found) -> None:
+    def _note_use(self, node: cst.CSTNode, found: Found) -> None:
         """Note that a name is not used at one place any more."""
         while isinstance(node, cst.Attribute):
             node = node.value

@@ -31,15 +31,17 @@ class Rewriter(StatementRewriter):
         """Leave the names of imports to `leave_ImportFrom`."""
         return False
 
-    def leave_Import(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> Any:
         """Import today's modules."""
         return imports.upgrade_import(self.context, updated_node)
 
-    def leave_ImportFrom(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_ImportFrom(
+        self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
+    ) -> Any:
         """Import today's names."""
         return imports.upgrade_import_from(self.context, updated_node)
 
-    def leave_Call(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> Any:
         """Replace a call."""
         found = self._resolve(original_node.func)
         if found is not None:
@@ -52,11 +54,13 @@ class Rewriter(StatementRewriter):
             return upgrade_method(self.context, new) if new is updated_node else new
         return updated_node
 
-    def leave_Name(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> Any:
         """Replace an imported name."""
         return self._replaced(original_node, updated_node)
 
-    def leave_Attribute(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_Attribute(
+        self, original_node: cst.Attribute, updated_node: cst.Attribute
+    ) -> Any:
         """Replace a name in a module, and attributes that have another name today."""
         new = self._replaced(original_node, updated_node)
         if new is updated_node and updated_node.attr.value == "lr":
@@ -66,12 +70,14 @@ class Rewriter(StatementRewriter):
                 return updated_node.with_changes(attr=cst.Name("learning_rate"))
         return new
 
-    def leave_Assign(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> Any:
         """Make a size that NumPy computes an integer of Python."""
         new = super().leave_Assign(original_node, updated_node)
         return sizes.upgrade_size(self.context, new)
 
-    def leave_Subscript(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_Subscript(
+        self, original_node: cst.Subscript, updated_node: cst.Subscript
+    ) -> Any:
         """Replace an old name in logs, as in `history["acc"]`."""
         index = updated_node.slice[0].slice
         if len(updated_node.slice) != 1 or not isinstance(index, cst.Index):
@@ -79,7 +85,7 @@ class Rewriter(StatementRewriter):
         new = logs.upgrade_name(self.context, index.value)
         return updated_node.with_deep_changes(index, value=new)
 
-    def leave_Arg(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> Any:
         """Replace an old name in logs, as in `monitor="val_acc"`."""
         keyword = updated_node.keyword
         if keyword is None or keyword.value != "monitor":
@@ -87,13 +93,17 @@ class Rewriter(StatementRewriter):
         new = logs.upgrade_name(self.context, updated_node.value)
         return updated_node.with_changes(value=new)
 
-    def leave_Comparison(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_Comparison(
+        self, original_node: cst.Comparison, updated_node: cst.Comparison
+    ) -> Any:
         """Simplify the comparison of a constant with one of two others."""
         source = code_of(updated_node)
         new = simplified(source) if " if " in source else source
         return updated_node if new == source else cst.parse_expression(new)
 
-    def leave_FunctionDef(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> Any:
         """Rename a method that layers define under another name today."""
         if updated_node.name.value == "get_output_shape_for":
             self.context.count += 1

@@ -18,7 +18,7 @@ _WEIGHTS = "`weights` was removed: call layer.set_weights(...) when the layer is
 class StatementRewriter(NameRewriter):
     """Writes notes before statements, and inputs before layers that had their shape."""
 
-    def leave_List(self, original_node: Any, updated_node: Any) -> Any:
+    def leave_List(self, original_node: cst.List, updated_node: cst.List) -> Any:
         """Insert an input before a layer that had the shape of a batch."""
         elements: list[Any] = []
         for element in updated_node.elements:
@@ -36,7 +36,7 @@ class StatementRewriter(NameRewriter):
             self.context.open_statement()
         return super().on_visit(node)
 
-    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
+    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> Any:
         """Write the notes of a statement before it, and the inputs that it needs."""
         new: Any = super().on_leave(original_node, updated_node)
         if not hasattr(original_node, "leading_lines"):
@@ -55,7 +55,7 @@ class StatementRewriter(NameRewriter):
             new = new.with_changes(leading_lines=[*new.leading_lines, *lines])
         return self._with_input(_on_own_lines(new))
 
-    def _with_input(self, statement: Any) -> Any:
+    def _with_input(self, statement: cst.CSTNode) -> Any:
         """Insert an input before `model.add(layer)`, and weights after it."""
         if not isinstance(statement, cst.SimpleStatementLine):
             return statement
@@ -86,7 +86,7 @@ class StatementRewriter(NameRewriter):
         return cst.parse_expression(f"{function}(batch_shape={shape})")
 
 
-def _on_own_lines(statement: Any) -> Any:
+def _on_own_lines(statement: cst.CSTNode) -> Any:
     """Return the imports that one import has become as lines."""
     is_line = isinstance(statement, cst.SimpleStatementLine)
     if not is_line or not all(
