@@ -98,8 +98,7 @@ NAMES: dict[str, str] = {
 }
 # What to use in place of names of TensorFlow that lamina does not have.
 ADVICE = {
-    "saved_model": "Save with `model.save('model.keras')`, or `model.export`.",
-    "lite": "Export to ONNX: `model.export('model.onnx')`.",
+    "saved_model": "Save with `model.save('model.keras')`.",
     "estimator": "Use a model of Keras.",
     "feature_column": "Use `keras.utils.FeatureSpace`.",
     "SparseTensor": "Use a dense tensor, or a sparse matrix of SciPy for `fit`.",

@@ -214,3 +214,9 @@ def test_convolution_with_a_standardized_kernel(rank):
     kernel = layer.kernel.numpy()
     plain.kernel.assign(kernel - kernel.mean(tuple(range(rank + 1))))
     np.testing.assert_allclose(found, plain(x), rtol=1e-5, atol=1e-6)
+
+
+def test_layer_that_is_not_built_has_no_shapes_to_build_from():
+    layer = layers.Dense(2)
+    layer.build_from_config(layer.get_build_config())
+    assert not layer.built

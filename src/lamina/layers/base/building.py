@@ -105,8 +105,10 @@ class Buildable(WeightOwner):
         config = vars(self).get("_build_config", {})
         return None if config in ({}, {"shapes_dict": {}}) else dict(config)
 
-    def build_from_config(self, config: Config) -> None:
-        """Build with the shapes that `get_build_config` returned."""
+    def build_from_config(self, config: Config | None) -> None:
+        """Build with the shapes that `get_build_config` returned, if there are any."""
+        if not config:
+            return
         if config.get("input_shape") is not None:
             self.build(as_tuples(config["input_shape"]))
         elif "shapes_dict" in config:
