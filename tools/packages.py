@@ -62,7 +62,6 @@ PACKAGES = (
         "the two moons: simulation, training and samples with `CouplingFlow` and "
         "`FlowMatching`",
     ),
-    Package("keras-tcn", "3.5.7", "training, saving and loading of a `TCN`"),
     Package(
         "keras-self-attention",
         "0.51.0",
