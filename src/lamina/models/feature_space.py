@@ -231,10 +231,11 @@ class FeatureSpace(FeatureKinds, Model):
             return None
         return {n: p.get_build_config() for n, p in self.preprocessors.items()}
 
-    def build_from_config(self, config: Config) -> None:
+    def build_from_config(self, config: Config | None) -> None:
         """Create the weights of a model that had been adapted."""
-        self._is_adapted = True
-        self._encode()
+        if config:
+            self._is_adapted = True
+            self._encode()
 
 
 def _concatenated(encoded: dict[str, Any]) -> Any:
