@@ -180,7 +180,9 @@ class TrainingState:
         if not self._functions.has_call():
             return False
         given = CompileArgs() if self.arguments is None else self.arguments
-        if any(given) or not is_overridden(self.model, "train_step"):
+        if self.plan is not None or any(given):
+            return True
+        if not is_overridden(self.model, "train_step"):
             return True
         layers = [m for m in self.model.all_layers() if isinstance(m, Layer)]
         return not all(layer.built for layer in layers)

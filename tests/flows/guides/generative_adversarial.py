@@ -29,8 +29,7 @@ class GAN(keras.Model):
     def noise(self, count):
         return keras.random.normal((count, self.latent_dim), seed=self.seed_generator)
 
-    def train_step(self, data):
-        real = data[0]
+    def train_step(self, real):
         count = ops.shape(real)[0]
         fake = self.generator(self.noise(count))
         images = ops.concatenate([fake, real], axis=0)
