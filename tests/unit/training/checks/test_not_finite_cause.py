@@ -100,7 +100,7 @@ CAUSES = {
     "learning rate": (
         lambda: sequential(layers.Dense(4)),
         {"optimizer": SGD(100.0), "epochs": 30},
-        ["learning rate: 100", "suspect: a learning rate", "optimizer=SGD(10)"],
+        ["learning rate: 100", "suspect: a learning rate", "optimizer=SGD(0.01)"],
     ),
     "logarithm of 0": (
         lambda: sequential(layers.ReLU(name="gate"), Calls(ops.zeros_like)),

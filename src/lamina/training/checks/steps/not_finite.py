@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.core.module import signature
 from lamina.layers import Layer
 from lamina.runtime.interrupts import Interrupted
 from lamina.runtime.operations import Operation, innermost
@@ -148,6 +149,12 @@ class _Explanation:
         rate = self.optimizer.learning_rate
         return float(np.asarray(getattr(rate, "value", rate)))
 
+    def _lower(self, rate: float) -> float:
+        """Return a tenth of a learning rate, or the default if that is lower."""
+        parameter = signature(type(self.optimizer)).parameters.get("learning_rate")
+        default = None if parameter is None else parameter.default
+        return min(rate / 10, default) if isinstance(default, float) else rate / 10
+
     def _largest_weight(self) -> tuple[str, float] | None:
         weights = [w for layer in self.layers.values() for w in layer.own_weights()]
         sizes = [
@@ -182,8 +189,9 @@ class _Explanation:
         return Suspect(
             f"a learning rate that is too high: with {rate:.3g} the weights have grown "
             "until this overflowed.",
-            f"compile with a smaller one, optimizer={name}({rate / 10:.2g}), or with "
-            "clipnorm=1.0; lamina.tuning.lr_find(model, x, y) suggests a value.",
+            f"compile with a smaller one, optimizer={name}({self._lower(rate):.2g}), "
+            "or with clipnorm=1.0; lamina.tuning.lr_find(model, x, y) suggests a "
+            "value.",
         )
 
 
