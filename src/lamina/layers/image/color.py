@@ -19,8 +19,14 @@ from lamina.layers.image.base import (
 )
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range, ValueRange
 from lamina.ops.image import rgb_to_grayscale
-from lamina.ops.image.color import color_planes, hue_planes, value_and_chroma
+from lamina.ops.image.color import (
+    color_planes,
+    hue_planes,
+    rgb_planes,
+    value_and_chroma,
+)
 from lamina.ops.image.layout import per_image
+from lamina.ops.types import upcast
 from lamina.typing import Array, Shape
 
 
@@ -175,13 +181,14 @@ class HSVLayer(FactorLayer):
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
         # Without barriers XLA computes the colors again for each channel and gradient,
         # which takes three times as long on CPUs.
-        images = lax.optimization_barrier(rescale(images, self.value_range, (0, 1)))
-        axis = self.channel_axis
-        planes = [lax.index_in_dim(images, i, axis, keepdims=False) for i in range(3)]
+        colors = rescale(upcast(images), self.value_range, (0, 1))
+        colors = lax.optimization_barrier(colors)
+        owner = f"Layer {self.name!r} ({type(self).__name__})"
+        planes = rgb_planes(owner, colors, self.channel_axis)
         factor = per_image(transformation["factor"], planes[0])
-        changed = jnp.stack(self._change_colors(planes, factor), axis)
-        changed = jnp.clip(lax.optimization_barrier(changed), 0, 1)
-        return rescale(changed, (0, 1), self.value_range)
+        colors = jnp.stack(self._change_colors(planes, factor), self.channel_axis)
+        colors = jnp.clip(lax.optimization_barrier(colors), 0, 1)
+        return rescale(colors, (0, 1), self.value_range).astype(images.dtype)
 
     def _change_colors(self, planes: list[Array], factor: Array) -> list[Array]:
         """Return the new channels from red, green and blue."""

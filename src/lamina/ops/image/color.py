@@ -40,7 +40,7 @@ def rgb_to_grayscale(images: Tensor, data_format: str | None = None) -> Array:
     axis = channels_axis("rgb_to_grayscale", data_format)
     if x.shape[axis] == 1:
         return x
-    red, green, blue = _planes("rgb_to_grayscale", x, axis)
+    red, green, blue = rgb_planes("rgb_to_grayscale", x, axis)
     gray = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
     return jnp.expand_dims(gray, axis).astype(x.dtype)
 
@@ -65,7 +65,7 @@ def rgb_to_hsv(images: Tensor, data_format: str | None = None) -> Array:
     x = _floats("rgb_to_hsv", images)
     axis = channels_axis("rgb_to_hsv", data_format)
     x = jnp.where(jnp.abs(x) < jnp.finfo(x.dtype).eps, 0, x)
-    sector, chroma, value = hue_planes(*_planes("rgb_to_hsv", x, axis))
+    sector, chroma, value = hue_planes(*rgb_planes("rgb_to_hsv", x, axis))
     hue = sector / 6
     hue = jnp.where(hue < 0, hue + 1, hue)
     saturation = jnp.where(value > 0, chroma / jnp.where(value > 0, value, 1), 0)
@@ -91,7 +91,7 @@ def hsv_to_rgb(images: Tensor, data_format: str | None = None) -> Array:
     """
     x = _floats("hsv_to_rgb", images)
     axis = channels_axis("hsv_to_rgb", data_format)
-    hue, saturation, value = _planes("hsv_to_rgb", x, axis)
+    hue, saturation, value = rgb_planes("hsv_to_rgb", x, axis)
     planes = color_planes(hue * 6, saturation * value, value)
     return jnp.stack(planes, axis).astype(x.dtype)
 
@@ -121,18 +121,12 @@ def color_planes(sector: Array, chroma: Array, value: Array) -> list[Array]:
     return [value - chroma * jnp.clip(jnp.minimum(d, 4 - d), 0, 1) for d in distances]
 
 
-def _floats(owner: str, images: Tensor) -> Array:
-    x = images_of(owner, images)
-    if not jnp.issubdtype(x.dtype, jnp.floating):
-        raise ArgumentError(
-            f"{owner}: the images must be floats from 0 to 1. Received: type "
-            f"{x.dtype}. Convert them first, as in `images / 255`."
-        )
-    return x
+def rgb_planes(owner: str, x: Array, axis: int) -> list[Array]:
+    """Return the three channels, 16-bit floats as float32.
 
-
-def _planes(owner: str, x: Array, axis: int) -> list[Array]:
-    """Return the three channels, 16-bit floats as float32."""
+    Raises:
+        ShapeError: the images have another number of channels.
+    """
     if x.shape[axis] != 3:
         allowed = "1 or 3" if owner == "rgb_to_grayscale" else "3"
         raise ShapeError(
@@ -141,3 +135,13 @@ def _planes(owner: str, x: Array, axis: int) -> list[Array]:
         )
     x = upcast(x) if jnp.issubdtype(x.dtype, jnp.floating) else x
     return [lax.index_in_dim(x, channel, axis, keepdims=False) for channel in range(3)]
+
+
+def _floats(owner: str, images: Tensor) -> Array:
+    x = images_of(owner, images)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ArgumentError(
+            f"{owner}: the images must be floats from 0 to 1. Received: type "
+            f"{x.dtype}. Convert them first, as in `images / 255`."
+        )
+    return x

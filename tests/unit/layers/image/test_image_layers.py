@@ -70,6 +70,18 @@ def test_share_of_changed_images_is_the_probability(layer, key, share):
     assert abs(drawn(layer, key).mean() - share) < 0.12  # five deviations of 400 draws
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("kind", [layers.RandomHue, layers.RandomSaturation])
+@pytest.mark.parametrize("value_range", [(0, 255), (0, 1), (-1, 1)], ids=str)
+def test_colors_of_16_bits_are_computed_in_float32(kind, dtype, value_range):
+    images = floats(2, 6, 8, 3, low=value_range[0], high=value_range[1]).astype(dtype)
+    layer = kind(0.5, value_range, seed=1, dtype=dtype)
+    transformation = layer.get_random_transformation(images)
+    result = layer.transform_images(images, transformation)
+    precise = kind(0.5, value_range).transform_images(images, transformation)
+    np.testing.assert_array_equal(result, precise.astype(dtype))
+
+
 def test_flip_decides_about_each_direction():
     flips = drawn(layers.RandomFlip(seed=1), "flips")
     for pair in ([0, 0], [0, 1], [1, 0], [1, 1]):
@@ -294,6 +306,12 @@ def test_pipeline_is_saved_and_has_a_mode():
         (ArgumentError, "cannot", lambda: layers.CutMix(**XYXY)(square())),
         (ArgumentError, "factor", lambda: layers.RandomHue(1.5)),
         (ArgumentError, "value_range", lambda: layers.RandomHue(0.5, 255)),
+        (ShapeError, "3 channels", lambda: layers.RandomHue(0.5)(np.ones((4, 4, 4)))),
+        (
+            ShapeError,
+            "RandomSaturation.*3 channels",
+            lambda: layers.RandomSaturation(0.5)(PIXELS[..., :1]),
+        ),
         (ArgumentError, "kernel_size", lambda: layers.RandomGaussianBlur(1.0, 4)),
         (ArgumentError, "mode", lambda: layers.RandomFlip("left")),
         (ArgumentError, "fill_mode", lambda: layers.RandomZoom(0.1, fill_mode="x")),
