@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -87,6 +89,10 @@ SAME = [
         "model.add(Dense(4))\nmodel.layers[-1].set_weights(w)\n",
     ),
     (K + "K.mean(x, axis=-1)\n", "import keras\nkeras.ops.mean(x, axis=-1)\n"),
+    (
+        f"'Doc.'\nfrom __future__ import division\n{K}K.mean(x)\n",
+        "'Doc.'\nfrom __future__ import division\nimport keras\nkeras.ops.mean(x)\n",
+    ),
     (K + "K.epsilon()\n", K + "K.epsilon()\n"),
     (
         K + "K.permute_dimensions(x + 1, (0, 2, 1))\n",
@@ -177,6 +183,7 @@ def test_what_has_no_translation_is_marked_and_stays(old, line, note):
     assert [n for n, _ in found.notes] == [line] and note in found.notes[0][1]
     marked = found.text.splitlines()
     assert marked[line - 1].startswith("# lamina upgrade: ")
+    assert upgrade_text(found.text) == (found.text, 0, found.notes)
     del marked[line - 1]
     assert "\n".join(marked) + "\n" == old
 
@@ -217,7 +224,7 @@ def notebook(path: Path, *cells: str) -> Path:
 def test_cells_of_a_notebook_are_one_program_and_keep_magics(tmp_path):
     cells = [
         "%matplotlib inline\nfrom keras import backend as K",
-        "# Mean\nif x:\n    !ls\n    K.mean(x)",
+        "# cell 1\nif x:\n    !ls\n    K.mean(x)",
         "%%bash\nls 'x",
         "",
         "%time K.epsilon()",
@@ -244,6 +251,29 @@ def test_command_shows_a_diff_and_writes_in_place(tmp_path, capsys):
     new = old.replace("keras", "lamina").replace("p=", "rate=")
     assert path.read_bytes() == new.encode()
     assert main(["upgrade", str(tmp_path / "no.py")]) == 1
+
+
+@pytest.mark.skipif(shutil.which("patch") is None, reason="patch is not installed")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\tDropout(p=0.5)",
+        "\tDropout(p=0.5)  # a\x0cb \u2028 c\n",
+        "\tDropout(p=0.5)\r\n",
+    ],
+    ids=["no line break at the end", "form feed", "other line break"],
+)
+def test_diff_is_one_that_patch_applies(text, tmp_path, capfd):
+    path = tmp_path / "a.py"
+    path.write_bytes(f"from keras.layers import Dropout\nif x:\n{text}".encode())
+    assert main(["upgrade", str(path)]) == 0
+    diff = tmp_path / "a.diff"
+    diff.write_bytes(capfd.readouterr().out.encode())
+    copy = tmp_path / "b.py"
+    copy.write_bytes(path.read_bytes())
+    subprocess.run(["patch", "--binary", str(copy), str(diff)], check=True)
+    assert main(["upgrade", "--in-place", str(path)]) == 0
+    assert copy.read_bytes() == path.read_bytes()
 
 
 def test_missing_libcst_is_named(tmp_path, monkeypatch, capsys):

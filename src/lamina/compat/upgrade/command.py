@@ -6,7 +6,7 @@ import difflib
 import io
 import sys
 import tokenize
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +18,10 @@ from lamina.compat.upgrade.program import Upgraded, upgrade_text
 from lamina.errors import ArgumentError, MissingFileError
 from lamina.io.files import atomic_write
 from lamina.io.notebook import read_notebook
+from lamina.progress.screen import write
 
 _STYLES = {"---": "bold", "+++": "bold", "@@": "cyan", "+": "green", "-": "red"}
+_NO_NEWLINE = "\\ No newline at end of file\n"
 
 
 class _File(NamedTuple):
@@ -45,12 +47,12 @@ def upgrade_files(paths: Sequence[Path], in_place: bool, root: str) -> None:
         if not path.is_file():
             raise MissingFileError(f"There is no program {str(path)!r}.")
     upgraded = {path: _upgraded(path, root) for path in paths}
+    if not in_place:
+        for path, file in upgraded.items():
+            _show(_diff(path, file))
     for path, file in upgraded.items():
         if in_place:
             _write(path, file)
-        else:
-            _show(_diff(path, file))
-    for path, file in upgraded.items():
         _report(path, file.after, in_place)
 
 
@@ -74,17 +76,27 @@ def _write(path: Path, file: _File) -> None:
             opened.write(file.content)
 
 
-def _diff(path: Path, file: _File) -> Iterable[str]:
-    before, after = file.before.splitlines(), file.after.text.splitlines()
-    return difflib.unified_diff(before, after, str(path), str(path), lineterm="")
+def _diff(path: Path, file: _File) -> Iterator[str]:
+    """Return the lines of a diff that `patch` accepts."""
+    # Python ends lines at line breaks only, `splitlines` at form feeds too.
+    before, after = (
+        list(io.StringIO(text, newline="\n"))
+        for text in (file.before, file.after.text)
+    )
+    for line in difflib.unified_diff(before, after, str(path), str(path)):
+        yield line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}"
 
 
 def _show(lines: Iterable[str]) -> None:
-    """Print lines of a diff, in color on a terminal."""
+    """Print lines of a diff: in color on a terminal, else without any change."""
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        for line in lines:
+            write(sys.stdout, line)
+        return
     for line in lines:
         style = next((s for start, s in _STYLES.items() if line.startswith(start)), "")
-        console.print(Text(line, style))
+        console.print(Text(line.rstrip("\r\n"), style))
 
 
 def _report(path: Path, after: Upgraded, in_place: bool) -> None:

@@ -69,4 +69,5 @@ def _hidden(source: str) -> str:
 def _shown(code: str) -> str:
     """Return the code with its magics."""
     code = re.sub(rf"^([ \t]*){_TIMED}(.*)\n[ \t]*", r"\1\2", code, flags=re.MULTILINE)
+    code = re.sub(rf"^{CELL}", "# cell ", code, flags=re.MULTILINE)
     return re.sub(rf"^.*?{_HIDDEN}", "", code, flags=re.MULTILINE)

@@ -59,6 +59,6 @@ def upgrade_text(text: str, root: str = "keras", name: str = "the program") -> U
     with use(release_of(text)):
         module = with_clean_imports(context, wrapper.visit(Rewriter(context)))
     new = module.code
-    lines = enumerate(new.splitlines(), 1)
-    notes = [(n, line.split(MARK, 1)[1]) for n, line in lines if MARK in line]
+    lines = enumerate(new.split("\n"), 1)
+    notes = [(n, line.split(MARK, 1)[1].rstrip()) for n, line in lines if MARK in line]
     return Upgraded(new, context.count, notes)

@@ -12,7 +12,7 @@ from libcst.helpers import get_full_name_for_node
 from lamina.compat.upgrade.context import Context
 
 # Start of the comment before each cell of a notebook.
-CELL = "# cell "
+CELL = "# lamina cell "
 
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
@@ -73,9 +73,10 @@ def _inserted(
 ) -> cst.Module:
     """Insert imports before the first of the library, and definitions after it."""
     body = list(module.body)
-    places = [i for i, line in enumerate(body) if _imported(line)]
-    homes = [i for i in places if _imported(body[i]).partition(".")[0] == root]
-    first = (homes or places or [_start(module)])[0]
+    modules = [_imported(line) for line in body]
+    imports = [i for i, name in enumerate(modules) if name not in ("", "__future__")]
+    of_library = [i for i in imports if modules[i].partition(".")[0] == root]
+    first = (of_library or imports or [_start(module, modules)])[0]
     if added and first < len(body):
         # The comments above belong to all, as does the mark of a notebook's cell.
         lines = body[first].leading_lines
@@ -104,8 +105,12 @@ def _spaced(line: Statement) -> Any:
     return line.with_changes(leading_lines=[empty, empty, *lines])
 
 
-def _start(module: cst.Module) -> int:
-    return 1 if module.get_docstring() is not None else 0
+def _start(module: cst.Module, modules: list[str]) -> int:
+    """Return the index after the docstring and the imports from `__future__`."""
+    start = 1 if module.get_docstring() is not None else 0
+    while modules[start : start + 1] == ["__future__"]:
+        start += 1
+    return start
 
 
 def _imported(line: cst.CSTNode) -> str:
@@ -116,8 +121,7 @@ def _imported(line: cst.CSTNode) -> str:
     if isinstance(part, cst.Import):
         return get_full_name_for_node(part.names[0].name) or ""
     if isinstance(part, cst.ImportFrom) and part.module is not None:
-        name = get_full_name_for_node(part.module) or ""
-        return "" if name == "__future__" else name
+        return get_full_name_for_node(part.module) or ""
     return ""
 
 

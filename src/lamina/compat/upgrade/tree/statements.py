@@ -47,9 +47,12 @@ class StatementRewriter(NameRewriter):
         notes = self.context.close_statement()
         if not hasattr(new, "leading_lines"):
             return new
+        present = {e.comment.value for e in new.leading_lines if e.comment}
+        marks = [MARK + " ".join(note.split()) for note in notes]
         lines = [
-            cst.EmptyLine(comment=cst.Comment(MARK + " ".join(note.split())))
-            for note in notes
+            cst.EmptyLine(comment=cst.Comment(mark))
+            for mark in marks
+            if mark not in present
         ]
         if lines:
             new = new.with_changes(leading_lines=[*new.leading_lines, *lines])
