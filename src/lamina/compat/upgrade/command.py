@@ -80,8 +80,7 @@ def _diff(path: Path, file: _File) -> Iterator[str]:
     """Return the lines of a diff that `patch` accepts."""
     # Python ends lines at line breaks only, `splitlines` at form feeds too.
     before, after = (
-        list(io.StringIO(text, newline="\n"))
-        for text in (file.before, file.after.text)
+        list(io.StringIO(text, newline="\n")) for text in (file.before, file.after.text)
     )
     for line in difflib.unified_diff(before, after, str(path), str(path)):
         yield line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}"
