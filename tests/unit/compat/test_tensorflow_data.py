@@ -76,6 +76,27 @@ CASES = [
         -2,
     ),
     (
+        "interleave with sources that end within a block",
+        lambda d: d.take(4).interleave(
+            lambda n: type(d).from_tensors(n).repeat(3), cycle_length=2, block_length=2
+        ),
+        [0, 0, 1, 1, 0, 1, 2, 2, 3, 3, 2, 3],
+        -2,
+    ),
+    ("skip all", lambda d: d.skip(-1), [], 0),
+    (
+        "weights of zero",
+        lambda d: type(d).sample_from_datasets([d.take(2), d], np.array([1.0, 0.0])),
+        [0, 1],
+        -2,
+    ),
+    (
+        "infinite after unknown",
+        lambda d: d.filter(parity).concatenate(d.repeat()).skip(4).take(1),
+        [1],
+        1,
+    ),
+    (
         "padded batch",
         lambda d: d.skip(1).take(2).map(lambda n: np.full(int(n), 7)).padded_batch(2),
         [[[7, 0], [7, 7]]],
@@ -152,6 +173,85 @@ def test_generator_is_called_for_each_epoch_and_not_exhausted():
         n, pair = next(iter(numbers.skip(2).map(lambda a, b: (a / 2, b))))
         assert (float(n), pair.tolist()) == (1.0, [2, 2])
     assert pulled == [0, 1, 2] * 2
+
+
+def orders(data, count=2):
+    return [[int(n) for n in data] for _ in range(count)]
+
+
+def test_element_spec_does_not_change_the_order_of_epochs():
+    shuffled = [dataset(20).shuffle(20, seed=1).repeat(1) for _ in range(2)]
+    assert "int64" in repr(shuffled[0])
+    assert orders(shuffled[0]) == orders(shuffled[1])
+
+
+def test_sampled_order_is_fixed_by_default():
+    import tensorflow as tf
+
+    def sampled(**options):
+        parts = [dataset(20), dataset(20).map(lambda n: n + 100)]
+        return tf.data.Dataset.sample_from_datasets(parts, seed=1, **options)
+
+    first, second = orders(sampled())
+    assert first == second and sorted(first)[:20] == list(range(20))
+    first, second = orders(sampled(rerandomize_each_iteration=True))
+    assert first != second
+
+
+def test_iterators_of_one_data_set_are_independent():
+    cached = dataset(12).shuffle(12, seed=1).cache()
+    first, second = iter(cached), iter(cached)
+    some = [int(next(second)) for _ in range(4)]
+    stored = [int(n) for n in first]
+    third = iter(cached)
+    begun = [int(next(third)) for _ in range(4)]
+    some += [int(n) for n in second]
+    begun += [int(n) for n in third]
+    assert sorted(some) == list(range(12))
+    assert begun == stored == orders(cached)[0]
+
+
+def test_operators_that_assign_do_not_change_the_source():
+    import tensorflow as tf
+
+    def half(row):
+        row /= 2
+        return row
+
+    halves = tf.data.Dataset.from_tensor_slices(np.ones((1, 2))).map(half)
+    assert [next(iter(halves)).tolist() for _ in range(2)] == [[0.5, 0.5]] * 2
+
+
+def test_error_of_a_generator_is_raised_after_the_items_before_it():
+    import tensorflow as tf
+
+    def generate():
+        yield 1
+        raise RuntimeError("disk is full")
+
+    source = tf.data.Dataset.from_generator(generate, output_types=tf.int32)
+    for _ in range(2):
+        items = iter(source.prefetch(2))
+        assert int(next(items)) == 1
+        with pytest.raises(RuntimeError, match="disk is full"):
+            next(items)
+
+
+def test_arguments_that_cannot_be_served_are_refused():
+    import tensorflow as tf
+
+    with pytest.raises(ArgumentError, match="batch_size must be positive"):
+        dataset(3).batch(0)
+    with pytest.raises(ArgumentTypeError, match="pass a function"):
+        tf.data.Dataset.from_generator(iter([1]), output_types=tf.int32)
+
+
+def test_counter_is_infinite():
+    import tensorflow as tf
+
+    counter = tf.data.experimental.Counter(5, -2)
+    assert counter.cardinality() == -1
+    assert orders(counter.take(3), 1) == [[5, 3, 1]]
 
 
 def test_text_lines_are_bytes(tmp_path):

@@ -137,12 +137,13 @@ ROOT = {
     **{
         name: f"{_TENSORS}:{name}"
         for name in (
-            *("TensorShape", "TensorSpec", "Variable", "constant", "is_tensor"),
+            *("TensorShape", "TensorSpec", "constant", "is_tensor"),
             *("convert_to_tensor", "as_dtype", "shape", "DType"),
         )
     },
     "RaggedTensor": "lamina.compat.tensorflow.base.ragged:RaggedTensor",
     "Tensor": "jax:Array",
+    "Variable": "lamina.compat.tensorflow.base.variables:Variable",
     "GradientTape": f"{_RECORDING}.tape:GradientTape",
     "Module": f"{_RECORDING}.module:Module",
     "UnconnectedGradients": f"{_RECORDING}.tape:UnconnectedGradients",

@@ -5,24 +5,18 @@ Data sets compute in NumPy too, so that each small item is not sent to a device.
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
-from lamina import ops
-from lamina.compat.patches import extend_patches
 from lamina.compat.tensorflow.recording.record import recorded
 from lamina.core.graph import SymbolicTensor
-from lamina.core.scope import override
 from lamina.core.tracing.trace_state import is_tracing
 from lamina.core.variable import Variable as _Variable
-from lamina.ops.types import Tensor
-from lamina.typing import Array, ArrayLike, DTypeLike, Shape
+from lamina.typing import DTypeLike, Shape
 
 
 class DType(str):
@@ -171,6 +165,14 @@ class HostTensor(np.ndarray):
     __hash__ = None  # type: ignore[assignment]
 
 
+# Tensors are immutable: `x /= 255` in a function of `map` must not change the source.
+for _name in (
+    *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"),
+    *("and", "or", "xor"),
+):
+    setattr(HostTensor, f"__i{_name}__", getattr(HostTensor, f"__{_name}__"))
+
+
 def _bytes(value: object) -> Any:
     return value.encode() if isinstance(value, str) else value
 
@@ -284,115 +286,3 @@ def is_tensor(x: object) -> bool:
 def shape(input: Any, out_type: DTypeLike = None, name: str = "") -> Any:
     """Return the shape, as integers where they are known."""
     return TensorShape(input.shape if hasattr(input, "shape") else np.shape(input))
-
-
-class Variable(_Variable):
-    """Variable with the arguments of TensorFlow.
-
-    Args:
-        initial_value: the value, or a function without arguments that returns it.
-        trainable: whether tapes watch it and training changes it.
-        validate_shape: has no effect: the shape is that of the value.
-        caching_device: has no effect.
-        name: its name.
-        variable_def: has no effect.
-        dtype: element type; that of the value by default.
-        **unused: further arguments without effect, such as `shape`.
-    """
-
-    def __init__(
-        self,
-        initial_value: Tensor | Callable[[], Any],
-        trainable: bool | None = True,
-        validate_shape: bool = True,
-        caching_device: object = None,
-        name: str | None = None,
-        variable_def: object = None,
-        dtype: DTypeLike = None,
-        **unused: object,
-    ) -> None:
-        value = initial_value() if callable(initial_value) else initial_value
-        array = jnp.asarray(value, dtype_of(dtype))
-        super().__init__(
-            array, dtype=str(array.dtype), trainable=trainable is not False, name=name
-        )
-
-    def assign(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self,
-        value: ArrayLike,
-        use_locking: bool = False,
-        name: str | None = None,
-        read_value: bool = True,
-    ) -> Any:
-        """Replace the value and return the variable."""
-        with override(recorder=None):  # an assignment has no gradient
-            super().assign(jnp.array(value, self.dtype))
-        return self
-
-    def assign_add(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self,
-        delta: ArrayLike,
-        use_locking: bool = False,
-        name: str | None = None,
-        read_value: bool = True,
-    ) -> Any:
-        """Add to the value and return the variable."""
-        with override(recorder=None):
-            return self.assign(self.value + jnp.asarray(delta, self.dtype))
-
-    def assign_sub(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self,
-        delta: ArrayLike,
-        use_locking: bool = False,
-        name: str | None = None,
-        read_value: bool = True,
-    ) -> Any:
-        """Subtract from the value and return the variable."""
-        with override(recorder=None):
-            return self.assign(self.value - jnp.asarray(delta, self.dtype))
-
-    def __getitem__(self, index: Any) -> Any:
-        found = ops.get_item(self, index)
-        if isinstance(found, jax.Array) and not isinstance(found, Tracer):
-            extend_patches(_slice_patches)
-            _remember(found, self, index)
-        return found
-
-    def read_value(self) -> Array:
-        """Return the value."""
-        return self.value
-
-    def scatter_nd_update(
-        self, indices: ArrayLike, updates: ArrayLike, name: str | None = None
-    ) -> Any:
-        """Replace the items at indices and return the variable."""
-        places = tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
-        return self.assign(self.value.at[places].set(jnp.asarray(updates)))
-
-    def get_shape(self) -> TensorShape:
-        """Return the shape."""
-        return TensorShape(self.shape)
-
-
-# Variables and indices of slices, by the `id` of the slice, for `v[0].assign(1.0)`.
-_slices: dict[int, tuple[weakref.ref[Any], Variable, Any]] = {}
-
-
-def _remember(part: Array, variable: Variable, index: object) -> None:
-    key, remove = id(part), _slices.pop
-    _slices[key] = weakref.ref(part, lambda _: remove(key, None)), variable, index
-
-
-def _assign_slice(part: Array, value: ArrayLike) -> Any:
-    """Assign to the part of a variable that an array was read from."""
-    found = _slices.get(id(part))
-    if found is None or found[0]() is not part:
-        raise AttributeError(
-            "A tensor cannot be assigned to, only a variable and its slices can."
-        )
-    _, variable, index = found
-    return variable.assign(variable.value.at[index].set(jnp.asarray(value)))
-
-
-def _slice_patches() -> Iterator[tuple[type, str, Any]]:
-    yield type(jnp.zeros(0)), "assign", _assign_slice

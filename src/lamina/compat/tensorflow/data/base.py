@@ -11,6 +11,7 @@ import numpy as np
 
 from lamina.compat.tensorflow.base.tensors import TensorSpec, on_host, tensor
 from lamina.compat.tensorflow.data.sources import INFINITE, UNKNOWN
+from lamina.core.scope import override
 from lamina.core.tracing.trace_state import is_tracing
 from lamina.errors import ArgumentTypeError, StateError
 from lamina.typing import PyTree
@@ -90,7 +91,8 @@ class Items:
     @functools.cached_property
     def element_spec(self) -> PyTree:
         """Shapes and types of the parts of an item; the first item is computed."""
-        first = next(self.items(), ())
+        with override(infers_shapes=True):  # takes no order of an epoch
+            first = next(self.items(), ())
 
         def spec(value: object) -> TensorSpec:
             array = np.asarray(value)

@@ -13,6 +13,8 @@ from lamina.compat.tensorflow.base.tensors import on_host
 from lamina.compat.tensorflow.data import sources, transforms
 from lamina.compat.tensorflow.data.base import Items
 from lamina.compat.tensorflow.data.sources import INFINITE, UNKNOWN, Filenames
+from lamina.core.scope import local
+from lamina.errors import ArgumentError
 from lamina.typing import DTypeLike, PyTree
 
 _Workers = int | None
@@ -93,22 +95,14 @@ class Sources(Items):
         stop_on_empty_dataset: bool = False,
         rerandomize_each_iteration: bool | None = None,
     ) -> Dataset:
-        """Return items of several data sets, each chosen at random."""
-        orders = sources.Orders(seed, is_fixed=False)
+        """Return items of several data sets, each chosen at random by its weight."""
+        orders = sources.Orders(seed, is_fixed=not rerandomize_each_iteration)
+        given = [1.0] * len(datasets) if weights is None else np.asarray(weights)
 
         def iterate() -> Iterator[Any]:
-            active = [as_dataset(d).items() for d in datasets]
-            chances = list(weights or [1.0] * len(active))
-            random = orders.next()
-            while active:
-                shares = np.asarray(chances) / sum(chances)
-                place = int(random.choice(len(active), p=shares))
-                try:
-                    yield next(active[place])
-                except StopIteration:
-                    if stop_on_empty_dataset:
-                        return
-                    del active[place], chances[place]
+            pairs = zip(datasets, given, strict=True)
+            active = [(as_dataset(d).items(), float(w)) for d, w in pairs if w > 0]
+            return transforms.sampled(active, orders.next(), stop_on_empty_dataset)
 
         return Dataset(iterate)
 
@@ -269,6 +263,8 @@ class Dataset(Transforms):
         self, batch_size: int, drop: bool, join: Callable[[Sequence[Any]], Any]
     ) -> Dataset:
         size = int(batch_size)
+        if size < 1:
+            raise ArgumentError(f"batch_size must be positive. Received: {batch_size}.")
 
         def iterate() -> Iterator[Any]:
             return map(join, transforms.chunks(self.items(), size, drop))
@@ -279,7 +275,8 @@ class Dataset(Transforms):
 
     def unbatch(self, name: str = "") -> Dataset:
         """Split batches into their rows."""
-        return Dataset(lambda: transforms.rows_of_batches(self.items()))
+        batches = self.items
+        return Dataset(lambda: (row for b in batches() for row in sources.rows(b)))
 
     def shuffle(
         self,
@@ -293,6 +290,8 @@ class Dataset(Transforms):
         size = max(int(buffer_size), 1)
 
         def iterate() -> Iterator[Any]:
+            if local.infers_shapes:
+                return self.items()
             return sources.shuffled(self.items(), size, orders.next())
 
         return self._parts(iterate)
@@ -324,45 +323,45 @@ class Dataset(Transforms):
         return self._parts(lambda: itertools.islice(self.items(), int(count)), length)
 
     def skip(self, count: int, name: str = "") -> Dataset:
-        """Return all but the first items."""
-        length = self._length if self._length < 0 else max(self._length - count, 0)
-        return self._parts(
-            lambda: itertools.islice(self.items(), int(count), None), length
-        )
+        """Return all but the first items; -1 skips all."""
+        start = int(count)
+        if start < 0:
+            return self.take(0)
+        length = self._length if self._length < 0 else max(self._length - start, 0)
+        return self._parts(lambda: itertools.islice(self.items(), start, None), length)
 
     def shard(self, num_shards: int, index: int, name: str = "") -> Dataset:
         """Return every `num_shards`-th item."""
-        length = (
-            self._length
-            if self._length < 0
-            else -(-(self._length - index) // num_shards)
-        )
+        start, step = int(index), int(num_shards)
+        rows = self._length
+        length = rows if rows < 0 else len(range(start, rows, step))
         return self._parts(
-            lambda: itertools.islice(self.items(), int(index), None, int(num_shards)),
-            length,
+            lambda: itertools.islice(self.items(), start, None, step), length
         )
 
     def concatenate(self, dataset: Iterable[Any], name: str = "") -> Dataset:
         """Return these items, then those of another data set."""
         other = as_dataset(dataset)
         lengths = self._length, other._length
-        total = min(lengths) if min(lengths) < 0 else sum(lengths)
+        # INFINITE is larger than UNKNOWN: one infinite part makes the whole infinite.
+        total = max((n for n in lengths if n < 0), default=sum(lengths))
         return self._parts(lambda: itertools.chain(self.items(), other.items()), total)
 
     def cache(self, filename: str = "", name: str = "") -> Dataset:
         """Store all items in memory once they are computed, for later epochs."""
-        stored: list[Any] = []
-        is_full = [False]
+        # The items of the first iterator that reached the end.
+        stored: list[list[Any]] = []
 
         def iterate() -> Iterator[Any]:
-            if is_full[0]:
-                yield from stored
+            if stored:
+                yield from stored[0]
                 return
             found: list[Any] = []
             for item in self.items():
                 found.append(item)
                 yield item
-            stored[:], is_full[0] = found, True
+            if not stored:
+                stored.append(found)
 
         return self._parts(iterate)
 

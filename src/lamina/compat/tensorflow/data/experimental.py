@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
+from lamina.compat.tensorflow.base.tensors import on_host
 from lamina.compat.tensorflow.data.dataset import Dataset, as_dataset
+from lamina.compat.tensorflow.data.sources import INFINITE, UNKNOWN
 from lamina.typing import DTypeLike
 
 AUTOTUNE = -1
-INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = -1, -2
+INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = INFINITE, UNKNOWN
 
 
 def cardinality(dataset: Iterable[Any]) -> Any:
@@ -34,7 +39,12 @@ def ignore_errors(log_warning: bool = False) -> Callable[[Any], Any]:
 
 def Counter(start: int = 0, step: int = 1, dtype: DTypeLike = "int64") -> Dataset:
     """Return a data set of all integers from a start."""
-    return Dataset.range(start, 2**62, step, output_type=dtype)
+    kind = np.dtype(str(dtype))
+
+    def numbers() -> Iterator[Any]:
+        return (on_host(kind.type(n)) for n in itertools.count(start, step))
+
+    return Dataset(numbers, INFINITE)
 
 
 def from_list(elements: list[Any], name: str = "") -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
@@ -12,7 +13,7 @@ import numpy as np
 
 from lamina.compat.tensorflow.base.tensors import HostTensor, is_text, on_host
 from lamina.core.random.seeds import make_seed
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, ArgumentTypeError
 from lamina.typing import PyTree
 
 UNKNOWN, INFINITE = -2, -1
@@ -47,21 +48,34 @@ def slices(tensors: PyTree) -> tuple[Callable[[], Iterator[Any]], int]:
         counts = sorted(lengths)
         raise ArgumentError(f"The arrays have different numbers of rows: {counts}.")
     length = lengths.pop()
+    return functools.partial(rows, arrays), length
 
-    def rows() -> Iterator[Any]:
-        return (jax.tree.map(lambda a, i=i: a[i], arrays) for i in range(length))
 
-    return rows, length
+def rows(arrays: PyTree) -> Iterator[Any]:
+    """Yield the rows of arrays that have the same number of them."""
+    leaves, structure = jax.tree.flatten(arrays)
+    plain = [np.asarray(leaf) for leaf in leaves]
+    for i in range(len(plain[0])):
+        # With `...`, NumPy returns an array of a single item too.
+        yield structure.unflatten([a[i, ...].view(HostTensor) for a in plain])
 
 
 def generated(
     generator: Callable[..., Iterable[Any]], args: Sequence[Any], types: PyTree
 ) -> Callable[[], Iterator[Any]]:
-    """Return the items of a generator, converted to the types of a specification."""
+    """Return the items of a generator, converted to the types of a specification.
+
+    Raises:
+        ArgumentTypeError: the generator is not a function, so it could not start again.
+    """
+    if not callable(generator):
+        raise ArgumentTypeError(
+            "from_generator: pass a function that returns an iterator, so that each "
+            f"epoch can call it. Received: {type(generator).__name__}."
+        )
 
     def items() -> Iterator[Any]:
-        found = generator(*args) if callable(generator) else generator
-        for item in found:
+        for item in generator(*args):
             yield typed(item, types)
 
     return items
@@ -144,8 +158,8 @@ def shuffled(
         if len(buffer) < size:
             buffer.append(item)
             continue
-        place = int(random.integers(size))
-        yield buffer[place]
-        buffer[place] = item
-    for place in random.permutation(len(buffer)):
-        yield buffer[place]
+        index = int(random.integers(size))
+        yield buffer[index]
+        buffer[index] = item
+    for index in random.permutation(len(buffer)):
+        yield buffer[index]

@@ -84,13 +84,6 @@ def _padded(
     return on_host(found)
 
 
-def rows_of_batches(batches: Iterable[Any]) -> Iterator[Any]:
-    """Yield the rows of batches."""
-    for batch in batches:
-        for i in range(len(jax.tree.leaves(batch)[0])):
-            yield jax.tree.map(lambda a, i=i: a[i], batch)
-
-
 def windows(
     items: Iterable[Any], size: int, shift: int, stride: int, drop: bool
 ) -> Iterator[list[Any]]:
@@ -110,22 +103,41 @@ def windows(
 
 
 def in_turns(sources: Iterable[Iterable[Any]], cycle: int, block: int) -> Iterator[Any]:
-    """Yield blocks of items of several iterables in turns."""
-    waiting = iter(sources)
-    active: list[Iterator[Any]] = [iter(s) for s in itertools.islice(waiting, cycle)]
-    place = 0
-    while active:
-        place %= len(active)
-        block_items = list(itertools.islice(active[place], block))
-        yield from block_items
-        if len(block_items) == block:
-            place += 1
+    """Yield blocks of items of several iterables in turns.
+
+    An iterable that ends is replaced when its turn comes again.
+    """
+    waiting = map(iter, sources)
+    active: list[Iterator[Any] | None] = [None] * cycle
+    for i in itertools.cycle(range(cycle)):
+        current = active[i] = active[i] or next(waiting, None)
+        if current is None:
+            if not any(active):
+                return
             continue
-        replacement = next(waiting, None)
-        if replacement is None:
-            del active[place]
-        else:
-            active[place] = iter(replacement)
+        count = 0
+        for item in itertools.islice(current, block):
+            count += 1
+            yield item
+        if count < block:
+            active[i] = None
+
+
+def sampled(
+    active: list[tuple[Iterator[Any], float]],
+    random: np.random.Generator,
+    stop_on_empty: bool,
+) -> Iterator[Any]:
+    """Yield items of iterators, each chosen with a probability of its weight."""
+    while active:
+        weights = np.array([weight for _, weight in active])
+        index = int(random.choice(len(active), p=weights / weights.sum()))
+        try:
+            yield next(active[index][0])
+        except StopIteration:
+            if stop_on_empty:
+                return
+            del active[index]
 
 
 def zipped(sources: Sequence[Iterator[Any]], structure: Any) -> Iterator[Any]:

@@ -1,0 +1,130 @@
+"""`tf.Variable`, whose slices can be assigned to."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+
+from lamina import ops
+from lamina.compat.patches import extend_patches
+from lamina.compat.tensorflow.base.tensors import TensorShape, dtype_of
+from lamina.core.scope import override
+from lamina.core.variable import Variable as _Variable
+from lamina.ops.types import Tensor
+from lamina.typing import Array, ArrayLike, DTypeLike
+
+
+class Variable(_Variable):
+    """Variable with the arguments of TensorFlow.
+
+    Args:
+        initial_value: the value, or a function without arguments that returns it.
+        trainable: whether tapes watch it and training changes it.
+        validate_shape: has no effect: the shape is that of the value.
+        caching_device: has no effect.
+        name: its name.
+        variable_def: has no effect.
+        dtype: element type; that of the value by default.
+        **unused: further arguments without effect, such as `shape`.
+    """
+
+    def __init__(
+        self,
+        initial_value: Tensor | Callable[[], Any],
+        trainable: bool | None = True,
+        validate_shape: bool = True,
+        caching_device: object = None,
+        name: str | None = None,
+        variable_def: object = None,
+        dtype: DTypeLike = None,
+        **unused: object,
+    ) -> None:
+        value = initial_value() if callable(initial_value) else initial_value
+        array = jnp.asarray(value, dtype_of(dtype))
+        super().__init__(
+            array, dtype=str(array.dtype), trainable=trainable is not False, name=name
+        )
+
+    def assign(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        value: ArrayLike,
+        use_locking: bool = False,
+        name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:
+        """Replace the value and return the variable."""
+        with override(recorder=None):  # an assignment has no gradient
+            super().assign(jnp.array(value, self.dtype))
+        return self
+
+    def assign_add(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        delta: ArrayLike,
+        use_locking: bool = False,
+        name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:
+        """Add to the value and return the variable."""
+        with override(recorder=None):
+            return self.assign(self.value + jnp.asarray(delta, self.dtype))
+
+    def assign_sub(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        delta: ArrayLike,
+        use_locking: bool = False,
+        name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:
+        """Subtract from the value and return the variable."""
+        return self.assign_add(-jnp.asarray(delta, self.dtype))
+
+    def __getitem__(self, index: Any) -> Any:
+        found = ops.get_item(self, index)
+        if isinstance(found, jax.Array) and not isinstance(found, Tracer):
+            extend_patches(_slice_patches)
+            _remember(found, self, index)
+        return found
+
+    def read_value(self) -> Array:
+        """Return the value."""
+        return self.value
+
+    def scatter_nd_update(
+        self, indices: ArrayLike, updates: ArrayLike, name: str | None = None
+    ) -> Any:
+        """Replace the items at indices and return the variable."""
+        places = tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
+        return self.assign(self.value.at[places].set(jnp.asarray(updates)))
+
+    def get_shape(self) -> TensorShape:
+        """Return the shape."""
+        return TensorShape(self.shape)
+
+
+# Variables and indices of slices, by the `id` of the slice, for `v[0].assign(1.0)`.
+_slices: dict[int, tuple[weakref.ref[Any], Variable, Any]] = {}
+
+
+def _remember(part: Array, variable: Variable, index: object) -> None:
+    key, remove = id(part), _slices.pop
+    _slices[key] = weakref.ref(part, lambda _: remove(key, None)), variable, index
+
+
+def _assign_slice(part: Array, value: ArrayLike) -> Any:
+    """Assign to the part of a variable that an array was read from."""
+    found = _slices.get(id(part))
+    if found is None or found[0]() is not part:
+        raise AttributeError(
+            "A tensor cannot be assigned to, only a variable and its slices can."
+        )
+    _, variable, index = found
+    return variable.assign(variable.value.at[index].set(jnp.asarray(value)))
+
+
+def _slice_patches() -> Iterator[tuple[type, str, Any]]:
+    yield type(jnp.zeros(0)), "assign", _assign_slice
