@@ -40,7 +40,7 @@ def standard(
     classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
-    """Build a {row.title} model.
+    """Build {article} {row.title} model.
 
     The architecture is from {row.paper}. {pixels}
 
@@ -136,7 +136,7 @@ def _public(create: Create[P], row: Architecture) -> Callable[P, Model]:
 
     _, *found = inspect.signature(create, eval_str=True).parameters.values()
     found[-1] = found[-1].replace(default=row.name or None)
-    signature = inspect.Signature(found)
+    signature = inspect.Signature(found, return_annotation=Model)
     application.__signature__ = signature  # type: ignore[attr-defined]
     application.__name__ = application.__qualname__ = row.title
     application.__module__ = row.module
@@ -150,7 +150,8 @@ def _docstring(row: Architecture, create: Create[P], arguments: list[str]) -> st
     if row.scale is not None:
         pixels = "The models take pixel values from 0 to 255 and scale them themselves."
     docs = [inspect.cleandoc(f.__doc__ or "") for f in (standard, create)]
-    text = "\n\n".join(docs).format(row=row, pixels=pixels)
+    article = "an" if row.title[0] in "EI" else "a"
+    text = "\n\n".join(docs).format(row=row, article=article, pixels=pixels)
     known = dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", text, re.MULTILINE))
     if not known:
         return ""  # Python removed the docstrings, because of its option -OO

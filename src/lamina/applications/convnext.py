@@ -99,10 +99,11 @@ def _create(
     classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
+    options = Options.of(locals())
     # The names of the layers start with that of the model.
     bind = partial(partial, name=name or row.name)
     row = row._replace(body=bind(row.body), scale=bind(_scale), head=bind(_head))
-    return build(row, Options.of(locals()))
+    return build(row, options)
 
 
 _convnext = partial(

@@ -89,10 +89,8 @@ class Network(NamedTuple):
         `width` is a factor of the number of filters, `depth` of the number of blocks.
         """
         x = nn.pad_before_stride(x, 3, "stem_conv_pad") if self.pads else x
-        filters, padding = (
-            self.rounded(self.stem * width),
-            "valid" if self.pads else "same",
-        )
+        filters = self.rounded(self.stem * width)
+        padding = "valid" if self.pads else "same"
         x = nn.chain(x, *self.unit("stem", filters, 3, 2, padding))
         index = 0
         for i, stage in enumerate(self.stages, 1):

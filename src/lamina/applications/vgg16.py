@@ -39,9 +39,5 @@ def _head(x: Tensor, classes: int, activation: ActivationLike) -> Tensor:
     )
 
 
-vgg = partial(
-    family(standard, __name__, "VGG{}"),
-    body=_body,
-    head=_head,
-)
+vgg = partial(family(standard, __name__, "VGG{}"), body=_body, head=_head)
 VGG16 = vgg("16", depths=(2, 2, 3, 3, 3))
