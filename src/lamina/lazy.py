@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -21,7 +22,10 @@ class LazyImport:
 
     def load(self) -> Any:
         """Import the module, and return it or the name in it."""
-        found = importlib.import_module(self.module)
+        # Packages first: `import package.module` takes the lock of the module before
+        # that of the package, which another thread may take in the opposite order.
+        names = itertools.accumulate(self.module.split("."), "{}.{}".format)
+        *_, found = map(importlib.import_module, names)
         return getattr(found, self.__name__) if self.__name__ else found
 
 

@@ -6,6 +6,10 @@ import ast
 import inspect
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import SourceFileLoader
+from importlib.util import spec_from_file_location
 from types import ModuleType
 
 import pytest
@@ -46,6 +50,38 @@ def test_table_imports_a_value_on_the_first_lookup(monkeypatch):
     assert "to_hsv" in table and "colorsys" not in sys.modules
     assert table.get("to_hsv") is table["to_hsv"] is sys.modules["colorsys"].rgb_to_hsv
     assert table.get("missing", 2) == 2
+
+
+class SlowLoader(SourceFileLoader):
+    """Loader that lets other threads run before the module is in `sys.modules`."""
+
+    def create_module(self, spec):
+        time.sleep(0.2)
+
+
+class SlowFinder:
+    """Finder of the package `slow_package`."""
+
+    def __init__(self, folder):
+        self.file = str(folder / "__init__.py")
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "slow_package":
+            return None
+        loader = SlowLoader(name, self.file)
+        return spec_from_file_location(name, self.file, loader=loader)
+
+
+def test_threads_import_a_package_and_its_module_at_once(tmp_path, monkeypatch):
+    (tmp_path / "__init__.py").write_text("from slow_package import part")
+    (tmp_path / "part.py").write_text("VALUE = 3")
+    monkeypatch.setattr(sys, "meta_path", [SlowFinder(tmp_path), *sys.meta_path])
+    origins = ["slow_package:part", "slow_package.part:VALUE"] * 2
+    with ThreadPoolExecutor(len(origins)) as pool:
+        found = list(pool.map(lambda origin: LazyImport(origin).load(), origins))
+    package, part = map(sys.modules.pop, ["slow_package", "slow_package.part"])
+    assert package.part is part
+    assert found == [part, 3] * 2
 
 
 def loaded_after(statement):
