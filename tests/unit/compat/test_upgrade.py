@@ -130,6 +130,17 @@ SAME = [
         "initial_accumulator_value=0.0), 'mse')\n",
     ),
     (
+        "from keras.layers.core import *\nfrom keras.backend import *\n"
+        "y = merge([Dense(output_dim=sum(a)), b], mode='concat', name='y')\n",
+        "import keras\nfrom keras.layers import *\nfrom keras.backend import *\n"
+        "y = keras.layers.Concatenate(name='y', axis=-1)"
+        "([Dense(units=keras.ops.sum(a)), b])\n",
+    ),
+    (
+        K + "# Session\nK.set_session(s())\nK.manual_variable_initialization(True)\n",
+        "# Session\npass\n",
+    ),
+    (
         "model.compile('sgd', metrics=['acc'])\nprint(h.history['acc'])\n",
         "model.compile('sgd', metrics=['acc'])\nprint(h.history['acc'])\n",
     ),
@@ -174,7 +185,21 @@ MARKED = [
     ("import keras\n\nkeras.layers.Nothing(1)\n", 3, "keras.layers.Nothing has no"),
     ("import tensorflow as tf\n\nf(tf.data.Dataset)\n", 3, "needs TensorFlow"),
     ("from keras.layers import Dense\nDense(3, weights=w)\n", 2, "set_weights"),
+    (K + "K.set_learning_phase(1)\n", 2, "K.set_learning_phase has no"),
+    (K + "x = 1\nf(K.set_learning_phase)\n", 3, "K.set_learning_phase has no"),
+    ("from tensorflow import *\n", 1, "tensorflow has no"),
 ]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["x = {}", "for i in range(3): model.add({})", "x = 1; model.add({})", "f({}, 1)"],
+)
+def test_arguments_that_are_removed_are_marked(code):
+    layer = "LSTM(3, batch_input_shape=(1, 2, 3), weights=w)"
+    found = upgrade_text("from keras.layers import LSTM\n" + code.format(layer))
+    notes = " ".join(note for _, note in found.notes)
+    assert "batch_shape=(1, 2, 3)" in notes and "set_weights" in notes
 
 
 @pytest.mark.parametrize(("old", "line", "note"), MARKED)

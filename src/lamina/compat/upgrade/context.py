@@ -10,6 +10,9 @@ import libcst as cst
 
 from lamina.compat.upgrade.templates import helper_of
 
+# Start of the comment above a statement that needs a person.
+MARK = "# lamina upgrade: "
+
 
 class Context:
     """What the rewriting of one program has found so far.

@@ -10,10 +10,9 @@ import libcst as cst
 from lamina.compat.defaults import release_of, use
 from lamina.compat.upgrade.calls.logs import MetricNames
 from lamina.compat.upgrade.calls.sizes import SizeNames
-from lamina.compat.upgrade.context import Context
+from lamina.compat.upgrade.context import MARK, Context
 from lamina.compat.upgrade.tree.cleaning import with_clean_imports
 from lamina.compat.upgrade.tree.rewriter import Rewriter
-from lamina.compat.upgrade.tree.statements import MARK
 from lamina.errors import ArgumentError
 
 # Parts of TensorFlow whose functions get its own tensors.

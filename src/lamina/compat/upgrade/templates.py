@@ -93,7 +93,7 @@ def helper_of(value: Callable[..., Any], root: str) -> Helper | None:
         name = waiting.pop()
         if name in definitions:
             continue
-        found = _definition(scope[name])
+        found = _definition(scope.get(name))
         if found is None:
             return None
         names = _Names(scope, root)
@@ -132,7 +132,7 @@ def _definition(value: object) -> ast.stmt | None:
 
 
 class _Plain(ast.NodeTransformer):
-    """Removes annotations, the docstrings of parts, and calls of `tell`."""
+    """Removes annotations, docstrings of functions, and calls of `tell`."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Remove the annotations and the docstring."""
@@ -142,9 +142,19 @@ class _Plain(ast.NodeTransformer):
         for argument in [*every, arguments.vararg, arguments.kwarg]:
             if argument is not None:
                 argument.annotation = None
-        if ast.get_docstring(node) and len(node.body) > 1:
+        if ast.get_docstring(node):
             del node.body[0]
-        return self.generic_visit(node)
+        self.generic_visit(node)
+        node.body = node.body or [ast.Return(ast.Constant(None))]
+        return node
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        """Remove a condition under which nothing is left."""
+        self.generic_visit(node)
+        if not node.body and not node.orelse:
+            return None
+        node.body = node.body or [ast.Pass()]
+        return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         """Assign without an annotation."""
@@ -216,6 +226,14 @@ class _Names(ast.NodeTransformer):
             self.needed.append(name)
             return ast.Name(_private(name), node.ctx)
         return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """Refuse to write a global dictionary, which is state of lamina."""
+        target = node.value
+        is_written = isinstance(node.ctx, ast.Store) and isinstance(target, ast.Name)
+        if is_written and target.id not in self._local:  # pyright: ignore
+            self.unknown.append(target.id)  # pyright: ignore
+        return self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Rename the definition itself, not methods."""

@@ -150,7 +150,9 @@ def _written(
         function = getattr(arrays, function.__name__, function)
     template = None if arguments.has_stars else template_of(function, context.root)
     source = None
-    if template is not None:
+    if template is not None and ast.unparse(template.body) == "None":
+        source = "None"
+    elif template is not None:
         values = _values(template.parameters, arguments)
         source = None if values is None else substituted(template, values)
     if template is not None and source is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
 
-from lamina.compat.upgrade.context import Context
+from lamina.compat.upgrade.context import MARK, Context
 
 # Start of the comment before each cell of a notebook.
 CELL = "# lamina cell "
@@ -80,8 +80,10 @@ def _inserted(
     if added and first < len(body):
         # The comments above belong to all, as does the mark of a notebook's cell.
         lines = body[first].leading_lines
-        added[0] = added[0].with_changes(leading_lines=lines)
-        body[first] = body[first].with_changes(leading_lines=[])
+        marks = [e for e in lines if e.comment and e.comment.value.startswith(MARK)]
+        others = [e for e in lines if e not in marks]
+        added[0] = added[0].with_changes(leading_lines=others)
+        body[first] = body[first].with_changes(leading_lines=marks)
     last = first
     while (
         last < len(body)

@@ -8,9 +8,15 @@ from types import FunctionType
 from typing import Any
 
 import libcst as cst
-from libcst.metadata import QualifiedNameProvider, QualifiedNameSource
+from libcst.helpers import get_full_name_for_node
+from libcst.metadata import (
+    BuiltinAssignment,
+    QualifiedNameProvider,
+    QualifiedNameSource,
+    ScopeProvider,
+)
 
-from lamina.compat.upgrade.context import Context
+from lamina.compat.upgrade.context import Context, code_of
 from lamina.compat.upgrade.resolve import Found, resolve
 from lamina.compat.upgrade.tree import imports
 
@@ -24,13 +30,15 @@ class NameRewriter(cst.CSTTransformer):
         context: what the rewriting finds.
     """
 
-    METADATA_DEPENDENCIES = (QualifiedNameProvider,)
+    METADATA_DEPENDENCIES = (QualifiedNameProvider, ScopeProvider)
 
     def __init__(self, context: Context) -> None:
         super().__init__()
         self.context = context
         self._called: set[cst.CSTNode] = set()
         self._aliases: dict[str, str] = {}
+        # Modules of which all names are imported.
+        self._stars: list[str] = []
 
     def leave_Assign(self, original_node: Any, updated_node: cst.Assign) -> Any:
         """Note variables that are modules, as in `K = keras.backend`."""
@@ -40,6 +48,12 @@ class NameRewriter(cst.CSTTransformer):
         if is_name and found is not None and found.is_module:
             self._aliases[targets[0].target.value] = self._names(original_node.value)[0]
         return updated_node
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
+        """Note `from module import *`; names of imports are not expressions."""
+        if isinstance(node.names, cst.ImportStar) and not node.relative:
+            self._stars.append(get_full_name_for_node(node.module or "") or "")
+        return False
 
     def visit_Call(self, node: cst.Call) -> None:
         """Note that the function is called."""
@@ -76,6 +90,7 @@ class NameRewriter(cst.CSTTransformer):
             return updated
         name = self.context.helper(found.value)
         if name is None:
+            self.context.note(f"{code_of(original)} has no translation here")
             return updated
         self._note_use(original, found)
         return cst.Name(name)
@@ -86,7 +101,9 @@ class NameRewriter(cst.CSTTransformer):
         """Return today's name."""
         name = found.name or ""
         if isinstance(original, cst.Name):
-            new = name.rpartition(".")[2]
+            home, _, new = name.rpartition(".")
+            if self._star_names(original) and home not in self._today_of_stars():
+                return self.context.chain(name)
             is_renamed = not found.is_module and self._imported_as(original)
             return cst.Name(new) if is_renamed and new != original.value else updated
         base = self._resolve(original.value)
@@ -150,7 +167,23 @@ class NameRewriter(cst.CSTTransformer):
                 names.append(found.name)
             elif first in self._aliases:
                 names.append(self._aliases[first] + dot + rest)
-        return names
+        return names or self._star_names(node)
+
+    def _star_names(self, node: cst.CSTNode) -> list[str]:
+        """Return what a name stands for that `from module import *` may define."""
+        name, root = get_full_name_for_node(node), node
+        while isinstance(root, cst.Attribute):
+            root = root.value
+        scope = self.get_metadata(ScopeProvider, root, None) if self._stars else None
+        if scope is None or not isinstance(root, cst.Name):
+            return []
+        if not all(isinstance(a, BuiltinAssignment) for a in scope[root.value]):
+            return []
+        names = (f"{module}.{name}" for module in reversed(self._stars))
+        return [name for name in names if resolve(name) is not None][:1]
+
+    def _today_of_stars(self) -> set[str | None]:
+        return {found.name for found in map(resolve, self._stars) if found is not None}
 
     def _is_imported(self, node: cst.CSTNode) -> bool:
         return bool(self._names(node))

@@ -27,10 +27,6 @@ class Rewriter(StatementRewriter):
         """Leave the names of imports to `leave_Import`."""
         return False
 
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
-        """Leave the names of imports to `leave_ImportFrom`."""
-        return False
-
     def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> Any:
         """Import today's modules."""
         return imports.upgrade_import(self.context, updated_node)
@@ -53,6 +49,12 @@ class Rewriter(StatementRewriter):
             new = files.upgrade_file_call(self.context, updated_node)
             return upgrade_method(self.context, new) if new is updated_node else new
         return updated_node
+
+    def leave_Expr(self, original_node: cst.Expr, updated_node: cst.Expr) -> Any:
+        """Remove a call that has no effect today."""
+        is_none = code_of(updated_node.value) == "None"
+        is_call = isinstance(original_node.value, cst.Call)
+        return cst.RemoveFromParent() if is_none and is_call else updated_node
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> Any:
         """Replace an imported name."""
