@@ -39,6 +39,13 @@ _CLASSES: Mapping[str, Renames] = {
     "BatchNormalization": {**names.ARGUMENTS, "mode": None, "fused": None},
     "RepeatVector": {},
 }
+_OF_IMAGES: Renames = {
+    "border_mode": "padding",
+    "dim_ordering": "data_format",
+    "filter_dilation": "dilation_rate",
+    "filter_shape": None,
+    "image_shape": None,
+}
 # Old names of the arguments of methods and functions, by their `__qualname__`.
 FUNCTIONS: Mapping[str, Renames] = {
     "Trainer.compile": {
@@ -70,6 +77,14 @@ FUNCTIONS: Mapping[str, Renames] = {
     },
     "evaluate_generator": {**_UNUSED_BY_FIT, **_UNUSED_BY_GENERATORS},
     "predict_generator": {**_UNUSED_BY_FIT, **_UNUSED_BY_GENERATORS},
+    **dict.fromkeys(
+        (
+            *("arrays.spatial_2d_padding", "arrays.spatial_3d_padding"),
+            *("neural.atrous_conv2d", "neural.conv2d", "neural.conv2d_transpose"),
+            *("neural.pool2d", "neural.resize_images", "neural.resize_volumes"),
+        ),
+        _OF_IMAGES,
+    ),
 }
 
 
@@ -182,6 +197,16 @@ def renamed(owner: str, table: Renames, values: Mapping[str, Any]) -> dict[str, 
     return found
 
 
+def function_arguments(
+    owner: str, table: Renames, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a function's arguments under today's names, with today's values."""
+    return {
+        name: _text(owner, name, value) if isinstance(value, str) else value
+        for name, value in renamed(owner, table, values).items()
+    }
+
+
 def constructor_arguments(
     cls: type, positional: tuple[Any, ...], values: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -254,10 +279,15 @@ def _value(kind: str, name: str, value: object) -> Any:
     value = _number(value)
     if not isinstance(value, str):
         return initializer(value) if suffix == "initializer" else value
-    new = names.VALUES.get(suffix, {}).get(value, value)
+    return old_meaning(suffix, _text(kind, name, value))
+
+
+def _text(kind: str, name: str, value: str) -> str:
+    """Return today's value of an argument that is text."""
+    new = names.VALUES.get(name.rpartition("_")[2], {}).get(value, value)
     if new != value:
         tell(f"{kind}({name}={value!r})", f"{kind}({name}={new!r})")
-    return old_meaning(suffix, new)
+    return new
 
 
 def initializer(value: object) -> Any:

@@ -19,6 +19,7 @@ from jax.core import Tracer
 from lamina.compat.arguments import (
     FUNCTIONS,
     constructor_arguments,
+    function_arguments,
     library_class,
     renamed,
 )
@@ -141,7 +142,7 @@ def with_old_names(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*args: object, **kwargs: object) -> Any:
-        found = renamed(shown, table, kwargs)
+        found = function_arguments(shown, table, kwargs)
         with_method_defaults(shown, names[: len(args)], found)
         return function(*args, **found)
 

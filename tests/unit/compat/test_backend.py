@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 
+import jax
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from lamina import ops
 from lamina.compat.defaults import Release, use
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentError, MissingMethodError
+from lamina.errors import ArgumentError, MissingMethodError, ShapeError
 
 X = np.arange(1.0, 7.0, dtype="float32").reshape(2, 3)
 CUBE = np.arange(24.0, dtype="float32").reshape(2, 3, 4)
@@ -347,3 +349,79 @@ def test_data_format_has_its_old_names():
 
     K.set_image_dim_ordering("th")
     assert (K.image_dim_ordering(), K.image_data_format()) == ("th", "channels_first")
+
+
+@pytest.mark.parametrize(
+    ("lengths", "padding", "strides", "dilation"),
+    [
+        ((9, 10), "same", 2, 1),
+        ((11, 12), "valid", (2, 3), 1),
+        ((10, 7), "valid", (3, 2), 1),
+        ((7, 8), "same", 3, 1),
+        ((9, 8), "valid", 1, 2),
+    ],
+)
+def test_transposed_convolution_has_the_output_shape(
+    lengths, padding, strides, dilation
+):
+    from keras import backend as K
+
+    kernel = np.random.default_rng(0).normal(size=(3, 2, 2, 4)).astype("float32")
+    zeros = np.zeros((1, *lengths, 2), "float32")
+
+    def forward(x):
+        return ops.conv(x, kernel, strides, padding, "channels_last", dilation)
+
+    output, transpose = jax.vjp(forward, zeros)
+    x = np.arange(output.size, dtype="float32").reshape(output.shape)
+    found = K.conv2d_transpose(
+        x, kernel, zeros.shape, strides, padding, "channels_last", dilation
+    )
+    assert_allclose(found, transpose(x)[0], rtol=1e-5)
+    inputs = K.placeholder((None, *x.shape[1:]))
+    shape = None, None, lengths[1], 2
+    symbolic = K.conv2d_transpose(
+        inputs, kernel, shape, strides, padding, dilation_rate=dilation
+    )
+    assert symbolic.shape[2] == lengths[1]
+
+
+def test_transposed_convolution_refuses_an_output_shape_of_other_inputs():
+    from keras import backend as K
+
+    kernel = np.ones((3, 3, 2, 4), "float32")
+    with pytest.raises(ShapeError, match="does not lead to an output of shape"):
+        K.deconv2d(np.ones((1, 5, 5, 4)), kernel, (1, 12, 9, 2), (2, 2), "same")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"border_mode": "same"}, {"padding": "same"}),
+        ({"dim_ordering": "th"}, {"data_format": "channels_first"}),
+        ({"filter_dilation": (2, 1)}, {"dilation_rate": (2, 1)}),
+        ({"image_shape": None, "filter_shape": (2, 2, 3, 4)}, {}),
+    ],
+    ids=["border_mode", "dim_ordering", "filter_dilation", "shapes"],
+)
+def test_convolution_takes_options_of_keras_1(old, new):
+    from keras import backend as K
+
+    x = np.random.default_rng(0).normal(size=(1, 3, 5, 3)).astype("float32")
+    kernel = np.ones((2, 2, 3, 4), "float32")
+    assert_allclose(K.conv2d(x, kernel, **old), K.conv2d(x, kernel, **new))
+
+
+def test_convolution_refuses_unknown_options():
+    from keras import backend as K
+
+    with pytest.raises(TypeError, match="conv2d.*'stride'"):
+        K.conv2d(np.ones((1, 3, 3, 1)), np.ones((2, 2, 1, 1)), stride=2)
+
+
+def test_resize_images_takes_orders_of_keras_1():
+    from keras import backend as K
+
+    x = np.arange(12.0).reshape(1, 2, 2, 3)
+    for name, order in (("tf", "channels_last"), ("th", "channels_first")):
+        assert_allclose(K.resize_images(x, 2, 2, name), K.resize_images(x, 2, 2, order))

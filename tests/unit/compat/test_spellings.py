@@ -67,6 +67,16 @@ SAME = [
         "layers.Conv2DTranspose(4, (3, 3), padding='same')",
     ),
     (
+        "layers.Deconvolution2D(4, 3, 3, (None, 7, 8, 4), 'one', 'relu', None, "
+        "'same', 2)",
+        "layers.Conv2DTranspose(4, 3, 2, 'same', (0, 1), activation='relu', "
+        "kernel_initializer='ones')",
+    ),
+    (
+        "layers.Deconvolution2D(4, 1, 1, output_shape=(None, 7, None, 4), strides=3)",
+        "layers.Conv2DTranspose(4, 1, 3, output_padding=(0, 2))",
+    ),
+    (
         "layers.Deconvolution2D(4, 2, 3, (100, 29, 29, 4), subsample=(2, 2))",
         "layers.Conv2DTranspose(4, (2, 3), strides=(2, 2), output_padding=(1, 0))",
     ),

@@ -7,7 +7,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import lamina
-from lamina.errors import ArgumentError, ArgumentTypeError, MissingFileError
+from lamina.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    MissingFileError,
+    ShapeError,
+)
 
 WORDS = ["Ab c", "d"]
 TEXTS = [
@@ -219,3 +224,14 @@ def test_missing_names_say_what_to_use():
     assert tf.compat.v1.keras.layers.Dense is lamina.layers.Dense
     assert tf.dtypes.float32.as_numpy_dtype is np.float32
     assert tf.__version__ == tf.version.VERSION
+
+
+def test_transposed_convolution_has_the_output_shape():
+    import tensorflow as tf
+
+    kernel = np.ones((3, 3, 2, 4), "float32")
+    x, lengths = np.ones((1, 5, 5, 4), "float32"), tf.constant([1, 9, 10, 2])
+    found = tf.nn.conv2d_transpose(x, kernel, lengths, [1, 2, 2, 1], "SAME")
+    assert found.shape == (1, 9, 10, 2)
+    with pytest.raises(ShapeError, match="does not lead to an output of shape"):
+        tf.nn.conv2d_transpose(x, kernel, (1, 11, 10, 2), 2)

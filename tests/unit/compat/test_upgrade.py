@@ -99,6 +99,11 @@ SAME = [
         "import keras\nkeras.ops.transpose(x + 1, axes=[0, 2, 1])\n",
     ),
     (
+        "from keras import backend as K\n"
+        "K.conv2d(x, k, border_mode='same', dim_ordering='th')\n",
+        "import keras\nkeras.ops.conv(x, k, 1, 'same', 'channels_first', 1)\n",
+    ),
+    (
         K + "if K.image_dim_ordering() == 'th':\n    f()\n",
         "import keras\n"
         "if keras.config.image_data_format() != 'channels_last':\n    f()\n",

@@ -17,6 +17,8 @@ from lamina import (
     regularizers,
     typing,
 )
+from lamina.compat.arguments import constructor_arguments
+from lamina.compat.keras.backend.neural import output_padding
 from lamina.compat.notices import tell
 from lamina.config import image_data_format
 from lamina.core.graph import SymbolicTensor
@@ -59,26 +61,30 @@ FORMER = {
 
 def _convolution(old: str) -> Callable[..., Layer]:
     """Return a function that takes a convolution's kernel sizes as integers."""
-    name, sizes, _ = FORMER[old]
 
-    def create(filters: Any = None, *sizes_and_more: object, **options: Any) -> Layer:
-        positional = list(sizes_and_more)
-        given = positional[:sizes]
-        is_old = len(given) == sizes and all(isinstance(n, int) for n in given)
-        if filters is not None:
-            options["filters"] = filters
-        if is_old:
-            shape = ", ".join(map(str, given))
-            options["kernel_size"] = tuple(given)
-            tell(f"{old}({filters}, {shape})", f"{name}({filters}, ({shape}))")
-            positional = positional[sizes:]
-        elif positional:
-            options["kernel_size"] = positional.pop(0)
-        more = dict(zip(AFTER_KERNEL_SIZE, positional, strict=False))
-        return getattr(layers, name)(**options, **more)
+    def create(*args: Any, **options: Any) -> Layer:
+        return getattr(layers, FORMER[old].new)(**_named(old, args, options))
 
     create.__name__ = old
     return create
+
+
+def _named(old: str, args: Sequence[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a former convolution by their names."""
+    name, sizes, _ = FORMER[old]
+    found = dict(options)
+    positional = list(args)
+    if positional:
+        found["filters"] = filters = positional.pop(0)
+        given = positional[:sizes]
+        if len(given) == sizes and all(isinstance(n, int) for n in given):
+            shape = ", ".join(map(str, given))
+            found["kernel_size"] = tuple(given)
+            tell(f"{old}({filters}, {shape})", f"{name}({filters}, ({shape}))")
+            positional = positional[sizes:]
+        elif positional:
+            found["kernel_size"] = positional.pop(0)
+    return {**found, **dict(zip(AFTER_KERNEL_SIZE, positional, strict=False))}
 
 
 Convolution1D = _convolution("Convolution1D")
@@ -87,26 +93,29 @@ Convolution3D = _convolution("Convolution3D")
 AtrousConvolution1D = _convolution("AtrousConvolution1D")
 AtrousConvolution2D = _convolution("AtrousConvolution2D")
 SeparableConvolution2D = _convolution("SeparableConvolution2D")
-_transposed = _convolution("Deconvolution2D")
 
 
-def Deconvolution2D(*args: Any, output_shape: Any = None, **options: Any) -> Layer:
-    """Create a `Conv2DTranspose`; `output_shape` sets what exceeds the last window."""
+def Deconvolution2D(
+    *args: Any, output_shape: Sequence[int | None] | None = None, **options: Any
+) -> Layer:
+    """Create a `Conv2DTranspose` with the output padding that leads to a shape."""
     if len(args) > 3 and isinstance(args[3], (tuple, list)):
         output_shape, args = args[3], (*args[:3], *args[4:])
-    strides = options.get("subsample", options.get("strides", (1, 1)))
-    kernel = (
-        args[1:3] if len(args) > 2 else (options.get("nb_row"), options.get("nb_col"))
-    )
-    is_valid = options.get("border_mode", options.get("padding")) in (None, "valid")
-    if output_shape is not None and is_valid and None not in kernel:
-        is_first = options.get("dim_ordering", image_data_format()) != "channels_last"
-        first = 2 if is_first and options.get("dim_ordering") != "tf" else 1
-        sizes = zip(output_shape[first : first + 2], kernel, strides, strict=True)
-        rest = tuple((n - k) % s if n else 0 for n, k, s in sizes)
-        if any(rest):
-            options["output_padding"] = rest
-    return _transposed(*args, **options)
+    cls = layers.Conv2DTranspose
+    _, found = constructor_arguments(cls, (), _named("Deconvolution2D", args, options))
+    if output_shape is not None and "kernel_size" in found:
+        order = found.get("data_format") or image_data_format()
+        first = 1 if order == "channels_last" else 2
+        lengths = tuple(output_shape)[first : first + 2]
+        window = (
+            found["kernel_size"],
+            found.get("strides", 1),
+            found.get("padding", "valid"),
+        )
+        extra = output_padding(lengths, *window)
+        if extra != output_padding((None, None), *window):
+            found["output_padding"] = extra
+    return cls(**found)
 
 
 def TimeDistributedDense(output_dim: int, **options: Any) -> Layer:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import activations, ops, random
+from lamina.compat.keras.backend import neural
 from lamina.compat.tensorflow.base.declare import declared, static
 from lamina.compat.tensorflow.base.tables import NN
 from lamina.compat.tensorflow.recording.record import recorded
@@ -127,9 +128,9 @@ def depthwise_conv2d(
 
 
 def conv2d_transpose(
-    input: Tensor,
+    input: Any,
     filters: Tensor,
-    output_shape: Sizes,
+    output_shape: Sequence[int],
     strides: Sizes,
     padding: str = "SAME",
     data_format: str = "NHWC",
@@ -137,13 +138,14 @@ def conv2d_transpose(
     name: str = "",
 ) -> Any:
     """Apply the gradient of a convolution to images."""
-    return ops.conv_transpose(
+    return neural.conv2d_transpose(
         input,
         filters,
+        output_shape,
         _spatial(strides, data_format),
-        padding.lower(),
-        data_format=_format(data_format),
-        dilation_rate=_spatial(dilations or 1, data_format),
+        padding,
+        _format(data_format),
+        _spatial(dilations or 1, data_format),
     )
 
 

@@ -13,6 +13,7 @@ from lamina import activations, config, ops, random
 from lamina.compat.defaults import Release, release
 from lamina.compat.notices import tell
 from lamina.core.graph import op
+from lamina.saving.legacy.names import VALUES
 from lamina.typing import Array
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from lamina.ops.types import Tensor
     from lamina.typing import DTypeLike, PyTree
 
-_ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
+_ORDERINGS = VALUES["format"]
 
 
 def image_dim_ordering() -> str:
@@ -309,16 +310,15 @@ def spatial_2d_padding(
     x: Tensor,
     padding: Sequence[int | Sequence[int]] = ((1, 1), (1, 1)),
     data_format: str | None = None,
-    dim_ordering: str = "",
 ) -> Array:
     """Pad the rows and columns of images with zeros.
 
     `spatial_3d_padding` pads volumes. A number in `padding` is for both sides.
     """
     sides = [(side, side) if isinstance(side, int) else tuple(side) for side in padding]
-    order = _ORDERINGS.get(dim_ordering, data_format) or config.image_data_format()
     none = [(0, 0)]
-    is_last = order == "channels_last"
+    order = data_format or config.image_data_format()
+    is_last = _ORDERINGS.get(order, order) == "channels_last"
     return ops.pad(x, none + sides + none if is_last else none + none + sides)
 
 
@@ -326,10 +326,9 @@ def spatial_3d_padding(
     x: Tensor,
     padding: Sequence[int | Sequence[int]] = ((1, 1),) * 3,
     data_format: str | None = None,
-    **old: str,
 ) -> Array:
     """Pad the axes of volumes with zeros."""
-    return spatial_2d_padding(x, padding, data_format, **old)
+    return spatial_2d_padding(x, padding, data_format)
 
 
 def map_fn(fn: Callable[[Any], Any], elems: PyTree, **_: object) -> Array:

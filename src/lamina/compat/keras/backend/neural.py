@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from lamina import config, ops, random
 from lamina.core.graph import op
 from lamina.core.variable import Variable
+from lamina.errors import ShapeError
+from lamina.saving.legacy.names import VALUES
 from lamina.typing import Array
 
 if TYPE_CHECKING:
@@ -21,8 +23,12 @@ if TYPE_CHECKING:
     from lamina.typing import ArrayLike, PartialShape
 
 
+_FORMATS = VALUES["format"]
+
+
 def _is_last(data_format: str | None) -> bool:
-    return (data_format or config.image_data_format()) == "channels_last"
+    order = data_format or config.image_data_format()
+    return _FORMATS.get(order, order) == "channels_last"
 
 
 def conv2d(
@@ -32,7 +38,6 @@ def conv2d(
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
-    **old: object,
 ) -> Array:
     """Convolve images with a kernel of (rows, columns, channels, filters).
 
@@ -45,9 +50,7 @@ def conv2d(
         padding: "valid" or "same".
         data_format: order of the axes of `x`.
         dilation_rate: distance between the values of a window.
-        **old: `border_mode` and `dim_ordering` of Keras 1.
     """
-    padding, data_format = _old_options(padding, data_format, old)
     return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
 
 
@@ -55,29 +58,24 @@ conv1d = conv3d = conv2d
 
 
 def atrous_conv2d(
-    x: Tensor, kernel: Tensor, rate: int = 1, border_mode: str = "valid", **_: object
+    x: Tensor,
+    kernel: Tensor,
+    rate: int = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
 ) -> Array:
     """Convolve images with a dilated kernel."""
-    return ops.conv(x, kernel, 1, border_mode, None, rate)
-
-
-def _old_options(
-    padding: str, data_format: str | None, old: dict[str, Any]
-) -> tuple[str, str | None]:
-    names = {"tf": "channels_last", "th": "channels_first"}
-    data_format = names.get(old.get("dim_ordering", ""), data_format)
-    return old.get("border_mode", padding), data_format
+    return ops.conv(x, kernel, 1, padding, data_format, rate)
 
 
 def conv2d_transpose(
-    x: Tensor,
-    kernel: Tensor,
-    output_shape: object = None,
+    x: Shaped,
+    kernel: Any,
+    output_shape: Sequence[int | None] | None = None,
     strides: Sizes = (1, 1),
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
-    **old: object,
 ) -> Array:
     """Transposed convolution with a kernel of (rows, columns, filters, channels).
 
@@ -86,20 +84,64 @@ def conv2d_transpose(
     Args:
         x: the images.
         kernel: the kernel.
-        output_shape: not used; it follows from the other arguments.
+        output_shape: shape of the result, which tells the length of each axis where
+            several are possible; unknown lengths are `None`.
         strides: distance between the windows of the output.
         padding: "valid" or "same".
         data_format: order of the axes of `x`.
         dilation_rate: distance between the values of a window.
-        **old: `border_mode` and `dim_ordering` of Keras 1.
+
+    Raises:
+        ShapeError: no input of this shape leads to `output_shape`.
     """
-    padding, data_format = _old_options(padding, data_format, old)
-    return ops.conv_transpose(
-        x, kernel, strides, padding, None, data_format, dilation_rate
+    if output_shape is None:
+        return ops.conv_transpose(
+            x, kernel, strides, padding, None, data_format, dilation_rate
+        )
+    first, rank = 1 if _is_last(data_format) else 2, len(kernel.shape) - 2
+    lengths = [n if n is None else int(n) for n in output_shape][first : first + rank]
+    extra = output_padding(
+        lengths, kernel.shape[:rank], strides, padding, dilation_rate
     )
+    result = ops.conv_transpose(
+        x, kernel, strides, padding, extra, data_format, dilation_rate
+    )
+    found = result.shape[first : first + rank]
+    if any(None not in n and n[0] != n[1] for n in zip(found, lengths, strict=True)):
+        raise ShapeError(
+            f"conv2d_transpose: an input of shape {tuple(x.shape)} does not lead to an "
+            f"output of shape {tuple(output_shape)}, but to {tuple(result.shape)}. "
+            "Change `output_shape` or `strides`."
+        )
+    return result
 
 
 deconv2d = conv3d_transpose = conv2d_transpose
+
+
+def output_padding(
+    lengths: Sequence[int | None],
+    window: Sizes,
+    strides: Sizes,
+    padding: str,
+    dilation_rate: Sizes = 1,
+) -> tuple[int, ...]:
+    """Return the output padding by which a transposed convolution has these lengths.
+
+    A length that is `None` gets the output padding that follows from `padding`.
+    """
+    sizes = [
+        (size,) * len(lengths) if isinstance(size, int) else tuple(size)
+        for size in (window, strides, dilation_rate)
+    ]
+    extra: list[int] = []
+    for n, k, s, d in zip(lengths, *sizes, strict=True):
+        extent = (k - 1) * d + 1
+        if padding.lower() == "same":
+            extra.append((s if n is None else (n - 1) % s + 1) - extent % 2)
+        else:
+            extra.append(max(s - extent, 0) if n is None else (n - extent) % s)
+    return tuple(extra)
 
 
 def depthwise_conv2d(
@@ -150,13 +192,11 @@ def pool2d(
     padding: str = "valid",
     data_format: str | None = None,
     pool_mode: str = "max",
-    **old: object,
 ) -> Array:
     """Reduce each window of images to its largest value or its mean ("avg").
 
     `pool3d` does so along three axes.
     """
-    padding, data_format = _old_options(padding, data_format, old)
     pool = ops.max_pool if pool_mode == "max" else ops.average_pool
     return pool(x, pool_size, strides, padding, data_format)
 
@@ -226,7 +266,8 @@ def resize_images(
         return _repeated(x, (height_factor, width_factor), first)
     rows, columns = x.shape[1:3] if last else x.shape[2:4]
     size = rows * height_factor, columns * width_factor
-    return ops.image.resize(x, size, interpolation, data_format=data_format)
+    order = "channels_last" if last else "channels_first"
+    return ops.image.resize(x, size, interpolation, data_format=order)
 
 
 def resize_volumes(

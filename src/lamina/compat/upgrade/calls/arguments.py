@@ -139,6 +139,7 @@ def rename_all(
             found.remove(name)
         elif new != name:
             found.rename(name, new)
+            _upgrade_value(context, found, new)
         context.count += new != name
 
 

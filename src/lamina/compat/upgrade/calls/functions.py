@@ -69,6 +69,7 @@ def upgrade_call(context: Context, found: Found, call: cst.Call) -> cst.BaseExpr
         return _defined(context, value, call)
     if found.name is not None or not isinstance(value, FunctionType):
         return _renamed(context, name, value, arguments, call)
+    call = _renamed(context, name, value, arguments, call)
     return _written(context, value, arguments, call)
 
 
