@@ -10,14 +10,17 @@ _OWN_LAYERS = (
     *("Convolution1D", "Convolution2D", "Convolution3D", "SeparableConvolution2D"),
     *("AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D"),
     *("TimeDistributedDense", "CuDNNLSTM", "CuDNNGRU", "merge", "Merge"),
-    *("MaxoutDense", "Highway", "ThresholdedReLU", "LocallyConnected1D"),
-    "LocallyConnected2D",
+    *("MaxoutDense", "Highway", "ThresholdedReLU"),
 )
 _FUNCTIONS = "lamina.compat.keras.functions"
 _PREPROCESSING = "lamina.compat.keras.preprocessing"
 _RENAMED = {
     "": {"version": f"{_FUNCTIONS}:version"},
     "layers": {
+        **{
+            f"LocallyConnected{n}D": f"lamina.compat.keras.local:LocallyConnected{n}D"
+            for n in (1, 2)
+        },
         "Convolution2DTranspose": "lamina.compat.keras.layers:Deconvolution2D",
         "SeparableConv1D": "lamina.layers:SeparableConv1D",
         "Recurrent": "lamina.layers:RNN",

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
-
 from lamina import config, ops, random
-from lamina.core.graph import op
+from lamina.compat.keras.local import local_convolution
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError
 from lamina.saving.legacy.names import VALUES
@@ -226,30 +223,11 @@ def local_conv2d(
     x = inputs if last else ops.moveaxis(inputs, 1, -1)
     axes = zip(x.shape[1:-1], kernel_size, strides, strict=True)
     sizes = [(n - k) // s + 1 for n, k, s in axes]
-    patches = op(_patches)(x, tuple(kernel_size), tuple(strides))
-    result = ops.einsum("bpi,pio->bpo", patches, kernel)
-    result = ops.reshape(result, (-1, *sizes, kernel.shape[-1]))
+    result = local_convolution(x, kernel, kernel_size, strides, sizes)
     return result if last else ops.moveaxis(result, -1, 1)
 
 
 local_conv1d = local_conv2d
-
-
-def _patches(x: Array, size: tuple[int, ...], strides: tuple[int, ...]) -> Array:
-    """Return windows (batch, positions, window * channels), channels last in each."""
-    rank = len(size)
-    axes = "HWD"[:rank]
-    found = jax.lax.conv_general_dilated_patches(
-        x,
-        size,
-        strides,
-        "VALID",
-        dimension_numbers=(f"N{axes}C", f"{axes}IO", f"N{axes}C"),
-    )
-    rows, positions = found.shape[0], -1
-    # JAX orders a window's values by channel first.
-    found = found.reshape(rows, positions, x.shape[-1], found.shape[-1] // x.shape[-1])
-    return jnp.swapaxes(found, 2, 3).reshape(rows, found.shape[1], -1)
 
 
 def resize_images(
