@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from lamina.compat.defaults import Release, use
-from lamina.compat.keras import layers
+from lamina.compat.keras import layers, local
 from lamina.errors import ArgumentError
 
 RNG = np.random.default_rng(0)
@@ -22,7 +22,7 @@ def randomized(layer, x: np.ndarray) -> list[np.ndarray]:
 
 def test_locally_connected_multiplies_each_window_by_its_kernel():
     x = RNG.normal(size=(2, 5, 4, 3)).astype("float32")
-    layer = layers.LocallyConnected2D(6, (2, 3), strides=(2, 1))
+    layer = local.LocallyConnected2D(6, (2, 3), strides=(2, 1))
     kernel, bias = randomized(layer, x)
     expected = np.empty((2, 2, 2, 6))
     for row in range(2):
@@ -34,18 +34,18 @@ def test_locally_connected_multiplies_each_window_by_its_kernel():
 
 def test_locally_connected_of_one_axis():
     x = RNG.normal(size=(2, 5, 3)).astype("float32")
-    layer = layers.LocallyConnected1D(4, 3, activation="relu")
+    layer = local.LocallyConnected1D(4, 3, activation="relu")
     kernel, bias = randomized(layer, x)
     values = [x[:, i : i + 3].reshape(2, -1) @ kernel[i] for i in range(3)]
     assert_allclose(layer(x), np.maximum(np.stack(values, 1) + bias, 0), rtol=1e-4)
     with pytest.raises(ArgumentError, match="only padding='valid'"):
-        layers.LocallyConnected1D(4, 3, padding="same")
+        local.LocallyConnected1D(4, 3, padding="same")
 
 
 def test_locally_connected_takes_penalties_and_sizes_of_keras_1():
     x = np.ones((1, 4, 4, 1), "float32")
     with use(Release.KERAS_1):
-        layer = layers.LocallyConnected2D(
+        layer = local.LocallyConnected2D(
             2, 3, 3, init="one", W_regularizer=layers.regularizers.L2(0.5)
         )
     assert_allclose(layer(x), np.full((1, 2, 2, 2), 9.0))
