@@ -182,6 +182,14 @@ EXPECTED = [
         X.sum(1).repeat(8).reshape(2, 1, 2, 4),
     ),
     (
+        "conv2d_transpose",
+        (X[:, None, None], np.ones((1, 2, 4, 3), "float32"), (2, 1, 3, 4), (1, 2)),
+        {},
+        np.pad(
+            X.sum(1).repeat(8).reshape(2, 1, 2, 4), [(0, 0), (0, 0), (0, 1), (0, 0)]
+        ),
+    ),
+    (
         "depthwise_conv2d",
         (CUBE[..., None, :], np.full((1, 1, 4, 1), 2, "float32")),
         {},

@@ -80,6 +80,12 @@ SAME = [
         "layers.Deconvolution2D(4, 2, 3, (100, 29, 29, 4), subsample=(2, 2))",
         "layers.Conv2DTranspose(4, (2, 3), strides=(2, 2), output_padding=(1, 0))",
     ),
+    (
+        "layers.Deconvolution2D(4, 3, 3, (None, 9, 10, 4), border_mode='same', "
+        "subsample=(2, 2))",
+        "layers.Conv2DTranspose(4, (3, 3), strides=(2, 2), padding='same', "
+        "output_padding=(0, 1))",
+    ),
     ("layers.MaxPooling1D(pool_length=3, stride=2)", "layers.MaxPooling1D(3, 2)"),
     ("layers.UpSampling1D(length=3)", "layers.UpSampling1D(size=3)"),
     ("layers.TimeDistributedDense(3)", "layers.Dense(3)"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import lamina
 from lamina.compat.tensorflow.base import declare, tables
-from lamina.errors import ArgumentTypeError
+from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 X = np.arange(1.0, 7.0, dtype="float32").reshape(2, 3)
 EXPECTED = [
@@ -29,6 +30,20 @@ EXPECTED = [
     ("split", (X, [1, 2]), {"axis": 1}, None),
     ("nn.softmax", (X,), {}, np.exp(X) / np.exp(X).sum(1, keepdims=True)),
     ("nn.leaky_relu", (-X,), {}, -0.2 * X),
+    ("nn.crelu", (X - 3,), {}, np.concatenate([(X - 3).clip(0), (3 - X).clip(0)], 1)),
+    ("nn.gelu", (np.float32([-1, 1]),), {}, [-0.15865526, 0.8413447]),
+    (
+        "nn.depth_to_space",
+        (np.arange(4.0).reshape(1, 1, 1, 4), 2),
+        {"data_format": "NHWC"},
+        np.arange(4.0).reshape(1, 2, 2, 1),
+    ),
+    (
+        "nn.conv1d",
+        (X[None], np.ones((1, 3, 1), "float32"), 1, "SAME"),
+        {"data_format": "NWC"},
+        X.sum(1)[None, :, None],
+    ),
     ("nn.l2_normalize", (X, 1), {}, X / np.linalg.norm(X, axis=1, keepdims=True)),
     ("math.log", (X,), {}, np.log(X)),
     ("math.less", (X, 3), {}, X < 3),
@@ -52,6 +67,52 @@ def test_function_equals_numpy(name, args, options, expected):
     else:
         assert_allclose(found, expected, rtol=1e-6)
         assert_allclose(found.numpy(), expected, rtol=1e-6)
+
+
+TRANSPOSED = [
+    (rows, window, stride, padding, data_format)
+    for rows in (6, 7)
+    for window in (2, 3)
+    for stride in (2, 3)
+    for padding in ("SAME", "VALID")
+    for data_format in ("NHWC", "NCHW")
+]
+
+
+def test_transposed_convolution_is_the_gradient_for_each_shape():
+    import tensorflow as tf
+
+    draw = np.random.default_rng(0).normal
+    for rows, window, stride, padding, data_format in TRANSPOSED:
+        is_last = data_format == "NHWC"
+        shape = (2, rows, 5, 3) if is_last else (2, 3, rows, 5)
+        kernel = draw(size=(window, 2, 3, 4)).astype("float32")
+        step = (1, stride, 1, 1) if is_last else (1, 1, stride, 1)
+        rest = (step, padding, data_format)
+        y, pull = jax.vjp(
+            lambda x, kernel=kernel, rest=rest: tf.nn.conv2d(x, kernel, *rest),
+            np.zeros(shape, "float32"),
+        )
+        cotangent = draw(size=y.shape).astype("float32")
+        found = tf.nn.conv2d_transpose(cotangent, kernel, shape, *rest)
+        assert_allclose(found, pull(cotangent)[0], rtol=1e-4, atol=1e-5)
+    with pytest.raises(
+        ShapeError, match=r"does not lead to an output of shape \(1, 9, 9, 3\)"
+    ):
+        tf.nn.conv2d_transpose(np.ones((1, 2, 2, 4)), kernel, (1, 9, 9, 3), 2)
+
+
+def test_sizes_of_windows_are_those_of_axes_or_of_all():
+    import tensorflow as tf
+
+    x = np.ones((1, 4, 6, 1), "float32")
+    for size in (2, [2], [2, 2], [1, 2, 2, 1]):
+        assert tf.nn.max_pool(x, size, size, "VALID").shape == (1, 2, 3, 1)
+    volume = np.ones((1, 2, 4, 6, 1), "float32")
+    kernel = np.ones((1, 1, 1, 1, 2), "float32")
+    assert tf.nn.convolution(volume, kernel, [1, 2, 3]).shape == (1, 2, 2, 2, 2)
+    with pytest.raises(ArgumentError, match="Pad the input first"):
+        tf.nn.conv2d(x, np.ones((1, 1, 1, 1)), 1, [[0, 0], [1, 1], [1, 1], [0, 0]])
 
 
 def test_new_axis_is_none():

@@ -11,6 +11,7 @@ from lamina.compat.tensorflow.base.declare import declared, static
 from lamina.compat.tensorflow.base.tables import NN
 from lamina.compat.tensorflow.recording.record import recorded
 from lamina.core.random.seeds import draw_seed
+from lamina.errors import ArgumentError
 from lamina.ops.types import Tensor
 
 __getattr__ = declared(__name__, NN)
@@ -22,22 +23,33 @@ def leaky_relu(features: Tensor, alpha: float = 0.2, name: str = "") -> Any:
     return activations.leaky_relu(features, negative_slope=alpha)
 
 
+def gelu(features: Tensor, approximate: bool = False, name: str = "") -> Any:
+    """Return the Gaussian error linear unit of each element."""
+    return activations.gelu(features, approximate)
+
+
+def crelu(features: Tensor, axis: int = -1, name: str = "") -> Any:
+    """Return the positive parts of the values, then those of the negated values."""
+    parts = ops.relu(features), ops.relu(ops.negative(features))
+    return ops.concatenate(parts, axis=axis)
+
+
 def sigmoid_cross_entropy_with_logits(
-    labels: Any = None, logits: Any = None, name: str = ""
+    labels: Tensor, logits: Tensor, name: str = ""
 ) -> Any:
     """Return the binary cross-entropy of each element."""
     return ops.binary_crossentropy(labels, logits, from_logits=True)
 
 
 def softmax_cross_entropy_with_logits(
-    labels: Any = None, logits: Any = None, axis: int = -1, name: str = ""
+    labels: Tensor, logits: Tensor, axis: int = -1, name: str = ""
 ) -> Any:
     """Return the cross-entropy of each row."""
     return ops.categorical_crossentropy(labels, logits, from_logits=True, axis=axis)
 
 
 def sparse_softmax_cross_entropy_with_logits(
-    labels: Any = None, logits: Any = None, name: str = ""
+    labels: Tensor, logits: Tensor, name: str = ""
 ) -> Any:
     """Return the cross-entropy of each row for class indices."""
     return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
@@ -58,43 +70,40 @@ def dropout(
     return _dropout(x, rate, noise_shape, draw_seed(seed))
 
 
-def _spatial(sizes: Sizes, data_format: str) -> Any:
-    """Return the sizes of windows without those of the batch and the channels."""
-    found = static(sizes)
-    if isinstance(found, int) or len(found) < 3:
-        return found
-    is_first = data_format.startswith("NC")
-    return found[2:] if is_first else found[1:-1]
+def _options(
+    rank: int, padding: str, data_format: str | None, **sizes: Sizes | None
+) -> dict[str, Any]:
+    """Return arguments of `ops` for a number of spatial axes.
+
+    Sizes may be one integer, those of the spatial axes, or those of all axes.
+    """
+    if not isinstance(padding, str):
+        raise ArgumentError(
+            f"padding must be 'SAME' or 'VALID'. Received: {padding!r}. Pad the input "
+            "first: `tf.pad(x, paddings)`, then 'VALID'."
+        )
+    layout = _format(data_format)
+    space = slice(1, -1) if layout == "channels_last" else slice(2, None)
+
+    def spatial(value: Sizes | None) -> Any:
+        found = static(1 if value is None else value)
+        if isinstance(found, int):
+            return (found,) * rank
+        found = tuple(found) * rank if len(found) == 1 else tuple(found)
+        return found[space] if len(found) == rank + 2 else found
+
+    values = {name: spatial(value) for name, value in sizes.items()}
+    return {"padding": padding.lower(), "data_format": layout, **values}
 
 
-def _format(data_format: str) -> str:
-    is_first = data_format.startswith("NC")
+def _format(data_format: str | None) -> str:
+    is_first = data_format is not None and data_format.startswith("NC")
     return "channels_first" if is_first else "channels_last"
-
-
-def conv2d(
-    input: Tensor,
-    filters: Tensor,
-    strides: Sizes,
-    padding: str,
-    data_format: str = "NHWC",
-    dilations: Sizes | None = None,
-    name: str = "",
-) -> Any:
-    """Convolve images with a kernel of (rows, columns, channels, filters)."""
-    return ops.conv(
-        input,
-        filters,
-        _spatial(strides, data_format),
-        padding.lower(),
-        _format(data_format),
-        _spatial(dilations or 1, data_format),
-    )
 
 
 def convolution(
     input: Tensor,
-    filters: Tensor,
+    filters: Any,
     strides: Sizes | None = None,
     padding: str = "VALID",
     data_format: str | None = None,
@@ -102,9 +111,27 @@ def convolution(
     name: str = "",
 ) -> Any:
     """Convolve with a kernel along one to three axes."""
-    return conv2d(
-        input, filters, strides or 1, padding, data_format or "NHWC", dilations
+    rank = len(filters.shape) - 2
+    options = _options(
+        rank, padding, data_format, strides=strides, dilation_rate=dilations
     )
+    return ops.conv(input, filters, **options)
+
+
+conv2d = conv3d = convolution
+
+
+def conv1d(
+    input: Tensor,
+    filters: Any,
+    stride: Sizes,
+    padding: str,
+    data_format: str = "NWC",
+    dilations: Sizes | None = None,
+    name: str = "",
+) -> Any:
+    """Convolve sequences with a kernel of (steps, channels, filters)."""
+    return convolution(input, filters, stride, padding, data_format, dilations)
 
 
 def depthwise_conv2d(
@@ -117,20 +144,16 @@ def depthwise_conv2d(
     name: str = "",
 ) -> Any:
     """Convolve each channel with kernels of its own."""
-    return ops.depthwise_conv(
-        input,
-        filter,
-        _spatial(strides, data_format),
-        padding.lower(),
-        _format(data_format),
-        _spatial(dilations or 1, data_format),
+    options = _options(
+        2, padding, data_format, strides=strides, dilation_rate=dilations
     )
+    return ops.depthwise_conv(input, filter, **options)
 
 
 def conv2d_transpose(
     input: Any,
-    filters: Tensor,
-    output_shape: Sequence[int],
+    filters: Any,
+    output_shape: Any,
     strides: Sizes,
     padding: str = "SAME",
     data_format: str = "NHWC",
@@ -138,44 +161,57 @@ def conv2d_transpose(
     name: str = "",
 ) -> Any:
     """Apply the gradient of a convolution to images."""
-    return neural.conv2d_transpose(
-        input,
-        filters,
-        output_shape,
-        _spatial(strides, data_format),
-        padding,
-        _format(data_format),
-        _spatial(dilations or 1, data_format),
+    options = _options(
+        2, padding, data_format, strides=strides, dilation_rate=dilations
     )
+    return neural.conv2d_transpose(input, filters, static(output_shape), **options)
 
 
 def max_pool(
-    input: Tensor,
+    input: Any,
     ksize: Sizes,
     strides: Sizes,
     padding: str,
-    data_format: str = "NHWC",
+    data_format: str | None = None,
     name: str = "",
 ) -> Any:
     """Reduce each window to its largest value."""
-    size, step = _spatial(ksize, data_format), _spatial(strides, data_format)
-    return ops.max_pool(input, size, step, padding.lower(), _format(data_format))
+    rank = len(input.shape) - 2
+    options = _options(rank, padding, data_format, pool_size=ksize, strides=strides)
+    return ops.max_pool(input, **options)
 
 
 def avg_pool(
-    input: Tensor,
+    input: Any,
     ksize: Sizes,
     strides: Sizes,
     padding: str,
-    data_format: str = "NHWC",
+    data_format: str | None = None,
     name: str = "",
 ) -> Any:
     """Reduce each window to its mean."""
-    size, step = _spatial(ksize, data_format), _spatial(strides, data_format)
-    return ops.average_pool(input, size, step, padding.lower(), _format(data_format))
+    rank = len(input.shape) - 2
+    options = _options(rank, padding, data_format, pool_size=ksize, strides=strides)
+    return ops.average_pool(input, **options)
 
 
+max_pool1d = max_pool3d = max_pool
+avg_pool1d = avg_pool3d = avg_pool
 max_pool2d, avg_pool2d = max_pool, avg_pool
+
+
+def depth_to_space(
+    input: Tensor, block_size: int, data_format: str = "NHWC", name: str = ""
+) -> Any:
+    """Move blocks of channels into rows and columns."""
+    return ops.depth_to_space(input, block_size, _format(data_format))
+
+
+def space_to_depth(
+    input: Tensor, block_size: int, data_format: str = "NHWC", name: str = ""
+) -> Any:
+    """Move blocks of rows and columns into channels."""
+    return ops.space_to_depth(input, block_size, _format(data_format))
 
 
 def batch_normalization(
@@ -212,5 +248,5 @@ def scale_regularization_loss(regularization_loss: Tensor) -> Any:
 
 
 def zero_fraction(value: Tensor, name: str = "") -> Any:
-    """Return the share of zeros."""
+    """Return the fraction of zeros."""
     return ops.mean(ops.cast(ops.equal(value, 0), "float32"))
