@@ -12,7 +12,6 @@ import pytest
 
 from lamina import compat
 from lamina.cli import main
-from lamina.errors import ArgumentError
 from lamina.training.checks.program import run_script
 from tests.unit.compat.test_programs import PROGRAMS, written
 
@@ -146,6 +145,11 @@ SAME = [
         "# Session\npass\n",
     ),
     (
+        "from keras.callbacks import ModelCheckpoint\n"
+        "ModelCheckpoint('a.hdf5',\n                period=1)\n",
+        "from keras.callbacks import ModelCheckpoint\nModelCheckpoint('a.hdf5')\n",
+    ),
+    (
         "model.compile('sgd', metrics=['acc'])\nprint(h.history['acc'])\n",
         "model.compile('sgd', metrics=['acc'])\nprint(h.history['acc'])\n",
     ),
@@ -190,6 +194,12 @@ MARKED = [
     ("import keras\n\nkeras.layers.Nothing(1)\n", 3, "keras.layers.Nothing has no"),
     ("import tensorflow as tf\n\nf(tf.data.Dataset)\n", 3, "needs TensorFlow"),
     ("from keras.layers import Dense\nDense(3, weights=w)\n", 2, "set_weights"),
+    (
+        "from keras.callbacks import ModelCheckpoint\nx = 1\n"
+        "ModelCheckpoint('a.h5', period=n)\n",
+        3,
+        "save_freq=n * batches per epoch",
+    ),
     (K + "K.set_learning_phase(1)\n", 2, "K.set_learning_phase has no"),
     (K + "x = 1\nf(K.set_learning_phase)\n", 3, "K.set_learning_phase has no"),
     ("from tensorflow import *\n", 1, "tensorflow has no"),
@@ -240,9 +250,22 @@ def test_helper_is_defined_after_the_imports():
     assert lines[-1] == "_predict_classes(model, x)"
 
 
-def test_python_2_is_refused():
-    with pytest.raises(ArgumentError, match=r"a\.py:1: not valid Python 3"):
-        upgrade_text("print 'x'\n", name="a.py")
+REFUSED = {
+    b"print 'x'\n": "a.py:1: not valid Python 3",
+    b"x = '\xff'\n": "a.py: invalid or missing encoding declaration",
+    b"# coding: none\n": "a.py: unknown encoding: none",
+    b"x = " + b"1 + " * 3000 + b"1\n": "a.py: an expression has too many nested parts",
+}
+
+
+@pytest.mark.parametrize("content", REFUSED, ids=REFUSED.values())
+def test_file_that_is_not_rewritten_leaves_all_as_they_are(content, tmp_path, capsys):
+    good, bad = tmp_path / "good.py", tmp_path / "a.py"
+    good.write_text(old := "from keras.layers import Dropout\nDropout(p=0.5)\n")
+    bad.write_bytes(content)
+    assert main(["upgrade", "--in-place", str(good), str(bad)]) == 1
+    assert REFUSED[content] in capsys.readouterr().err
+    assert (good.read_text(), bad.read_bytes()) == (old, content)
 
 
 def notebook(path: Path, *cells: str) -> Path:
@@ -266,6 +289,33 @@ def test_cells_of_a_notebook_are_one_program_and_keep_magics(tmp_path):
         found[0] == "%matplotlib inline\nimport keras\nfrom keras import backend as K"
     )
     assert found[1:] == [cells[1].replace("K.mean", "keras.ops.mean"), *cells[2:]]
+
+
+LAYOUTS = [
+    lambda content: json.dumps(content, indent=1, ensure_ascii=False) + "\n",
+    lambda content: json.dumps(content, indent=2),
+    lambda content: json.dumps(content, indent="\t").replace("\n", "\r\n"),
+    lambda content: json.dumps(content),
+    lambda content: json.dumps(content, separators=(",", ":"), ensure_ascii=False),
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_notebook_has_the_bytes_of_before_except_for_old_spellings(layout, tmp_path):
+    old = ["from keras.layers import Dropout\n", "Dropout(p=0.5)  # \u00e4"]
+    output = {"output_type": "stream", "name": "stdout", "text": ["p=0.5 \u00e4\n"]}
+    cells = [
+        {"cell_type": "markdown", "metadata": {"z": 1, "a": 1e-05}, "source": "p=0.5"},
+        {"cell_type": "code", "metadata": {}, "outputs": [output], "source": old},
+        {"cell_type": "code", "outputs": [], "source": ["x\n", "", "y"]},
+        {"cell_type": "code", "outputs": []},
+    ]
+    text = layout({"cells": cells, "metadata": {}, "nbformat": 4})
+    path = tmp_path / "a.ipynb"
+    path.write_bytes(text.encode())
+    assert main(["upgrade", "--in-place", str(path)]) == 0
+    new = text.replace("Dropout(p=", "Dropout(rate=")
+    assert path.read_bytes().decode() == new
 
 
 def test_command_shows_a_diff_and_writes_in_place(tmp_path, capsys):

@@ -17,7 +17,6 @@ from lamina.compat.upgrade.notebooks import upgrade_notebook
 from lamina.compat.upgrade.program import Upgraded, upgrade_text
 from lamina.errors import ArgumentError, MissingFileError
 from lamina.io.files import atomic_write
-from lamina.io.notebook import read_notebook
 from lamina.progress.screen import write
 
 _STYLES = {"---": "bold", "+++": "bold", "@@": "cyan", "+": "green", "-": "red"}
@@ -58,7 +57,7 @@ def upgrade_files(paths: Sequence[Path], in_place: bool, root: str) -> None:
 
 def _upgraded(path: Path, root: str) -> _File:
     if path.suffix == ".ipynb":
-        found = upgrade_notebook(read_notebook(path), root, str(path))
+        found = upgrade_notebook(path, root)
         return _File(found.text.encode(), found.before, found.after)
     content = path.read_bytes()
     try:
@@ -66,7 +65,11 @@ def _upgraded(path: Path, root: str) -> _File:
         before = content.decode(encoding)
     except (SyntaxError, UnicodeDecodeError) as error:
         raise ArgumentError(f"{path}: {error}") from None
-    after = upgrade_text(before, root, str(path))
+    try:
+        after = upgrade_text(before, root, str(path))
+    except RecursionError:
+        text = f"{path}: an expression has too many nested parts to be rewritten."
+        raise ArgumentError(text) from None
     return _File(after.text.encode(encoding), before, after)
 
 

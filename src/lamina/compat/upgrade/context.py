@@ -15,7 +15,7 @@ MARK = "# lamina upgrade: "
 
 
 class Context:
-    """What the rewriting of one program has found so far.
+    """Findings and needs of the rewriting of one program.
 
     Args:
         root: name of the library in the new program, `keras` or `lamina`.

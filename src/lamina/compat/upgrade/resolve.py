@@ -1,4 +1,4 @@
-"""What names of old programs stand for, and today's public names of it."""
+"""Look-up of names of old programs, and their public names today."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MODULES = (
 
 
 class Found(NamedTuple):
-    """What a name of an old program stands for.
+    """Object that a name of an old program stands for.
 
     Args:
         value: the module, class, function or other object.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from lamina.compat.upgrade.calls.arguments import Arguments
 from lamina.compat.upgrade.context import Context, code_of
 
 _WEIGHTS = ".weights.h5"
@@ -32,7 +33,14 @@ def upgrade_checkpoint(context: Context, call: cst.Call) -> cst.Call:
         if is_path:
             new = upgrade_path(context, node.value, weights_only)
             nodes[index] = node.with_changes(value=new)
-    return call.with_changes(args=nodes)
+    found = Arguments(nodes)
+    period = found.source("period")
+    if period == "1":
+        found.remove("period")
+        context.count += 1
+    elif period is not None:
+        context.note(f"period={period} is now save_freq={period} * batches per epoch")
+    return call.with_changes(args=found.finished())
 
 
 def upgrade_path(
