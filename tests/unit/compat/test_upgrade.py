@@ -242,6 +242,30 @@ def test_upgraded_program_runs_without_old_spellings(name, tmp_path, capsys):
     assert run_script(path) == 0, capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "LSTM(4, inner_activation='tanh')(x)",
+            "LSTM(4, recurrent_activation='tanh', recurrent_initializer="
+            "keras.initializers.Orthogonal(gain=1.1))(x)",
+        ),
+        (
+            "MaxoutDense(3, nb_feature=2)(x, training=True)",
+            "_MaxoutDense(3, nb_feature=2)(x, training=True)",
+        ),
+        ("Sequential(l).fit(x, nb_epoch=2)", "Sequential(l).fit(x, epochs=2)"),
+    ],
+)
+def test_call_of_what_a_call_returns_has_other_arguments(old, new):
+    start = (
+        "from keras.layers import LSTM, MaxoutDense\n"
+        "from keras.models import Sequential\n"
+    )
+    text = upgrade_text(start + old + "\n").text
+    assert text.splitlines()[-1] == new
+
+
 def test_helper_is_defined_after_the_imports():
     old = "import keras\nimport numpy\n\nmodel.predict_classes(x)\n"
     lines = upgrade_text(old).text.splitlines()

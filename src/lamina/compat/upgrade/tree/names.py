@@ -161,6 +161,9 @@ class NameRewriter(cst.CSTTransformer):
     def _names(self, node: cst.CSTNode) -> list[str]:
         """Return the dotted names that an imported name may stand for."""
         names: list[str] = []
+        # LibCST gives a call the names of its function.
+        if not isinstance(_root(node), cst.Name):
+            return names
         for found in self.get_metadata(QualifiedNameProvider, node, set()):
             first, dot, rest = found.name.partition(".")
             if found.source is QualifiedNameSource.IMPORT:
@@ -171,9 +174,7 @@ class NameRewriter(cst.CSTTransformer):
 
     def _star_names(self, node: cst.CSTNode) -> list[str]:
         """Return what a name stands for that `from module import *` may define."""
-        name, root = get_full_name_for_node(node), node
-        while isinstance(root, cst.Attribute):
-            root = root.value
+        name, root = get_full_name_for_node(node), _root(node)
         scope = self.get_metadata(ScopeProvider, root, None) if self._stars else None
         if scope is None or not isinstance(root, cst.Name):
             return []
@@ -191,3 +192,10 @@ class NameRewriter(cst.CSTTransformer):
 
 def _literal(value: str | None) -> str:
     return "None" if value is None else repr(str(value))
+
+
+def _root(node: cst.CSTNode) -> cst.CSTNode:
+    """Return what the attributes in a node are attributes of."""
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    return node
