@@ -176,6 +176,21 @@ def test_checkpoints_restore_a_model_and_its_optimizer(tmp_path):
         checkpoint.restore(tmp_path / "other")
 
 
+def test_checkpoint_manager_leaves_other_files(tmp_path):
+    import tensorflow as tf
+
+    for name in ("data", "other-7", "ckpt"):
+        np.savez(tmp_path / f"{name}.npz", x=1)
+    checkpoint = tf.train.Checkpoint(v=tf.Variable(1.0))
+    manager = tf.train.CheckpointManager(checkpoint, tmp_path, max_to_keep=1)
+    for _ in range(10):
+        path = manager.save()
+    assert manager.checkpoints == [path] == [str(tmp_path / "ckpt-10")]
+    assert manager.latest_checkpoint == tf.train.latest_checkpoint(tmp_path) == path
+    others = {"data.npz", "other-7.npz", "ckpt.npz"}
+    assert {p.name for p in tmp_path.iterdir()} == {"ckpt-10.npz", *others}
+
+
 def test_module_finds_its_variables():
     import tensorflow as tf
 

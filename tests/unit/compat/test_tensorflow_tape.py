@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -341,6 +343,59 @@ def test_function_falls_back_to_python_where_values_select_code():
     assert traces == ["doubled"]
     with pytest.raises(ArgumentError, match="takes a function"):
         tf.function([1])
+
+
+def test_function_is_compiled_after_an_error_of_its_own():
+    import tensorflow as tf
+
+    add = tf.function(lambda x, y: x + y)
+    with pytest.raises(TypeError, match="shape"):
+        add(tf.ones(2), tf.ones(3))
+    assert add(tf.ones(2), tf.ones(2)).tolist() == [2, 2]
+    assert not add._needs_python
+
+
+def test_tape_within_a_function_within_a_tape():
+    import tensorflow as tf
+
+    weight, x = tf.Variable(2.0), tf.Variable(3.0)
+
+    @tf.function
+    def slope(x):
+        with tf.GradientTape() as tape:
+            y = weight * x**3
+        return tape.gradient(y, weight)
+
+    for _ in range(2):
+        assert float(slope(x)) == 27.0
+        with tf.GradientTape() as tape:
+            found = slope(x)
+        assert (float(found), float(tape.gradient(found, x))) == (27.0, 27.0)
+    assert not slope._needs_python
+
+
+def test_tapes_of_threads_are_independent():
+    import tensorflow as tf
+
+    call = tf.function(lambda model, x: model(x))
+
+    def train(seed):
+        model = tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(1)])
+        model.set_weights([np.ones((2, 1)), np.zeros(1)])
+        optimizer = tf.keras.optimizers.SGD(0.1)
+        x = np.random.default_rng(seed).normal(size=(4, 2)).astype("float32")
+        for _ in range(8):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(tf.square(model(x)))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            pairs = zip(gradients, model.trainable_variables, strict=True)
+            optimizer.apply_gradients(pairs)
+        return np.asarray(call(model, x))
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(train, range(4)))
+    for seed, found in enumerate(together):
+        assert_allclose(found, train(seed), rtol=1e-5)
 
 
 def test_compiled_function_sees_new_learning_rates_and_assigns_metrics():

@@ -67,8 +67,9 @@ class Function:
             return self._compiled([v for v in leaves if is_input(v)], call=call)
         # Any exception: the Python function raises it again if it is its own.
         except Exception:
+            result = self.python_function(*args, **kwargs)
             self._needs_python = True
-            return self.python_function(*args, **kwargs)
+            return result
 
     def _call(self, arrays: list[Any], *, call: tuple[Any, tuple[Any, ...]]) -> Any:
         structure, static = call

@@ -123,12 +123,12 @@ class CheckpointManager:
     @property
     def checkpoints(self) -> list[str]:
         """The paths of the checkpoints, the newest last."""
-        return _checkpoints(self.directory)
+        return _checkpoints(self.directory, self._name)
 
     @property
     def latest_checkpoint(self) -> str | None:
         """The path of the newest checkpoint; `None` without any."""
-        return latest_checkpoint(self.directory)
+        return next(reversed(self.checkpoints), None)
 
     def save(self, checkpoint_number: int | None = None, **_: object) -> str:
         """Write a checkpoint and return its path without an ending."""
@@ -155,9 +155,15 @@ def latest_checkpoint(
     return found[-1] if found else None
 
 
-def _checkpoints(directory: str) -> list[str]:
-    paths = [str(p)[: -len(_ENDING)] for p in Path(directory).glob(f"*{_ENDING}")]
-    return sorted(paths, key=lambda path: int(re.sub(r".*?(\d*)$", r"0\1", path)))
+def _checkpoints(directory: str, name: str | None = None) -> list[str]:
+    """Return the paths of numbered checkpoints, of all names or of one."""
+    pattern = rf"({'.*' if name is None else re.escape(name)})-(\d+){_ENDING}"
+    found = [
+        (int(match[2]), str(path)[: -len(_ENDING)])
+        for path in Path(directory).glob(f"*{_ENDING}")
+        if (match := re.fullmatch(pattern, path.name))
+    ]
+    return [path for _, path in sorted(found)]
 
 
 def _variables(value: object) -> list[Variable]:
