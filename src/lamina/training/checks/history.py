@@ -11,6 +11,7 @@ import jax
 from lamina.core.cost import Budget
 from lamina.core.graph import Node, SymbolicTensor
 from lamina.core.scope import override
+from lamina.core.tracing.scopes import SymbolicScope
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph, graph_of
 
@@ -51,7 +52,7 @@ def recorded_graph(model: Layer, x: Any) -> CallGraph | None:
     tensor = SymbolicTensor((None, *x.shape[1:]), x.dtype, name="x")
     budget = Budget(0, "")
     budget.allowed_calls = _MOST_CALLS
-    with _restored(model), override(budget=budget):
+    with _restored(model), SymbolicScope(), override(budget=budget):
         try:
             outputs = model.call(tensor)
         except Exception:  # code for arrays may raise anything
@@ -62,19 +63,30 @@ def recorded_graph(model: Layer, x: Any) -> CallGraph | None:
 
 @contextmanager
 def _restored(model: Layer) -> Iterator[None]:
-    """Restore at the end what `call` stores in the attributes of a model."""
-    before = [(vars(module), dict(vars(module))) for module in model.modules()]
-    lists = [
-        (value, list(value))
-        for _, values in before
-        for value in values.values()
-        if type(value) is list
-    ]
+    """Restore at the end the attributes of a model, and lists and dictionaries in them.
+
+    They are never empty in between, as another thread may call the model.
+    """
+    before = list(_with_copies([vars(module) for module in model.modules()]))
     try:
         yield
     finally:
-        for attributes, values in before:
-            attributes.clear()
-            attributes.update(values)
-        for value, items in lists:
-            value[:] = items
+        for container, copy in before:
+            if isinstance(container, list):
+                container[:] = copy
+                continue
+            for name in container.keys() - copy.keys():
+                del container[name]
+            container.update(copy)
+
+
+def _with_copies(containers: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield lists and dictionaries, and those in them, each with a copy."""
+    seen: set[int] = set()
+    stack = list(containers)
+    while stack:
+        container = stack.pop()
+        if type(container) in (list, dict) and id(container) not in seen:
+            seen.add(id(container))
+            yield container, container.copy()
+            stack += container.values() if type(container) is dict else container

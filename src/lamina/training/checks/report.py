@@ -62,13 +62,14 @@ def _is_checked(state: TrainingState, given: FitOptions, case: Case) -> bool:
     weight, held_out = given.sample_weight, given.validation_data
     data = list(_leaves((given.x, given.y, weight, held_out)))
     key = (
-        *(id(case.graph), given.check_level, config.silenced_checks()),
+        *map(id, case.model.all_layers()),
+        *(given.check_level, config.silenced_checks()),
         *(given.batch_size, given.epochs, given.steps_per_epoch, given.shuffle),
         *(given.validation_split, repr(given.class_weight)),
         tuple(getattr(callback, "monitor", None) for callback in case.callbacks),
     )
     before, state.checked = state.checked, None
-    if local.on_findings is None and all(isinstance(a, _ARRAYS) for a in data):
+    if all(isinstance(a, _ARRAYS) for a in data):
         state.checked = key, [weakref.ref(a) for a in data]
     if before is None or before[0] != key or len(before[1]) != len(data):
         return False

@@ -272,6 +272,38 @@ def test_recorded_call_leaves_no_trace() -> None:
     model.fit(X, BINARY, verbose=0)
 
 
+class Counting(Subclass):
+    """Model whose `call` changes variables, lists and dictionaries."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False)
+        self.seeds = lamina.random.SeedGenerator(0)
+        self.received: dict[str, Any] = {"inputs": [], "shapes": {}}
+
+    def call(self, x: Any) -> Any:
+        self.count.assign_add(1.0)
+        self.received["inputs"].append(x)
+        self.received["shapes"][len(self.received["inputs"])] = x
+        noise = lamina.random.normal((8,), seed=self.seeds)
+        return super().call(x + noise + lamina.random.normal((8,)))
+
+
+def test_recorded_call_changes_no_state() -> None:
+    lamina.utils.set_random_seed(0)
+    model = Counting()
+    model(X)
+    before = [np.asarray(v).tolist() for v in model.variables]
+    model.received = received = {"inputs": [], "shapes": {}}
+    assert recorded_graph(model, X) is not None
+    assert [np.asarray(v).tolist() for v in model.variables] == before
+    assert model.received is received == {"inputs": [], "shapes": {}}
+    following = lamina.random.normal(())
+    lamina.utils.set_random_seed(0)
+    Counting()(X)
+    assert following == lamina.random.normal(())
+
+
 def needing_arrays(x: Any) -> Any:
     return jax.lax.tanh(x)
 

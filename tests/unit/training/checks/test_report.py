@@ -17,8 +17,13 @@ X = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3)
 Y = np.arange(8) % 2
 
 
-def model_of(activation: str = "softmax") -> Any:
-    model = lamina.Sequential([layers.Input((3,)), layers.Dense(1, activation)])
+class WithCall(lamina.Sequential):
+    def call(self, inputs: Any) -> Any:
+        return super().call(inputs)
+
+
+def model_of(activation: str = "softmax", kind: Any = lamina.Sequential) -> Any:
+    model = kind([layers.Input((3,)), layers.Dense(1, activation)])
     model.compile("sgd", "binary_crossentropy")
     return model
 
@@ -31,8 +36,9 @@ def count(model: Any, *data: Any, **arguments: Any) -> int:
     return sum(issubclass(w.category, LikelyMistakeWarning) for w in found)
 
 
-def test_same_call_is_checked_once() -> None:
-    model = model_of()
+@pytest.mark.parametrize("kind", [lamina.Sequential, WithCall])
+def test_same_call_is_checked_once(kind: Any) -> None:
+    model = model_of(kind=kind)
     assert [count(model, X, Y) for _ in range(3)] == [1, 0, 0]
     assert count(model, X.copy(), Y) == 1
     assert count(model, X, Y, batch_size=2) == 1
