@@ -26,6 +26,14 @@ def concat_scores(mode):
 CALLS = {
     "Attention": (concat_scores, "concat"),
     "RandomFlip": (lambda v: layers.RandomFlip(v, seed=0)(IMAGES), "horizontal"),
+    "RandomElasticTransform interpolation": (
+        lambda v: layers.RandomElasticTransform(interpolation=v, seed=0)(IMAGES),
+        "nearest",
+    ),
+    "RandomElasticTransform fill_mode": (
+        lambda v: layers.RandomElasticTransform(fill_mode=v, seed=0)(IMAGES),
+        "wrap",
+    ),
     "TextVectorization": (
         lambda v: layers.TextVectorization(split=v, vocabulary=["a", "b"])(["ab"]),
         "character",

@@ -7,7 +7,7 @@ from typing import Unpack
 
 import jax.numpy as jnp
 
-from lamina.core.check import Check, between, is_int, one_of
+from lamina.core.check import Check, between, is_int
 from lamina.layers.image.base import (
     BoxOptions,
     MovingLayer,
@@ -21,11 +21,9 @@ from lamina.layers.spatial import PerAxis
 from lamina.ops.image import gaussian_blur
 from lamina.ops.image.filters import blur, correlate
 from lamina.ops.image.layout import map_batch, per_image
-from lamina.ops.image.sampling import sample
+from lamina.ops.image.sampling import FILL_MODES, sample
 from lamina.ops.image.warping import transform_between
 from lamina.typing import Array, Shape
-
-_FILL_MODES = one_of("constant", "nearest", "wrap", "mirror", "reflect")
 
 
 def _are_odd(value: object) -> bool:
@@ -124,7 +122,7 @@ class RandomElasticTransform(MovingLayer, RandomImageLayer):
     factor: Range = Range(0, 1)
     scale: Range = Range(0, 1)
     value_range: ValueRange = ValueRange()
-    arguments = {**WarpLayer.arguments, "fill_mode": _FILL_MODES}
+    arguments = {**WarpLayer.arguments, "fill_mode": FILL_MODES}
 
     def __init__(
         self,
@@ -162,8 +160,8 @@ class RandomElasticTransform(MovingLayer, RandomImageLayer):
         columns = jnp.arange(width, dtype=right.dtype) + right
 
         def distort(images: Array) -> Array:
-            outside = self.fill_mode, self.fill_value
-            return sample(images, rows, columns, interpolation, *outside)
+            modes = interpolation.lower(), self.fill_mode.lower()
+            return sample(images, rows, columns, *modes, self.fill_value)
 
         return map_batch(type(self).__name__, distort, images, self.data_format)
 
