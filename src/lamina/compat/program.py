@@ -81,7 +81,7 @@ def reason(error: BaseException) -> str:
     Args:
         error: an error with its whole traceback.
     """
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, (KeyboardInterrupt, BrokenPipeError)):
         return ""
     source, text = _reason(error)
     return f"The reason is {source}: {text}"

@@ -63,13 +63,18 @@ def run_script(
     if not is_module and not script.is_file():
         raise MissingFileError(f"There is no program {str(script)!r}.")
     folder = os.getcwd() if is_module else str(script.resolve().parent)
-    with _interpreter([str(script), *arguments], folder):
-        run = _loaded(script, is_module)
-        try:
-            run()
-        except (Exception, KeyboardInterrupt) as error:
-            return on_error(error)
-    return 0
+    status = 0
+    try:
+        with _interpreter([str(script), *arguments], folder):
+            run = _loaded(script, is_module)
+            try:
+                run()
+            except (Exception, KeyboardInterrupt) as error:
+                status = on_error(error)
+    except KeyboardInterrupt as error:
+        # Ctrl-C while the program's threads end.
+        return on_error(error)
+    return status
 
 
 def _loaded(script: Path, is_module: bool) -> Callable[[], object]:
