@@ -1,4 +1,4 @@
-"""What all trackers share, seen by one that records its calls."""
+"""Features that all trackers share, with one that records its calls."""
 
 from __future__ import annotations
 

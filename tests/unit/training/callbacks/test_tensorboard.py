@@ -162,7 +162,7 @@ def branched():
 
 
 def written(folder):
-    """What TensorBoard reads from the files of a run."""
+    """Return what TensorBoard reads from the files of a run."""
     module = "tensorboard.backend.event_processing.event_accumulator"
     reader = pytest.importorskip(module)
     sizes = dict.fromkeys(("scalars", "histograms", "images", "tensors"), 0)
