@@ -112,8 +112,8 @@ def is_for_types(node: ast.AST) -> bool:
 IMPORTS = {module: internal_imports(tree) for module, tree in TREES.items()}
 
 
-def place(module: str) -> int:
-    """A module's package as a number in ORDER; the root package comes last."""
+def order(module: str) -> int:
+    """Return the index of a module's package in ORDER; the root package is last."""
     package = module.split(".")[1:2]
     return ORDER.index(package[0]) if package else len(ORDER)
 
@@ -127,7 +127,7 @@ def test_every_package_is_in_the_order():
 def test_imports_go_to_earlier_packages(module):
     relative = {name for name in IMPORTS[module] if name.startswith(".")}
     assert relative == set(), "write absolute imports"
-    late = {name for name in IMPORTS[module] if place(name) > place(module)}
+    late = {name for name in IMPORTS[module] if order(name) > order(module)}
     assert late == set()
 
 
@@ -214,6 +214,20 @@ def test_public_names_have_docstrings(name, value):
     if inspect.isclass(value):
         methods = public_methods(value)
         assert [m for m in methods if not inspect.getdoc(getattr(value, m))] == []
+
+
+QUESTION = re.compile(r"(What|How|Which|Where|When|Why|Who)\b")
+
+
+def test_docstrings_begin_with_no_question_word():
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = {
+        f"{module}:{getattr(node, 'name', '')}": ast.get_docstring(node) or ""
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, kinds)
+    }
+    assert [name for name, text in found.items() if QUESTION.match(text)] == []
 
 
 def public_functions(tree: ast.Module) -> Iterator[Function]:

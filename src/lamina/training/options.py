@@ -119,7 +119,7 @@ class FitOptions(EvaluateOptions):
 
     @property
     def check_level(self) -> str:
-        """Which mistakes to look for, that of `lamina.config` by default."""
+        """Kind of mistakes to look for, that of `lamina.config` by default."""
         return self.check or config.checks()
 
     @property

@@ -1,4 +1,4 @@
-"""What layers and tensors of Keras 1 and 2 did that today's do not."""
+"""Behavior that layers and tensors had in Keras 1 and 2 only."""
 
 from __future__ import annotations
 

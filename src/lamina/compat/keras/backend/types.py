@@ -12,7 +12,7 @@ from lamina.core.variable import Variable
 from lamina.typing import Array, ArrayLike
 
 Shaped: TypeAlias = Array | np.ndarray | Variable | SymbolicTensor
-"""What has a shape and an element type."""
+"""Value with a shape and an element type."""
 
 Value: TypeAlias = ArrayLike | Variable | Sequence[Any]
-"""What can be read as a NumPy array."""
+"""Value that NumPy reads as an array."""
