@@ -123,8 +123,8 @@ def crop_to_bounding_box(
     target_width: int,
 ) -> Any:
     """Return a part of images."""
-    place = offset_height, offset_width, target_height, target_width
-    return _box(image, *(int(n) for n in place))
+    box = offset_height, offset_width, target_height, target_width
+    return _box(image, *(int(n) for n in box))
 
 
 def pad_to_bounding_box(

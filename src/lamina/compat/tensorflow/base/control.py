@@ -168,9 +168,9 @@ class TensorArray:
 
     def write(self, index: int, value: ArrayLike, name: str = "") -> TensorArray:
         """Set a tensor and return the array."""
-        place = int(index)
-        self._items += [None] * (place + 1 - len(self._items))
-        self._items[place] = value
+        position = int(index)
+        self._items += [None] * (position + 1 - len(self._items))
+        self._items[position] = value
         return self
 
     def read(self, index: int, name: str = "") -> Any:
