@@ -17,8 +17,9 @@ from lamina.errors import MissingPackageError
 from lamina.lazy import LazyImport
 
 ROOTS = tuple(VERSIONS)
-# The modules that have those of TensorFlow.
-_TENSORFLOW = (["compat.tensorflow"], ["compat.tensorflow.utilities"])
+# The modules that have those of TensorFlow, the last one with names of TensorFlow 1.
+_VERSION_1 = "compat.tensorflow.compat.v1"
+_TENSORFLOW = ("compat.tensorflow", "compat.tensorflow.utilities", _VERSION_1)
 # Modules of Keras that TensorFlow also publishes itself.
 _SAME_IN_TENSORFLOW = ("initializers", "losses", "metrics", "optimizers")
 _MISSING = object()
@@ -183,9 +184,13 @@ def module_paths(fullname: str) -> Sequence[str]:
         return library_paths(".".join(rest))
     if rest[:1] == ["python"]:
         rest = rest[1:]
-    for start in (["keras"], ["compat", "v1", "keras"]):
-        if rest[: len(start)] == start:
-            return library_paths(".".join(rest[len(start) :]))
+    if rest[:2] in (["compat", "v1"], ["compat", "v2"]):
+        paths = module_paths(".".join([root, *rest[2:]]))
+        # Today's names come last where the program asks for those of TensorFlow 1.
+        return paths[::-1] if rest[1] == "v1" else paths
+    if rest[:1] == ["keras"]:
+        return library_paths(".".join(rest[1:]))
+    paths = tuple(".".join([start, *rest]) for start in _TENSORFLOW)
     if rest[:1] and rest[0] in _SAME_IN_TENSORFLOW:
-        return library_paths(".".join(rest))
-    return tuple(".".join([*start, *rest]) for start in _TENSORFLOW)
+        return (*library_paths(".".join(rest)), paths[-1])
+    return paths

@@ -107,7 +107,6 @@ ADVICE = {
     "SparseTensor": "Use a dense tensor, or a sparse matrix of SciPy for `fit`.",
     "sparse": "Use dense tensors.",
     "lookup": "Use `keras.layers.StringLookup`.",
-    "Session": "Call a function or a model on the values.",
     "placeholder": "Use `keras.Input`.",
     "contrib": "Use a layer or optimizer of Keras.",
     "gradients": "Use `tf.GradientTape`.",

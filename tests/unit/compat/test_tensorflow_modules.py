@@ -234,8 +234,8 @@ def test_missing_names_say_what_to_use():
         _ = tf.saved_model
     with pytest.raises(ImportError, match=r"feature_column. Use `keras.utils.F"):
         from tensorflow import feature_column  # noqa: F401
-    with pytest.raises(ImportError, match="there are no sessions"):
-        _ = tf.compat.v1.Session
+    with pytest.raises(AttributeError, match=r"placeholder. Use `keras.Input`"):
+        _ = tf.compat.v1.placeholder
     assert tf.compat.v1.keras.layers.Dense is lamina.layers.Dense
     assert tf.dtypes.float32.as_numpy_dtype is np.float32
     assert tf.__version__ == tf.version.VERSION

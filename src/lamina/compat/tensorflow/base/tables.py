@@ -173,6 +173,9 @@ NN = {
     "in_top_k": f"{_CALCULATIONS}:in_top_k",
     "top_k": f"{_CALCULATIONS}:top_k",
     "l2_loss": f"{_CALCULATIONS}:l2_loss",
+    "softmax_cross_entropy_with_logits_v2": (
+        "lamina.compat.tensorflow.nn:softmax_cross_entropy_with_logits"
+    ),
     "l2_normalize": f"{_CALCULATIONS}:l2_normalize",
 }
 LINALG = {
@@ -214,4 +217,48 @@ SIGNAL = {
     "rfft2d": "jax.numpy.fft.rfft2 input, /",
     "irfft2d": "jax.numpy.fft.irfft2 input, /",
     "hann_window": "jnp.hanning window_length, /",
+}
+# Names of TensorFlow 1 that have another path or another name today.
+_RENAMED_SINCE_1 = {
+    "lamina.compat.tensorflow.random": {
+        **{f"random_{n}": n for n in ("gamma", "normal", "shuffle", "uniform")},
+        "multinomial": "categorical",
+        "set_random_seed": "set_seed",
+        "truncated_normal": "truncated_normal",
+    },
+    "lamina.compat.tensorflow.image": {"random_crop": "random_crop"},
+    "lamina.compat.tensorflow.nn": {
+        **{n: n for n in ("depth_to_space", "space_to_depth")},
+    },
+    "lamina.compat.tensorflow.strings": {
+        **{n: n for n in ("as_string", "reduce_join", "regex_replace", "substr")},
+        **{f"string_{n}": n for n in ("join", "strip", "to_number")},
+    },
+    "lamina.compat.tensorflow.io": {
+        **{n: n for n in ("decode_csv", "decode_raw", "read_file", "write_file")},
+        "matching_files": "match_filenames",
+    },
+    _CALCULATIONS: {"arg_max": "argmax", "arg_min": "argmin", "svd": "svd"},
+    _CONTROL: {"py_func": "numpy_function"},
+    _ARRAYS: {"lin_space": "linspace"},
+    _INITIALIZERS: {
+        "glorot_normal_initializer": "GlorotNormal",
+        "glorot_uniform_initializer": "GlorotUniform",
+        "orthogonal_initializer": "Orthogonal",
+        "truncated_normal_initializer": "TruncatedNormal",
+        "variance_scaling_initializer": "VarianceScaling",
+    },
+}
+VERSION_1 = {
+    **{
+        old: f"{path}:{new}"
+        for path, names in _RENAMED_SINCE_1.items()
+        for old, new in names.items()
+    },
+    **{f"matrix_{n}": LINALG[n] for n in ("band_part", "solve")},
+    **{n: LINALG[n] for n in ("cholesky", "diag", "diag_part", "qr", "trace")},
+    "matrix_determinant": LINALG["det"],
+    "matrix_inverse": LINALG["inv"],
+    "matrix_transpose": LINALG["matrix_transpose"],
+    "self_adjoint_eig": LINALG["eigh"],
 }

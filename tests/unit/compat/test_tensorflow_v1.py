@@ -1,0 +1,119 @@
+"""Names of TensorFlow 1 in programs that run eagerly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import lamina
+from lamina.compat.tensorflow.base import declare, tables
+
+X = np.array([[1.0, 2.0], [3.0, 5.0]], "float32")
+CASES = [
+    ("div", (X, 2), X / 2),
+    ("div", (7, 2), 3),
+    ("to_float", (np.array([1, 2]),), [1.0, 2.0]),
+    ("to_int32", (X,), X.astype("int32")),
+    ("matrix_inverse", (X,), np.linalg.inv(X)),
+    ("matrix_determinant", (X,), np.linalg.det(X)),
+    ("diag_part", (X,), [1, 5]),
+    ("arg_max", (X, 1), [1, 1]),
+    ("nn.softmax_cross_entropy_with_logits_v2", ([[0, 1]], X[:1]), [0.3132617]),
+    ("losses.sparse_softmax_cross_entropy", ([1, 1], X), 0.2200948),
+    ("losses.softmax_cross_entropy", ([[0, 1], [0, 1]], X), 0.2200948),
+    ("losses.sigmoid_cross_entropy", ([1], X[0, :1]), np.log1p(np.exp(-1))),
+    ("losses.absolute_difference", (X, X + 2, [[1.0], [0.0]]), 2),
+    ("losses.huber_loss", (X, X + [0.5, 2.0]), (0.125 + 1.5) / 2),
+    ("losses.log_loss", ([1, 0], np.float32([0.5, 0.5])), np.log(2)),
+    ("losses.hinge_loss", ([1, 0], np.float32([0.5, 0.5])), 1),
+    ("compat.v1.losses.mean_squared_error", (X, X + 2), 4),
+    ("compat.v1.nn.relu", (-X,), 0 * X),
+]
+
+
+def lookup(name):
+    import tensorflow
+
+    found = tensorflow
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+@pytest.mark.parametrize(("name", "args", "expected"), CASES)
+def test_function_of_tensorflow_1(name, args, expected):
+    assert_allclose(lookup(name)(*args), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(tables.VERSION_1))
+def test_declared_name_exists(name):
+    assert callable(declare.declared("v1", tables.VERSION_1)(name))
+
+
+OPTIMIZERS = [
+    ("GradientDescentOptimizer", (0.1,), "SGD"),
+    ("MomentumOptimizer", (0.1, 0.9), "SGD"),
+    ("AdamOptimizer", (), "Adam"),
+    ("RMSPropOptimizer", (0.1,), "RMSprop"),
+    ("AdagradOptimizer", (0.1,), "Adagrad"),
+    ("AdadeltaOptimizer", (), "Adadelta"),
+    ("FtrlOptimizer", (0.1,), "Ftrl"),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "kind"), OPTIMIZERS)
+def test_optimizer_of_tensorflow_1(name, args, kind):
+    found = lookup(f"train.{name}")(*args)
+    assert type(found) is getattr(lamina.optimizers, kind)
+    assert float(found.learning_rate) == pytest.approx(args[0] if args else 0.001)
+
+
+SCHEDULES = [
+    ("exponential_decay", (1.0, 0, 10, 0.5), 0.5),
+    ("inverse_time_decay", (1.0, 0, 10, 1.0), 0.5),
+    ("polynomial_decay", (1.0, 0, 20, 0.0), 0.5),
+    ("cosine_decay", (1.0, 0, 20), 0.5),
+    ("piecewise_constant", (0, [5], [1.0, 0.5]), 0.5),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "expected"), SCHEDULES)
+def test_schedule_of_tensorflow_1_at_step_10(name, args, expected):
+    assert float(lookup(f"train.{name}")(*args)(10)) == pytest.approx(expected)
+
+
+def test_eager_program_of_tensorflow_1_trains():
+    import tensorflow as tf
+
+    tf.enable_eager_execution()
+    tf.set_random_seed(7)
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    weight = tf.Variable(tf.random_normal([2, 1]), name="weight")
+    step = tf.train.get_or_create_global_step()
+    rate = tf.train.exponential_decay(0.1, step, 10, 0.5)
+    optimizer = tf.train.GradientDescentOptimizer(rate)
+    errors = []
+    for _ in range(2):
+        with tf.GradientTape() as tape:
+            error = tf.losses.absolute_difference([[1.0], [2.0]], tf.matmul(X, weight))
+        gradients = tape.gradient(error, [weight])
+        pairs = zip(gradients, [weight], strict=True)
+        optimizer.apply_gradients(pairs, global_step=step)
+        errors.append(float(error))
+    assert errors[1] < errors[0]
+
+
+def test_session_of_a_program_of_keras_does_nothing_but_compute():
+    import tensorflow as tf
+    from keras import backend as K
+
+    config = tf.ConfigProto(gpu_options=tf.GPUOptions(allow_growth=True))
+    config.gpu_options.per_process_gpu_memory_fraction = 0.3
+    with tf.Graph().as_default(), tf.Session(config=config) as session:
+        K.set_session(session)
+        session.run(tf.global_variables_initializer())
+        with tf.variable_scope("part"):
+            variable = tf.get_variable("v", (2,), initializer=tf.zeros_initializer())
+        tf.assign(variable, [1.0, 2.0])
+        assert_allclose(session.run(variable), [1, 2])
