@@ -1,4 +1,4 @@
-"""Names of TensorFlow 1, which `tensorflow.compat.v1` has, for programs that run eagerly.
+"""Names of TensorFlow 1, also `tensorflow.compat.v1`, for programs that run eagerly.
 
 Programs of TensorFlow 1 find them in `tensorflow` itself.
 """

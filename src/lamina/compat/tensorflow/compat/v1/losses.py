@@ -1,4 +1,4 @@
-"""Functions of `tensorflow.losses` in TensorFlow 1, which return a mean over all rows."""
+"""Functions of `tensorflow.losses` in TensorFlow 1, means over all rows."""
 
 from __future__ import annotations
 
