@@ -113,7 +113,8 @@ def get_variable(
     """Return a new variable; its initializer is `glorot_uniform` by default."""
     if initializer is None:
         initializer = GlorotUniform()
-    value = initializer(shape, str(dtype)) if callable(initializer) else initializer
+    value: Any = initializer
+    value = value(shape, str(dtype)) if callable(value) else value
     return Variable(value, trainable, name=name, dtype=dtype)
 
 

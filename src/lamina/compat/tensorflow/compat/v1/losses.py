@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import losses, ops
+from lamina import ops
 from lamina.compat.tensorflow import nn
 from lamina.ops.types import Tensor
 
@@ -55,8 +55,8 @@ def log_loss(
 ) -> Any:
     """Return the binary cross-entropy of probabilities."""
     labels = ops.cast(labels, "float32")
-    positive = labels * ops.log(predictions + epsilon)
-    negative = (1 - labels) * ops.log(1 - predictions + epsilon)
+    positive = labels * ops.log(ops.add(predictions, epsilon))
+    negative = (1 - labels) * ops.log(ops.subtract(1 + epsilon, predictions))
     return _mean(-positive - negative, weights)
 
 
@@ -65,7 +65,7 @@ def hinge_loss(
 ) -> Any:
     """Return the mean hinge loss; labels are 0 and 1."""
     signs = 2 * ops.cast(labels, "float32") - 1
-    return _mean(ops.relu(1 - signs * logits), weights)
+    return _mean(ops.relu(1 - ops.multiply(signs, logits)), weights)
 
 
 def sigmoid_cross_entropy(
@@ -89,10 +89,9 @@ def softmax_cross_entropy(
     **_: object,
 ) -> Any:
     """Return the mean cross-entropy of logits for one-hot labels."""
-    rows = losses.categorical_crossentropy(
-        onehot_labels, logits, from_logits=True, label_smoothing=label_smoothing
-    )
-    return _mean(rows, weights)
+    labels = ops.cast(onehot_labels, "float32")
+    labels = labels * (1 - label_smoothing) + label_smoothing / labels.shape[-1]
+    return _mean(nn.softmax_cross_entropy_with_logits(labels, logits), weights)
 
 
 def sparse_softmax_cross_entropy(
