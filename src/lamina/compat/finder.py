@@ -9,6 +9,7 @@ from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any
 
+from lamina.compat.defaults import Release, release
 from lamina.compat.names import ADVICE, CHANGED, NAMES, VERSIONS
 from lamina.compat.patches import with_old_names
 from lamina.compat.paths import PATHS, library_paths
@@ -125,9 +126,9 @@ def lookup(name: str) -> tuple[Any, str | None] | None:
 
 
 def _is_old(module: str) -> bool:
-    """Return whether names of a module may have another meaning than today."""
+    """Return whether names of a module may have another meaning than in Keras 3."""
     root, _, path = module.partition(".")
-    return root == "tensorflow" or path in PATHS
+    return root == "tensorflow" or path in PATHS or release() < Release.KERAS_3
 
 
 class CompatFinder(MetaPathFinder, Loader):

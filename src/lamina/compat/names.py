@@ -92,7 +92,8 @@ _RENAMED = {
         "LinearCosineDecay": "lamina.optimizers.schedules:CosineDecay",
     },
 }
-# Names whose meaning has changed, for modules of tf.keras and modules with old paths.
+# Names whose meaning has changed, for tf.keras, for modules with old paths, and for all
+# modules in a program of Keras 1 or 2.
 CHANGED = {"utils.get_file": f"{_FUNCTIONS}:get_file"}
 # Old names by the path of the module that has their today's meaning.
 NAMES: dict[str, str] = {

@@ -29,10 +29,11 @@ from lamina.compat.keras import batch, frozen
 from lamina.compat.keras.behavior import (
     BEHAVIOR,
     checking_indices,
+    fitting_inputs,
     get_shape,
     remember_option,
 )
-from lamina.compat.keras.functions import cache_home, is_keras_archive
+from lamina.compat.keras.functions import cache_home, is_keras_archive, unpacking
 from lamina.compat.keras.internals import INTERNALS
 from lamina.compat.methods import METHODS, fitting
 from lamina.compat.notices import tell
@@ -40,8 +41,8 @@ from lamina.core.module import Module, accepted_names, is_user_defined, signatur
 from lamina.core.tracebacks import warn
 from lamina.datasets import cifar, fetch
 from lamina.layers import Layer
+from lamina.layers.base import call_graph
 from lamina.layers.base.building import Buildable
-from lamina.layers.base.call_graph import CallGraph
 from lamina.models import Model
 from lamina.training import callbacks
 from lamina.training.checks import arrays
@@ -80,6 +81,7 @@ def apply_patches() -> None:
     for cls in (callbacks.ReduceLROnPlateau, callbacks.TensorBoard):
         _replace(cls, "__init__", with_old_names(vars(cls)["__init__"]))
     _replace(fetch, "cache_home", cache_home)
+    _replace(fetch, "unpack", unpacking(fetch.unpack))
     _replace(cifar, "is_cached", is_keras_archive)
     for cls in (type(jnp.zeros(0)), Tracer):
         _replace(cls, "numpy", lambda array: np.asarray(array))
@@ -88,13 +90,15 @@ def apply_patches() -> None:
         for cls, methods in table.items():
             for name, method in methods.items():
                 _replace(cls, name, method)
+    _replace(call_graph, "_fit_input", fitting_inputs(vars(call_graph)["_fit_input"]))
     check = checking_indices(vars(arrays)["_check_indices"])
     _replace(arrays, "_check_indices", check)
 
 
 def _replace_symbolic() -> None:
     """Let losses and metrics use symbolic tensors of the model."""
-    _replace(CallGraph, "run", batch.recording_run(vars(CallGraph)["run"]))
+    graph = call_graph.CallGraph
+    _replace(graph, "run", batch.recording_run(vars(graph)["run"]))
     for name in ("train_step", "test_step"):
         step = batch.recording_step(vars(ModelSteps)[name], name == "train_step")
         _replace(ModelSteps, name, step)

@@ -8,7 +8,12 @@ from numpy.testing import assert_allclose
 
 from lamina import layers
 from lamina.compat.defaults import Release, use
-from lamina.errors import DataError, FileFormatError, LikelyMistakeWarning
+from lamina.errors import (
+    DataError,
+    FileFormatError,
+    LikelyMistakeWarning,
+    ShapeError,
+)
 
 
 def test_calls_of_a_layer_have_inputs_and_outputs():
@@ -107,3 +112,32 @@ def test_models_of_configs_and_yaml():
     assert copy.output_shape == (None, 2)
     with pytest.raises(FileFormatError, match="yaml.safe_load"):
         model_from_yaml("class_name: Model")
+
+
+def test_models_are_called_on_tensors_of_any_rank_until_2_3():
+    from keras.models import Model, Sequential
+
+    inner = Sequential([layers.Dense(4, input_dim=3), layers.Reshape((2, 2))])
+    x = layers.Input((1, 3))
+    with pytest.raises(ShapeError, match=r"Received: shape \(None, 1, 3\)"):
+        inner(x)
+    with use(Release.KERAS_2_3):
+        model = Model(x, inner(x))
+        rows = np.ones((5, 1, 3), "float32")
+        assert_allclose(model.predict(rows), inner.predict(rows[:, 0]), rtol=1e-6)
+        with pytest.raises(ShapeError, match="Received"):
+            inner.predict(rows.reshape(1, 1, 5, 3))
+
+
+def test_symbolic_text_is_sliced_and_joined_on_the_host():
+    import tensorflow as tf
+
+    x, y = layers.Input((), dtype=tf.string), layers.Input((1,), dtype=tf.string)
+    words = tf.strings.lower(tf.concat([x[:, tf.newaxis], y], axis=1))
+    assert (words.shape, words.dtype) == ((None, 2), "string")
+    column = tf.reshape(tf.expand_dims(tf.squeeze(y, 1), 1), [-1, 1])
+    lookup = layers.StringLookup(vocabulary=["a", "b"])
+    model = tf.keras.Model([x, y], [lookup(words), lookup(column)])
+    found = model.predict([np.array(["A", "c"]), np.array([["b"], ["a"]])])
+    assert_allclose(found[0], [[1, 2], [0, 1]])
+    assert_allclose(found[1], [[2], [1]])

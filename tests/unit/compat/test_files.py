@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lamina.compat.defaults import Release, use
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch) -> Path:
@@ -33,12 +35,23 @@ def test_archive_is_unpacked_beside_itself(tmp_path, home):
         assert (path.parent / "words" / "a.txt").read_text() == "text"
 
 
-def test_path_of_keras_3_is_the_folder(tmp_path, home):
+def test_path_of_keras_3_is_the_folder_with_links_beside_it(tmp_path, home):
     import keras
 
     origin = zipped(tmp_path / "words.zip")
     path = Path(keras.utils.get_file("words.zip", origin, extract=True))
     assert path == home / "words_extracted"
+    for folder in (path, path.parent):
+        assert (folder / "words" / "a.txt").read_text() == "text"
+
+
+def test_path_of_keras_2_is_the_archive(tmp_path, home):
+    with use(Release.KERAS_2_3):
+        import keras
+
+        origin = zipped(tmp_path / "words.zip")
+        path = keras.utils.get_file("words.zip", origin, extract=True)
+    assert Path(path) == home / "words.zip"
 
 
 def test_untar_returns_the_folder_in_the_archive(tmp_path):

@@ -13,10 +13,11 @@ import numpy as np
 
 from lamina import random
 from lamina.compat.defaults import Release, release
+from lamina.compat.keras.symbolic_text import get_item
 from lamina.compat.notices import tell
 from lamina.core.graph import SymbolicTensor, symbolic_leaves
 from lamina.core.scope import local
-from lamina.errors import DataError, LikelyMistakeWarning
+from lamina.errors import DataError, LikelyMistakeWarning, ShapeError
 from lamina.layers import BatchNormalization, Conv2D, Embedding, Lambda, Layer
 from lamina.typing import Array
 
@@ -128,6 +129,29 @@ def checking_indices(check: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+def fitting_inputs(fit: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that fits an array to an input of a model.
+
+    Until Keras 2.3, a model that was called on a symbolic tensor called its layers on
+    it, whatever its shape.
+    """
+
+    @functools.wraps(fit)
+    def call(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:
+        try:
+            return fit(value, tensor, exact)
+        except ShapeError:
+            array = jnp.asarray(value, tensor.dtype)
+            ranks = vars(tensor).setdefault("_ranks", set())
+            if local.infers_shapes and release() <= Release.KERAS_2_3:
+                ranks.add(array.ndim)
+            if array.ndim not in ranks:
+                raise
+            return array
+
+    return call
+
+
 # Options of Keras 1 that change what a layer computes.
 _OPTIONS = {"BatchNormalization": "mode", "Embedding": "dropout"}
 
@@ -176,6 +200,7 @@ BEHAVIOR: Mapping[type, Mapping[str, Any]] = {
         "_keras_shape": property(lambda tensor: tuple(tensor.shape)),
         "_keras_history": property(_history),
         "get_shape": get_shape,
+        "__getitem__": get_item,
     },
     Layer: {
         "get_input_at": _node_value("input", only_shape=False),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,25 @@ def is_keras_archive(name: str) -> bool:
     return "python" in name
 
 
+def unpacking(unpack: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that unpacks an archive, and links its items beside it.
+
+    Keras unpacked archives there until 3.5.
+    """
+
+    @functools.wraps(unpack)
+    def call(archive: Path, folder: Path, *options: object) -> None:
+        unpack(archive, folder, *options)
+        for item in folder.iterdir():
+            beside = archive.parent / item.name
+            if not beside.exists():
+                beside.symlink_to(item.resolve())
+
+    return call
+
+
 def get_file(*arguments: object, **options: object) -> str:
-    """Download a file once; an archive is unpacked beside it, as in Keras 2.
+    """Download a file once, and unpack an archive, as in Keras 2.
 
     Returns:
         The path of the file; with `untar` and a name without an ending, the folder.
@@ -49,10 +67,6 @@ def get_file(*arguments: object, **options: object) -> str:
     if path.name == name:
         inner = path / name
         return str(inner if inner.is_dir() else path)
-    for item in path.iterdir():
-        beside = path.parent / item.name
-        if not beside.exists():
-            beside.symlink_to(item.resolve())
     return str(path.parent / name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import zlib
 from collections.abc import Callable, Sequence
@@ -10,18 +11,26 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.compat.keras.symbolic_text import is_symbolic_text, on_symbolic_text
 from lamina.compat.tensorflow.base.ragged import RaggedTensor, ragged
 from lamina.compat.tensorflow.base.tensors import dtype_of, on_host
+from lamina.core.graph import SymbolicTensor
 from lamina.ops.types import Tensor
 from lamina.typing import Axis, DTypeLike
 
 Text = str | bytes | np.ndarray | Sequence[Any]
 
 
-def _each(function: Callable[[bytes], Any], input: Text | RaggedTensor) -> Any:
+def _each(
+    function: Callable[[bytes], Any], input: Text | RaggedTensor | SymbolicTensor
+) -> Any:
     """Apply a function to each text."""
     if isinstance(input, RaggedTensor):
         return input.map(lambda row: _each(function, row))
+    if is_symbolic_text(input):
+        return on_symbolic_text(
+            functools.partial(_each, function), (input,), {}, jnp.asarray
+        )
     array = on_host(input)
     found = np.empty(array.shape, object)
     found.reshape(-1)[:] = [function(item) for item in array.reshape(-1).tolist()]

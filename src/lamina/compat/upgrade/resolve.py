@@ -7,6 +7,7 @@ import importlib
 from types import FunctionType, ModuleType
 from typing import NamedTuple
 
+from lamina.compat.defaults import Release, release
 from lamina.compat.finder import ROOTS, lookup
 from lamina.compat.keras.layers import FORMER
 
@@ -35,9 +36,13 @@ class Found(NamedTuple):
         return isinstance(self.value, ModuleType)
 
 
-@functools.cache
 def resolve(qualified: str) -> Found | None:
     """Return what a dotted name that starts with `keras` or `tensorflow` stands for."""
+    return _resolve(qualified, release())
+
+
+@functools.cache
+def _resolve(qualified: str, _release: Release) -> Found | None:
     if qualified.partition(".")[0] not in ROOTS:
         return None
     found = lookup(qualified)

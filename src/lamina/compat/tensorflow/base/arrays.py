@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import ops
+from lamina.compat.keras.symbolic_text import is_symbolic_text, on_symbolic_text
 from lamina.compat.tensorflow.base.declare import static
 from lamina.compat.tensorflow.base.tensors import (
     HostTensor,
@@ -128,6 +129,8 @@ def reshape(tensor: Tensor, shape: PartialShape | ArrayLike, name: Name = None) 
     sizes = (sizes,) if isinstance(sizes, int) else sizes
     if is_host(tensor) or is_text(tensor):
         return on_host(tensor).reshape(sizes)
+    if is_symbolic_text(tensor):
+        return on_symbolic_text(np.reshape, (tensor, sizes), {}, jnp.reshape)
     return ops.reshape(tensor, tuple(-1 if n is None else n for n in sizes))
 
 
@@ -135,6 +138,9 @@ def concat(values: Sequence[Any], axis: int, name: Name = None) -> Any:
     """Join arrays along an axis."""
     if is_host(values) or any(map(is_text, values)):
         return np.concatenate([on_host(v) for v in values], axis).view(HostTensor)
+    if is_symbolic_text(values):
+        joined = [*values], axis
+        return on_symbolic_text(np.concatenate, joined, {}, jnp.concatenate)
     return ops.concatenate(list(values), axis=axis)
 
 

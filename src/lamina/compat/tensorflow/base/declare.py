@@ -11,6 +11,7 @@ import numpy as np
 from jax.core import Tracer
 
 from lamina import ops
+from lamina.compat.keras.symbolic_text import is_symbolic_text, on_symbolic_text
 from lamina.compat.tensorflow.base.tensors import (
     dtype_of,
     is_host,
@@ -72,6 +73,8 @@ def _function(name: str, declaration: str) -> Callable[..., Any]:
         rest = {named[n]: v for n, v in values.items()}
         is_known = is_host(*first) or any(map(is_text, first))
         is_known = is_known or (all(map(is_size, first)) and is_tracing())
+        if host is not None and is_symbolic_text(first):
+            return on_symbolic_text(host, tuple(first), rest, target)
         if host is not None and is_known:
             found = host(*[_hosted(v) for v in first], **rest)
             return jax.tree.map(on_host, found)
