@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina import random
 from lamina.compat.defaults import Release, release
-from lamina.compat.keras.symbolic_text import get_item
+from lamina.compat.keras.backend.text import get_item
 from lamina.compat.notices import tell
 from lamina.core.graph import SymbolicTensor, symbolic_leaves
 from lamina.core.scope import local

@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.compat.keras.symbolic_text import is_symbolic_text, on_symbolic_text
+from lamina.compat.keras.backend.text import is_symbolic_text, on_symbolic_text
 from lamina.compat.tensorflow.base.ragged import RaggedTensor, ragged
 from lamina.compat.tensorflow.base.tensors import dtype_of, on_host
 from lamina.core.graph import SymbolicTensor

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import ops
-from lamina.compat.keras.symbolic_text import is_symbolic_text, on_symbolic_text
+from lamina.compat.keras.backend.text import is_symbolic_text, on_symbolic_text
 from lamina.compat.tensorflow.base.declare import static
 from lamina.compat.tensorflow.base.tensors import (
     HostTensor,

@@ -11,7 +11,7 @@ import numpy as np
 from jax.core import Tracer
 
 from lamina import ops
-from lamina.compat.keras.symbolic_text import is_symbolic_text, on_symbolic_text
+from lamina.compat.keras.backend.text import is_symbolic_text, on_symbolic_text
 from lamina.compat.tensorflow.base.tensors import (
     dtype_of,
     is_host,
