@@ -6,12 +6,14 @@ import jax
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import fft, linalg, signal, special
 
 import lamina
 from lamina.compat.tensorflow.base import declare, tables
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 X = np.arange(1.0, 7.0, dtype="float32").reshape(2, 3)
+SQUARE = np.array([[3.0, 1.0], [1.0, 2.0]], "float32")
 EXPECTED = [
     ("reduce_mean", (X,), {"axis": 0}, X.mean(0)),
     ("reduce_sum", (X,), {"axis": 1, "keepdims": True}, X.sum(1, keepdims=True)),
@@ -48,6 +50,51 @@ EXPECTED = [
     ("math.log", (X,), {}, np.log(X)),
     ("math.less", (X, 3), {}, X < 3),
     ("math.reduce_variance", (X,), {}, X.var()),
+    ("math.asinh", (X,), {}, np.arcsinh(X)),
+    ("math.erfc", (X,), {}, special.erfc(X)),
+    ("math.xlogy", (X - 1, X), {}, special.xlogy(X - 1, X)),
+    ("math.xdivy", (X - 1, X - 1), {}, [[0, 1, 1], [1, 1, 1]]),
+    ("math.multiply_no_nan", (np.inf * X, 0 * X), {}, 0 * X),
+    ("math.reduce_euclidean_norm", (X,), {"axis": 1}, np.linalg.norm(X, axis=1)),
+    ("math.segment_min", (X, [0, 0]), {}, X[:1]),
+    ("math.segment_mean", (X, [0, 0]), {}, X.mean(0)[None]),
+    ("math.unsorted_segment_max", (X, [1, 0]), {"num_segments": 2}, X[::-1]),
+    ("math.unsorted_segment_mean", (X, [1, 1], 2), {}, [0 * X[0], X.mean(0)]),
+    ("math.is_non_decreasing", (X,), {}, True),
+    ("math.invert_permutation", ([2, 0, 1],), {}, [1, 2, 0]),
+    ("math.cumulative_logsumexp", (X[0],), {}, np.log(np.exp(X[0]).cumsum())),
+    ("bitwise.bitwise_xor", (6, 3), {}, 5),
+    ("bitwise.left_shift", (3, 2), {}, 12),
+    ("truncatediv", (-7, 2), {}, -3),
+    ("truncatemod", (-7, 2), {}, -1),
+    ("linalg.slogdet", (SQUARE,), {}, np.linalg.slogdet(SQUARE)),
+    ("linalg.logdet", (SQUARE,), {}, np.log(np.linalg.det(SQUARE))),
+    ("linalg.expm", (SQUARE,), {}, linalg.expm(SQUARE)),
+    ("linalg.eigvalsh", (SQUARE,), {}, np.linalg.eigvalsh(SQUARE)),
+    (
+        "linalg.cholesky_solve",
+        (np.linalg.cholesky(SQUARE), X[:, :2]),
+        {},
+        np.linalg.solve(SQUARE, X[:, :2]),
+    ),
+    (
+        "linalg.triangular_solve",
+        (SQUARE, X[:, :2]),
+        {"adjoint": True},
+        np.linalg.solve(np.tril(SQUARE).T, X[:, :2]),
+    ),
+    ("reverse_sequence", (X, [2, 3], 1, 0), {}, [[2, 1, 3], [6, 5, 4]]),
+    ("histogram_fixed_width", (X, [0.0, 4.0]), {"nbins": 2}, [1, 5]),
+    ("dynamic_stitch", ([[0, 2], [1]], [X, X[:1]]), {}, X[[0, 0, 1]]),
+    ("foldr", (np.subtract, X[0]), {}, 3 - 2 - 1),
+    ("broadcast_static_shape", ((2, 1), (3,)), {}, (2, 3)),
+    ("signal.hann_window", (4,), {}, signal.get_window("hann", 4)),
+    ("signal.hamming_window", (4,), {}, signal.get_window("hamming", 4)),
+    ("signal.frame", (X[0], 2, 1), {}, [[1, 2], [2, 3]]),
+    ("signal.frame", (X[0], 2, 2, True), {}, [[1, 2], [3, 0]]),
+    ("signal.overlap_and_add", (X, 2), {}, [1, 2, 7, 5, 6]),
+    ("signal.dct", (X,), {"norm": "ortho"}, fft.dct(X, norm="ortho")),
+    ("signal.fftshift", (X,), {"axes": 1}, np.fft.fftshift(X, 1)),
 ]
 
 
@@ -65,8 +112,50 @@ def test_function_equals_numpy(name, args, options, expected):
         assert_array_equal(found[0], X[:, :1])
         assert_array_equal(found[1], X[:, 1:])
     else:
-        assert_allclose(found, expected, rtol=1e-6)
-        assert_allclose(found.numpy(), expected, rtol=1e-6)
+        assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_tensors_have_values_of_numpy():
+    import tensorflow as tf
+
+    assert_array_equal(tf.cast(X, "int32").numpy(), X)
+
+
+def test_short_time_transforms_are_inverted():
+    import tensorflow as tf
+
+    wave = np.random.default_rng(0).normal(size=(2, 70)).astype("float32")
+    spectra = tf.signal.stft(wave, 16, 4)
+    assert spectra.shape == (2, 14, 9)
+    _, _, expected = signal.stft(wave, window="hann", nperseg=16, noverlap=12)
+    found = np.moveaxis(np.asarray(spectra), 1, 2)[..., 1:] / 8
+    assert_allclose(np.abs(found), np.abs(expected[..., 3:-3]), atol=1e-5)
+    restored = tf.signal.inverse_stft(
+        spectra, 16, 4, window_fn=tf.signal.inverse_stft_window_fn(4)
+    )
+    assert_allclose(restored[:, 16:48], wave[:, 16:48], atol=1e-5)
+
+
+def test_mel_weights_are_triangles():
+    import tensorflow as tf
+
+    weights = tf.signal.linear_to_mel_weight_matrix(8, 65, 8000)
+    assert weights.shape == (65, 8) and float(weights.max()) <= 1
+    peaks = np.asarray(weights).argmax(0)
+    assert (np.diff(peaks) > 0).all() and float(weights[0].sum()) == 0
+    assert tf.signal.mfccs_from_log_mel_spectrograms(weights).shape == (65, 8)
+
+
+def test_branch_of_an_index():
+    import tensorflow as tf
+
+    branches = [lambda: tf.constant(1), lambda: tf.constant(2)]
+    assert tf.switch_case(0, branches) == 1 and tf.switch_case(7, branches) == 2
+    found = tf.function(lambda i: tf.switch_case(i, branches))(tf.constant(-1))
+    assert found == 2
+    values, index, counts = tf.unique_with_counts([5, 3, 5])
+    assert (values.tolist(), index.tolist()) == ([5, 3], [0, 1, 0])
+    assert counts.tolist() == [2, 1]
 
 
 TRANSPOSED = [

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import ops
-from lamina.compat.tensorflow.base.tensors import dtype_of
+from lamina.compat.tensorflow.base.tensors import TensorShape, dtype_of
 from lamina.core.graph import op
 from lamina.ops.types import Tensor
-from lamina.typing import Array, ArrayLike, Axis, DTypeLike
+from lamina.typing import Array, ArrayLike, Axis, DTypeLike, Shape
 
 Name = str | None
 
@@ -118,6 +118,54 @@ def count_nonzero(
 ) -> Any:
     """Count the items that are not zero."""
     return ops.sum(ops.cast(input != 0, "int32"), axis=axis, keepdims=keepdims)  # type: ignore[operator]
+
+
+def multiply_no_nan(x: Tensor, y: Tensor, name: Name = None) -> Any:
+    """Return the product, 0 where `y` is."""
+    return ops.where(ops.equal(y, 0), 0.0, ops.multiply(x, y))
+
+
+def xdivy(x: Tensor, y: Tensor, name: Name = None) -> Any:
+    """Return the quotient, 0 where `x` is."""
+    divisor = ops.where(ops.equal(x, 0), 1.0, y)
+    return ops.divide(x, divisor)
+
+
+def truncatediv(x: Tensor, y: Tensor, name: Name = None) -> Any:
+    """Divide and round towards zero."""
+    return ops.trunc(ops.divide(x, y))
+
+
+def cumulative_logsumexp(
+    x: Tensor, axis: int = 0, reverse: bool = False, **_: object
+) -> Any:
+    """Return the logarithms of the sums of the exponentials of the items so far."""
+    return op(lambda a: jax.lax.cumlogsumexp(a, axis, reverse))(x)
+
+
+def broadcast_static_shape(shape_x: Shape, shape_y: Shape) -> TensorShape:
+    """Return the shape of the result of an operation on arrays of two shapes."""
+    return TensorShape(np.broadcast_shapes(tuple(shape_x), tuple(shape_y)))
+
+
+def cholesky_solve(chol: Tensor, rhs: Tensor, name: Name = None) -> Any:
+    """Solve equations by the Cholesky factor of their matrix."""
+    solved = op(lambda c, b: jax.scipy.linalg.cho_solve((c, True), b))
+    return solved(chol, rhs)
+
+
+def triangular_solve(
+    matrix: Tensor,
+    rhs: Tensor,
+    lower: bool = True,
+    adjoint: bool = False,
+    name: Name = None,
+) -> Any:
+    """Solve equations with a triangular matrix."""
+    solve = functools.partial(
+        jax.scipy.linalg.solve_triangular, trans=2 if adjoint else 0, lower=lower
+    )
+    return op(lambda a, b: solve(a, b))(matrix, rhs)
 
 
 def add_n(inputs: Sequence[Any], name: Name = None) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TextIO
 
 import jax
@@ -41,6 +41,25 @@ def case(
         if condition:
             return function()
     return default() if default is not None else None
+
+
+def switch_case(
+    branch_index: ArrayLike,
+    branch_fns: Any,  # functions, or pairs of an index and a function
+    default: Callable[[], Any] | None = None,
+    name: str | None = None,
+) -> Any:
+    """Call the function of an index; the last one for other indices."""
+    if isinstance(branch_fns, Mapping) or isinstance(branch_fns[0], tuple):
+        branches = dict(branch_fns)
+    else:
+        branches = dict(enumerate(branch_fns))
+    other = branches[max(branches)] if default is None else default
+    if not isinstance(branch_index, Tracer):
+        return branches.get(int(np.asarray(branch_index)), other)()
+    calls = [branches.get(i, other) for i in range(max(branches) + 1)]
+    is_known = (branch_index >= 0) & (branch_index < len(calls))
+    return ops.switch(jnp.where(is_known, branch_index, len(calls)), [*calls, other])
 
 
 def while_loop(
@@ -112,6 +131,22 @@ def foldl(
     for row in rows:
         state = fn(state, row)
     return state
+
+
+def foldr(
+    fn: Callable[[Any, Any], Any],
+    elems: PyTree,
+    initializer: PyTree = None,
+    **_: object,
+) -> Any:
+    """Combine the rows from the last to the first."""
+    backwards = jax.tree.map(lambda x: ops.flip(x, axis=0), elems)
+    return foldl(fn, backwards, initializer)
+
+
+def recompute_grad(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function as it is: XLA chooses what it recomputes."""
+    return f
 
 
 def py_function(

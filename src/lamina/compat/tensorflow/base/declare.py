@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -113,7 +114,14 @@ def _target(path: str) -> Callable[..., Any]:
     if not module:
         return getattr(ops, name)
     found = LazyImport(f"{_MODULES.get(module, module)}:{name}").load()
-    return found if module.startswith("lamina") else op(found)
+    if module.startswith("lamina"):
+        return found
+    return op(lambda *args, **named: found(*map(_array, args), **named))
+
+
+def _array(value: object) -> Any:
+    """Return a list, which JAX does not take, as an array."""
+    return jnp.asarray(value) if isinstance(value, (list, tuple)) else value
 
 
 _MODULES = {"jnp": "jax.numpy", "nn": "jax.nn", "linalg": "jax.numpy.linalg"}

@@ -21,6 +21,17 @@ _UNARY = {
     ),
     "abs": "absolute x, /",
     "acos": "arccos x, /",
+    "acosh": "arccosh x, /",
+    "asinh": "arcsinh x, /",
+    "atanh": "arctanh x, /",
+    **{
+        name: f"jax.scipy.special.{target} x, /"
+        for name, target in (
+            *(("bessel_i0", "i0"), ("bessel_i1", "i1"), ("erfc", "erfc")),
+            *(("ndtri", "ndtri"), ("bessel_i0e", "i0e")),
+        )
+    },
+    "invert_permutation": "argsort x, /",
     "asin": "arcsin x, /",
     "atan": "arctan x, /",
     "conj": "conjugate x, /",
@@ -48,18 +59,33 @@ _BINARY = {
     "floormod": "mod x, y, /",
     "pow": "power x, y, /",
     "truediv": "divide x, y, /",
+    "realdiv": "divide x, y, /",
+    "scalar_mul": "multiply scalar, x, /",
+    "truncatemod": "jnp.fmod x, y, /",
+    "nextafter": "nextafter x1, x2, /",
+    **{
+        name: f"jax.scipy.special.{target} {arguments}, /"
+        for name, target, arguments in (
+            *(("xlogy", "xlogy", "x, y"), ("xlog1py", "xlog1py", "x, y")),
+            *(("zeta", "zeta", "x, q"), ("polygamma", "polygamma", "a, x")),
+            *(("igamma", "gammainc", "a, x"), ("igammac", "gammaincc", "a, x")),
+            ("betainc", "betainc", "a, b, x"),
+        )
+    },
 }
 _REDUCE = {
     **{
         f"reduce_{name}": f"{name} input_tensor, /, axis, keepdims"
         for name in ("sum", "mean", "max", "min", "prod", "any", "all", "std", "var")
     },
+    "reduce_euclidean_norm": "linalg.norm input_tensor, /, axis, keepdims",
     "reduce_variance": "var input_tensor, /, axis, keepdims",
     "reduce_logsumexp": "logsumexp input_tensor, /, axis, keepdims",
     "cumprod": "cumprod x, /, axis",
 }
 _ARRAYS = "lamina.compat.tensorflow.base.arrays"
 _CALCULATIONS = "lamina.compat.tensorflow.base.calculations"
+_SEQUENCES = "lamina.compat.tensorflow.base.sequences"
 _CONTROL = "lamina.compat.tensorflow.base.control"
 MATH = {
     **_UNARY,
@@ -70,18 +96,34 @@ MATH = {
         for name in (
             *("add_n", "argmax", "argmin", "bincount", "confusion_matrix"),
             *("count_nonzero", "in_top_k", "l2_normalize", "top_k", "cumsum"),
-            *("squared_difference",),
+            *("squared_difference", "multiply_no_nan", "truncatediv", "xdivy"),
+            "cumulative_logsumexp",
         )
     },
+    **{
+        name: f"{_SEQUENCES}:{name}"
+        for name in (
+            *("is_non_decreasing", "is_strictly_increasing", "segment_mean"),
+            "unsorted_segment_mean",
+        )
+    },
+    "log_softmax": "log_softmax logits, /, axis",
+    "zero_fraction": "lamina.compat.tensorflow.nn:zero_fraction",
     "accumulate_n": f"{_CALCULATIONS}:add_n",
-    "segment_sum": "segment_sum data, segment_ids, /",
-    "segment_max": "segment_max data, segment_ids, /",
-    "unsorted_segment_sum": "segment_sum data, segment_ids, /, num_segments",
+    **{
+        f"{prefix}segment_{name}": f"{target} data, segment_ids, /{count}"
+        for prefix, count in (("", ""), ("unsorted_", ", num_segments"))
+        for name, target in (
+            *(("max", "segment_max"), ("min", "jax.ops.segment_min")),
+            *(("prod", "jax.ops.segment_prod"), ("sum", "segment_sum")),
+        )
+    },
     "polyval": "jnp.polyval coeffs, x, /",
     "cross": "cross a, b, /",
     "softmax": "softmax logits, /, axis",
 }
 _SHAPES = {
+    "broadcast_dynamic_shape": f"{_CALCULATIONS}:broadcast_static_shape",
     "broadcast_to": "broadcast_to input, shape, /",
     "concat": f"{_ARRAYS}:concat",
     "expand_dims": "expand_dims input, /, axis",
@@ -118,10 +160,15 @@ _OWN = {
     ),
     _CALCULATIONS: (
         *("clip_by_global_norm", "clip_by_norm", "clip_by_value", "complex"),
-        "searchsorted",
+        *("broadcast_static_shape", "searchsorted"),
+    ),
+    _SEQUENCES: (
+        *("dynamic_stitch", "histogram_fixed_width", "histogram_fixed_width_bins"),
+        *("reverse_sequence", "unique_with_counts"),
     ),
     _CONTROL: (
-        *("Assert", "TensorArray", "case", "cond", "foldl", "map_fn"),
+        *("Assert", "TensorArray", "case", "cond", "foldl", "foldr", "map_fn"),
+        *("recompute_grad", "switch_case"),
         *("numpy_function", "print", "py_function", "scan", "vectorized_map"),
         "while_loop",
     ),
@@ -182,7 +229,16 @@ LINALG = {
     **_PRODUCTS,
     "adjoint": "jnp.matrix_transpose matrix, /",
     "cholesky": "cholesky input, /",
+    "cholesky_solve": f"{_CALCULATIONS}:cholesky_solve",
     "cross": "cross a, b, /",
+    "eig": "eig tensor, /",
+    "eigvals": "linalg.eigvals tensor, /",
+    "eigvalsh": "linalg.eigvalsh tensor, /",
+    "expm": "jax.scipy.linalg.expm input, /",
+    "logdet": "logdet matrix, /",
+    "slogdet": "slogdet input, /",
+    "sqrtm": "jax.scipy.linalg.sqrtm input, /",
+    "triangular_solve": f"{_CALCULATIONS}:triangular_solve",
     "det": "det input, /",
     "diag": "jnp.diag diagonal, /",
     "diag_part": "diagonal input, /",
@@ -216,7 +272,14 @@ SIGNAL = {
     "ifft2d": "jax.numpy.fft.ifft2 input, /",
     "rfft2d": "jax.numpy.fft.rfft2 input, /",
     "irfft2d": "jax.numpy.fft.irfft2 input, /",
-    "hann_window": "jnp.hanning window_length, /",
+    "fftshift": "jax.numpy.fft.fftshift x, /, axes",
+    "ifftshift": "jax.numpy.fft.ifftshift x, /, axes",
+}
+BITWISE = {
+    **_same(("bitwise_and", "bitwise_or", "bitwise_xor"), "x, y, /"),
+    "invert": "bitwise_invert x, /",
+    "left_shift": "bitwise_left_shift x, y, /",
+    "right_shift": "bitwise_right_shift x, y, /",
 }
 # Names of TensorFlow 1 that have another path or another name today.
 _RENAMED_SINCE_1 = {
