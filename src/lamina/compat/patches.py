@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -83,7 +82,7 @@ def apply_patches() -> None:
     _replace(fetch, "cache_home", cache_home)
     _replace(fetch, "unpack", unpacking(fetch.unpack))
     _replace(cifar, "is_cached", is_keras_archive)
-    for cls in (type(jnp.zeros(0)), Tracer):
+    for cls in (type(jax.device_put(np.zeros(0))), Tracer):
         _replace(cls, "numpy", lambda array: np.asarray(array))
         _replace(cls, "get_shape", get_shape)
     for table in (METHODS, BEHAVIOR, INTERNALS):
