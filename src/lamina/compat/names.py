@@ -105,8 +105,6 @@ ADVICE = {
     "saved_model": "Save with `model.save('model.keras')`.",
     "estimator": "Use a model of Keras.",
     "feature_column": "Use `keras.utils.FeatureSpace`.",
-    "SparseTensor": "Use a dense tensor, or a sparse matrix of SciPy for `fit`.",
-    "sparse": "Use dense tensors.",
     "lookup": "Use `keras.layers.StringLookup`.",
     "placeholder": "Use `keras.Input`.",
     "contrib": "Use a layer or optimizer of Keras.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import jax
 import numpy as np
 import pytest
@@ -304,3 +306,95 @@ def test_data_sets_of_utilities_have_these_methods():
     rows = windows.unbatch().filter(lambda row: row[0] > 0).enumerate()
     assert [(int(i), row.tolist()) for i, row in rows] == [(0, [1, 2]), (1, [2, 3])]
     assert [int(r.sum()) for r in windows.unbatch().as_numpy_iterator()] == [1, 3, 5]
+
+
+def lists(dataset):
+    return [np.asarray(item).tolist() for item in dataset]
+
+
+def test_items_are_grouped_by_length():
+    import tensorflow as tf
+
+    words = tf.data.Dataset.from_tensor_slices([1, 5, 2, 6, 1]).map(tf.range)
+    found = words.bucket_by_sequence_length(len, [3], [2, 2])
+    assert lists(found) == [
+        [[0, 0], [0, 1]],
+        [[0, 1, 2, 3, 4, 0], [0, 1, 2, 3, 4, 5]],
+        [[0]],
+    ]
+    grouped = tf.data.experimental.bucket_by_sequence_length(len, [3], [2, 2])
+    assert lists(words.apply(grouped)) == lists(found)
+
+
+def test_items_are_grouped_by_key():
+    import tensorflow as tf
+
+    numbers = tf.data.Dataset.range(7)
+    found = numbers.group_by_window(
+        lambda n: n % 2, lambda key, window: window.batch(2), window_size=2
+    )
+    assert lists(found) == [[0, 2], [1, 3], [4, 6], [5]]
+
+
+def test_items_are_chosen():
+    import tensorflow as tf
+
+    low, high = tf.data.Dataset.range(3), tf.data.Dataset.range(10, 12)
+    choice = tf.data.Dataset.from_tensor_slices([1, 0, 1, 1, 0])
+    choose = tf.data.Dataset.choose_from_datasets
+    assert lists(choose([low, high], choice)) == [10, 0, 11]
+    found = choose([low, high], choice, stop_on_empty_dataset=False)
+    assert lists(found) == [10, 0, 11, 1]
+
+
+def test_small_methods_of_data_sets():
+    import tensorflow as tf
+
+    data = tf.data
+    repeated = data.Dataset.from_tensor_slices([3, 1, 3])
+    assert lists(repeated.unique()) == [3, 1]
+    assert lists(repeated.batch(3).rebatch(2)) == [[3, 1], [3]]
+    assert lists(data.Dataset.counter(2, 3).take(2)) == [2, 5]
+    first = lists(data.Dataset.random(seed=1).take(3))
+    assert lists(data.experimental.RandomDataset(seed=1).take(3)) == first
+    batched = repeated.apply(data.experimental.map_and_batch(lambda n: n + 1, 2))
+    assert lists(batched) == [[4, 2], [4]]
+    assert len(lists(repeated.apply(data.experimental.shuffle_and_repeat(3, 2)))) == 6
+    assert data.experimental.get_structure(repeated).shape == ()
+
+
+CSV = "name,size,weight\nAda,1,0.5\nBob,,2\n"
+
+
+def test_lines_of_csv_files(tmp_path):
+    import tensorflow as tf
+
+    path = tmp_path / "a.csv"
+    path.write_text(CSV)
+    defaults = [tf.string, 7, tf.constant([0.0])]
+    dataset = tf.data.experimental.CsvDataset(str(path), defaults, header=True)
+    rows = [tuple(np.asarray(v).item() for v in row) for row in dataset]
+    assert rows == [(b"Ada", 1, 0.5), (b"Bob", 7, 2.0)]
+    chosen = tf.data.experimental.CsvDataset(
+        str(path), [tf.float32], header=True, select_cols=[2]
+    )
+    assert [float(weight) for (weight,) in chosen] == [0.5, 2.0]
+    missing = tf.data.experimental.CsvDataset(str(path), [tf.string] * 3, header=True)
+    with pytest.raises(ArgumentError, match="Give its column a default"):
+        lists(missing)
+
+
+def test_batches_of_csv_files(tmp_path):
+    import tensorflow as tf
+
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(CSV.encode()))
+    make = tf.data.experimental.make_csv_dataset
+    options = {"label_name": "weight", "compression_type": "GZIP", "shuffle": False}
+    ((x, y),) = make(str(path), 2, num_epochs=1, **options)
+    assert x["name"].tolist() == [b"Ada", b"Bob"] and x["size"].tolist() == [1, 0]
+    assert y.tolist() == [0.5, 2.0]
+    endless = make(str(path), 3, select_columns=["size"], compression_type="GZIP")
+    assert next(iter(endless))["size"].shape == (3,)
+    with pytest.raises(ArgumentError, match="label_name must be one of"):
+        make(str(path), 2, select_columns=[0], **options)

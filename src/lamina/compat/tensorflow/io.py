@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import glob
 import io as _io
@@ -13,6 +14,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.compat.tensorflow.base.declare import declared
 from lamina.compat.tensorflow.base.tensors import dtype_of, on_host
 from lamina.compat.tensorflow.data.sources import Filenames, matching_files, paths
 from lamina.errors import ArgumentError, missing_package
@@ -20,6 +22,21 @@ from lamina.ops.types import Tensor
 from lamina.typing import DTypeLike
 
 Text = str | bytes | np.ndarray
+_DATA = "lamina.compat.tensorflow.data"
+__getattr__ = declared(
+    __name__,
+    {
+        **{
+            name: f"{_DATA}.examples:{name}"
+            for name in (
+                *("FixedLenFeature", "FixedLenSequenceFeature", "VarLenFeature"),
+                *("RaggedFeature", "parse_example", "parse_single_example"),
+            )
+        },
+        "TFRecordOptions": f"{_DATA}.records:TFRecordOptions",
+        "TFRecordWriter": f"{_DATA}.records:TFRecordWriter",
+    },
+)
 
 
 def read_file(filename: Filenames, name: str = "") -> Any:
@@ -45,6 +62,8 @@ class _Files:
     glob = staticmethod(glob.glob)
     remove = staticmethod(os.remove)
     rmtree = staticmethod(shutil.rmtree)
+    stat = staticmethod(os.stat)
+    walk = staticmethod(os.walk)
     join = staticmethod(os.path.join)
     GFile = staticmethod(open)
 
@@ -52,6 +71,22 @@ class _Files:
     def makedirs(path: str) -> None:
         """Create a folder and those above it."""
         os.makedirs(path, exist_ok=True)
+
+    mkdir = makedirs
+
+    @staticmethod
+    def copy(src: str, dst: str, overwrite: bool = False) -> None:
+        """Copy a file; one that exists is replaced only if `overwrite` is true."""
+        if os.path.exists(dst) and not overwrite:
+            raise FileExistsError(f"{dst!r} exists. Pass `overwrite=True`.")
+        shutil.copyfile(src, dst)
+
+    @staticmethod
+    def rename(src: str, dst: str, overwrite: bool = False) -> None:
+        """Move a file; one that exists is replaced only if `overwrite` is true."""
+        if os.path.exists(dst) and not overwrite:
+            raise FileExistsError(f"{dst!r} exists. Pass `overwrite=True`.")
+        os.replace(src, dst)
 
 
 gfile = _Files()
@@ -165,6 +200,18 @@ def _column(values: Sequence[str], default: object, missing: str) -> Any:
         return on_host(filled)
     name = np.dtype(str(kind)).name.replace("64", "32")
     return on_host(np.array(filled, np.float64).astype(name))
+
+
+def encode_base64(input: Text, pad: bool = False, name: str = "") -> Any:
+    """Return bytes as text for URLs."""
+    found = base64.urlsafe_b64encode(on_host(input).item())
+    return on_host(found if pad else found.rstrip(b"="))
+
+
+def decode_base64(input: Text, name: str = "") -> Any:
+    """Return the bytes of text for URLs."""
+    data = on_host(input).item()
+    return on_host(base64.urlsafe_b64decode(data + b"=" * (-len(data) % 4)))
 
 
 def serialize_tensor(tensor: Tensor, name: str = "") -> Any:

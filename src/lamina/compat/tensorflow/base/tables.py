@@ -188,6 +188,7 @@ ROOT = {
             *("convert_to_tensor", "as_dtype", "shape", "DType"),
         )
     },
+    "SparseTensor": "lamina.compat.tensorflow.base.sparse:SparseTensor",
     "RaggedTensor": "lamina.compat.tensorflow.base.ragged:RaggedTensor",
     "Tensor": "jax:Array",
     "Variable": "lamina.compat.tensorflow.base.variables:Variable",
@@ -299,6 +300,8 @@ _RENAMED_SINCE_1 = {
     },
     "lamina.compat.tensorflow.io": {
         **{n: n for n in ("decode_csv", "decode_raw", "read_file", "write_file")},
+        **{n: n for n in ("FixedLenFeature", "VarLenFeature", "parse_example")},
+        **{n: n for n in ("decode_base64", "encode_base64", "parse_single_example")},
         "matching_files": "match_filenames",
     },
     _CALCULATIONS: {"arg_max": "argmax", "arg_min": "argmin", "svd": "svd"},

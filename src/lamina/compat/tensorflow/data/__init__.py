@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from lamina.compat.tensorflow.base.declare import declared
 from lamina.compat.tensorflow.data import sources
 from lamina.compat.tensorflow.data.base import Options as Options
 from lamina.compat.tensorflow.data.dataset import Dataset
 from lamina.compat.tensorflow.data.sources import INFINITE, UNKNOWN, Filenames
 
 AUTOTUNE = -1
+__getattr__ = declared(
+    __name__,
+    {"TFRecordDataset": "lamina.compat.tensorflow.data.records:TFRecordDataset"},
+)
 INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = INFINITE, UNKNOWN
 
 

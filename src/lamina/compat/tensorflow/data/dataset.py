@@ -12,6 +12,7 @@ import numpy as np
 from lamina.compat.tensorflow.base.tensors import on_host
 from lamina.compat.tensorflow.data import sources, transforms
 from lamina.compat.tensorflow.data.base import Items
+from lamina.compat.tensorflow.data.grouping import Grouping
 from lamina.compat.tensorflow.data.sources import INFINITE, UNKNOWN, Filenames
 from lamina.core.scope import local
 from lamina.errors import ArgumentError
@@ -20,7 +21,7 @@ from lamina.typing import DTypeLike, PyTree
 _Workers = int | None
 
 
-class Sources(Items):
+class Sources(Grouping):
     """Base of `Dataset` with the functions that create data sets."""
 
     @classmethod

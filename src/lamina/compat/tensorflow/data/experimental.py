@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
-
-from lamina.compat.tensorflow.base.tensors import on_host
+from lamina.compat.tensorflow.data.base import Options
+from lamina.compat.tensorflow.data.csv_files import CsvDataset as CsvDataset
+from lamina.compat.tensorflow.data.csv_files import make_csv_dataset as make_csv_dataset
 from lamina.compat.tensorflow.data.dataset import Dataset, as_dataset
+from lamina.compat.tensorflow.data.records import TFRecordWriter as TFRecordWriter
 from lamina.compat.tensorflow.data.sources import INFINITE, UNKNOWN
-from lamina.typing import DTypeLike
 
 AUTOTUNE = -1
 INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = INFINITE, UNKNOWN
@@ -37,14 +36,67 @@ def ignore_errors(log_warning: bool = False) -> Callable[[Any], Any]:
     return lambda dataset: dataset
 
 
-def Counter(start: int = 0, step: int = 1, dtype: DTypeLike = "int64") -> Dataset:
-    """Return a data set of all integers from a start."""
-    kind = np.dtype(str(dtype))
+def _applied(name: str) -> Callable[..., Any]:
+    """Return a function whose result calls a method of a data set."""
 
-    def numbers() -> Iterator[Any]:
-        return (on_host(kind.type(n)) for n in itertools.count(start, step))
+    def function(*args: object, **kwargs: object) -> Callable[[Any], Any]:
+        return lambda dataset: getattr(as_dataset(dataset), name)(*args, **kwargs)
 
-    return Dataset(numbers, INFINITE)
+    return function
+
+
+bucket_by_sequence_length = _applied("bucket_by_sequence_length")
+enumerate_dataset, unbatch = _applied("enumerate"), _applied("unbatch")
+group_by_window, parallel_interleave = (
+    _applied("group_by_window"),
+    _applied("interleave"),
+)
+scan, snapshot, take_while = (
+    _applied("scan"),
+    _applied("snapshot"),
+    _applied("take_while"),
+)
+unique, rebatch = _applied("unique"), _applied("rebatch")
+choose_from_datasets = Dataset.choose_from_datasets
+sample_from_datasets = Dataset.sample_from_datasets
+Counter, RandomDataset = Dataset.counter, Dataset.random
+OptimizationOptions = DistributeOptions = ThreadingOptions = Options
+
+
+def map_and_batch(
+    map_func: Callable[..., Any],
+    batch_size: int,
+    drop_remainder: bool = False,
+    **_: object,
+) -> Callable[[Any], Dataset]:
+    """Return a function that maps a data set and stacks its items to batches."""
+    return lambda d: as_dataset(d).map(map_func).batch(batch_size, drop_remainder)
+
+
+def shuffle_and_repeat(
+    buffer_size: int, count: int | None = None, seed: int | None = None
+) -> Callable[[Any], Dataset]:
+    """Return a function that shuffles a data set and repeats it."""
+    return lambda d: as_dataset(d).shuffle(buffer_size, seed).repeat(count)
+
+
+def prefetch_to_device(device: str, **_: object) -> Callable[[Any], Any]:
+    """Return a function that returns a data set as it is."""
+    return lambda dataset: dataset
+
+
+copy_to_device = prefetch_to_device
+
+
+def get_structure(dataset_or_iterator: Iterable[Any]) -> Any:
+    """Return the shapes and types of an item."""
+    return as_dataset(dataset_or_iterator).element_spec
+
+
+class AutoShardPolicy:
+    """Names of policies, which have no effect: there is one device."""
+
+    OFF, AUTO, FILE, DATA, HINT = -1, 0, 1, 2, 3
 
 
 def from_list(elements: list[Any], name: str = "") -> Dataset:

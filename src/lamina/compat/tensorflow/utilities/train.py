@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from lamina.compat.tensorflow.base.declare import declared
 from lamina.core.module import Module
 from lamina.core.variable import Variable
 from lamina.errors import MissingFileError, ShapeError
@@ -16,6 +17,16 @@ from lamina.optimizers import Optimizer
 from lamina.typing import PyTree
 
 _ENDING = ".npz"
+__getattr__ = declared(
+    __name__,
+    {
+        name: f"lamina.compat.tensorflow.data.examples:{name}"
+        for name in (
+            *("BytesList", "Example", "Feature", "Features", "FloatList"),
+            "Int64List",
+        )
+    },
+)
 
 
 class Checkpoint:
@@ -153,6 +164,60 @@ def latest_checkpoint(
     """Return the path of the newest checkpoint in a folder; `None` without any."""
     found = _checkpoints(str(checkpoint_dir))
     return found[-1] if found else None
+
+
+def list_variables(
+    ckpt_dir_or_file: str | PathLike[str],
+) -> list[tuple[str, list[int]]]:
+    """Return the names and shapes of the values in a checkpoint."""
+    reader = load_checkpoint(ckpt_dir_or_file)
+    return sorted(reader.get_variable_to_shape_map().items())
+
+
+def load_variable(ckpt_dir_or_file: str | PathLike[str], name: str) -> np.ndarray:
+    """Return a value of a checkpoint."""
+    return load_checkpoint(ckpt_dir_or_file).get_tensor(name)
+
+
+def load_checkpoint(ckpt_dir_or_file: str | PathLike[str]) -> CheckpointReader:
+    """Return the values of a checkpoint, the newest one of a folder."""
+    return CheckpointReader(
+        latest_checkpoint(ckpt_dir_or_file) or str(ckpt_dir_or_file)
+    )
+
+
+class CheckpointReader:
+    """Values of a checkpoint by name.
+
+    Args:
+        path: its path without an ending.
+
+    Raises:
+        MissingFileError: there is no such checkpoint.
+    """
+
+    def __init__(self, path: str) -> None:
+        file = Path(f"{path}{_ENDING}")
+        if not file.exists():
+            raise MissingFileError(f"No such file: {str(file)!r}")
+        with np.load(file, allow_pickle=False) as arrays:
+            self._arrays = {name: arrays[name] for name in arrays}
+
+    def get_variable_to_shape_map(self) -> dict[str, list[int]]:
+        """Return the shapes by name."""
+        return {name: list(array.shape) for name, array in self._arrays.items()}
+
+    def get_variable_to_dtype_map(self) -> dict[str, str]:
+        """Return the element types by name."""
+        return {name: array.dtype.name for name, array in self._arrays.items()}
+
+    def has_tensor(self, name: str) -> bool:
+        """Return whether there is a value of a name."""
+        return name in self._arrays
+
+    def get_tensor(self, name: str) -> np.ndarray:
+        """Return a value."""
+        return self._arrays[name]
 
 
 def _checkpoints(directory: str, name: str | None = None) -> list[str]:

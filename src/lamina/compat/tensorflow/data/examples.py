@@ -1,0 +1,274 @@
+"""Messages `tf.train.Example`: features by name, which are lists of values."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lamina.compat.tensorflow.base.ragged import ragged
+from lamina.compat.tensorflow.base.sparse import SparseTensor
+from lamina.compat.tensorflow.base.tensors import dtype_of, on_host
+from lamina.compat.tensorflow.data.messages import field, fields, read_varint, varint
+from lamina.errors import DataError
+from lamina.typing import DTypeLike, Shape
+
+
+class _Values:
+    """List of the values of a feature.
+
+    Args:
+        value: the values.
+    """
+
+    def __init__(self, value: Sequence[Any] = ()) -> None:
+        self.value: list[Any] = list(value)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(value={self.value})"
+
+
+class BytesList(_Values):
+    """Values of bytes."""
+
+    def encoded(self) -> bytes:
+        """Return the message as bytes."""
+        return b"".join(field(1, on_host(value).item()) for value in self.value)
+
+
+class FloatList(_Values):
+    """Values of 32-bit floats."""
+
+    def encoded(self) -> bytes:
+        """Return the message as bytes."""
+        return field(1, np.asarray(self.value, "<f4").tobytes())
+
+
+class Int64List(_Values):
+    """Values of 64-bit integers."""
+
+    def encoded(self) -> bytes:
+        """Return the message as bytes."""
+        return field(1, b"".join(varint(int(value)) for value in self.value))
+
+
+class Feature:
+    """One list of values.
+
+    Args:
+        bytes_list: values of bytes.
+        float_list: values of floats.
+        int64_list: values of integers.
+    """
+
+    def __init__(
+        self,
+        bytes_list: BytesList | None = None,
+        float_list: FloatList | None = None,
+        int64_list: Int64List | None = None,
+    ) -> None:
+        self.bytes_list = bytes_list or BytesList()
+        self.float_list = float_list or FloatList()
+        self.int64_list = int64_list or Int64List()
+        self._given = bytes_list, float_list, int64_list
+
+    def values(self) -> list[Any]:
+        """Return the values of the list that the feature has."""
+        return next((given.value for given in self._given if given is not None), [])
+
+    def WhichOneof(self, oneof_group: str) -> str | None:
+        """Return the name of the list that the feature has."""
+        names = ("bytes_list", "float_list", "int64_list")
+        given = zip(names, self._given, strict=True)
+        return next((name for name, value in given if value is not None), None)
+
+    def SerializeToString(self) -> bytes:
+        """Return the message as bytes."""
+        given = enumerate(self._given, start=1)
+        return b"".join(field(n, v.encoded()) for n, v in given if v is not None)
+
+    @classmethod
+    def FromString(cls, serialized: bytes) -> Feature:
+        """Return the message that bytes hold."""
+        for number, content in fields(serialized):
+            if isinstance(content, bytes) and number in (1, 2, 3):
+                name = ("bytes_list", "float_list", "int64_list")[number - 1]
+                return cls(**{name: _decoded(number, content)})
+        return cls()
+
+    def __repr__(self) -> str:
+        return f"Feature({[v for v in self._given if v is not None]})"
+
+
+def _decoded(number: int, content: bytes) -> Any:
+    """Return the list of a feature; numbers are packed together or single fields."""
+    parts = [part for index, part in fields(content) if index == 1]
+    if number == 1:
+        return BytesList(parts)
+    if number == 2:
+        data = b"".join(part for part in parts if isinstance(part, bytes))
+        return FloatList(np.frombuffer(data[: len(data) // 4 * 4], "<f4").tolist())
+    numbers: list[int] = []
+    for part in parts:
+        packed, position = (part, 0) if isinstance(part, bytes) else (varint(part), 0)
+        while position < len(packed):
+            value, position = read_varint(packed, position)
+            numbers.append(struct.unpack("<q", struct.pack("<Q", value % 2**64))[0])
+    return Int64List(numbers)
+
+
+class Features:
+    """Features by name.
+
+    Args:
+        feature: the features.
+    """
+
+    def __init__(self, feature: Mapping[str, Feature] | None = None) -> None:
+        self.feature: dict[str, Feature] = dict(feature or {})
+
+    def __repr__(self) -> str:
+        return f"Features({self.feature})"
+
+
+class Example:
+    """Message of features.
+
+    Args:
+        features: the features by name.
+    """
+
+    def __init__(self, features: Features | None = None) -> None:
+        self.features = features or Features()
+
+    def SerializeToString(self) -> bytes:
+        """Return the message as bytes."""
+        entries = [
+            field(1, field(1, name.encode()) + field(2, feature.SerializeToString()))
+            for name, feature in sorted(self.features.feature.items())
+        ]
+        return field(1, b"".join(entries))
+
+    def ParseFromString(self, serialized: bytes) -> int:
+        """Read the message that bytes hold, and return their number."""
+        data = on_host(serialized).item()
+        found = self.features.feature
+        for _, features in fields(data):
+            for _, entry in fields(_bytes(features)):
+                parts = dict(fields(_bytes(entry)))
+                name = _bytes(parts.get(1, b"")).decode()
+                found[name] = Feature.FromString(_bytes(parts.get(2, b"")))
+        return len(data)
+
+    @classmethod
+    def FromString(cls, serialized: bytes) -> Example:
+        """Return the message that bytes hold."""
+        found = cls()
+        found.ParseFromString(serialized)
+        return found
+
+    def __repr__(self) -> str:
+        return f"Example({self.features})"
+
+
+def _bytes(content: int | bytes) -> bytes:
+    return content if isinstance(content, bytes) else b""
+
+
+class FixedLenFeature(NamedTuple):
+    """Feature with a known number of values: shape, element type, and default."""
+
+    shape: Shape
+    dtype: DTypeLike
+    default_value: Any = None
+
+
+class FixedLenSequenceFeature(NamedTuple):
+    """Feature with a number of rows of a shape."""
+
+    shape: Shape
+    dtype: DTypeLike
+    allow_missing: bool = False
+    default_value: Any = None
+
+
+class VarLenFeature(NamedTuple):
+    """Feature with any number of values, which becomes a sparse tensor."""
+
+    dtype: DTypeLike
+
+
+class RaggedFeature(NamedTuple):
+    """Feature with any number of values, which becomes rows of different lengths."""
+
+    dtype: DTypeLike
+    value_key: str | None = None
+
+
+Kind = FixedLenFeature | FixedLenSequenceFeature | VarLenFeature | RaggedFeature
+
+
+def parse_single_example(
+    serialized: Any,
+    features: Mapping[str, Kind],
+    example_names: object = None,
+    name: str = "",
+) -> dict[str, Any]:
+    """Return the features of a message as tensors.
+
+    Raises:
+        DataError: a feature without a default is missing, or has another size.
+    """
+    found = Example.FromString(on_host(serialized).item()).features.feature
+    return {key: _tensor(key, kind, found) for key, kind in features.items()}
+
+
+def parse_example(
+    serialized: Any,
+    features: Mapping[str, Kind],
+    example_names: object = None,
+    name: str = "",
+) -> dict[str, Any]:
+    """Return the features of several messages, joined to batches."""
+    messages = on_host(serialized).reshape(-1).tolist()
+    rows = [parse_single_example(message, features) for message in messages]
+    return {
+        key: _joined(kind, [row[key] for row in rows]) for key, kind in features.items()
+    }
+
+
+def _joined(kind: Kind, rows: list[Any]) -> Any:
+    if isinstance(kind, VarLenFeature):
+        return SparseTensor.of_rows([row.values for row in rows])
+    if isinstance(kind, RaggedFeature):
+        return ragged(rows)
+    if isinstance(kind, FixedLenSequenceFeature):
+        fill = b"" if str(kind.dtype) == "string" else kind.default_value or 0
+        return ragged(rows).to_tensor(fill)
+    return on_host(np.stack([np.asarray(row) for row in rows]))
+
+
+def _tensor(key: str, kind: Kind, found: Mapping[str, Feature]) -> Any:
+    is_text = str(kind.dtype) == "string"
+    source = (isinstance(kind, RaggedFeature) and kind.value_key) or key
+    values: list[Any] = found[source].values() if source in found else []
+    dtype = object if is_text else np.dtype(dtype_of(kind.dtype))
+    array = np.asarray(values, dtype)
+    if isinstance(kind, VarLenFeature):
+        return SparseTensor.of_row(on_host(array))
+    if isinstance(kind, RaggedFeature):
+        return on_host(array)
+    shape = tuple(kind.shape)
+    if isinstance(kind, FixedLenSequenceFeature):
+        return on_host(array.reshape(-1, *shape))
+    if source not in found and kind.default_value is not None:
+        default = np.asarray(kind.default_value, None if is_text else dtype)
+        return on_host(np.broadcast_to(default, shape))
+    if array.size != int(np.prod(shape)):
+        raise DataError(
+            f"The feature {key!r} has {array.size} values, but its shape is {shape}. "
+            "Give it a `default_value`, or use `tf.io.VarLenFeature`."
+        )
+    return on_host(array.reshape(shape))
