@@ -26,6 +26,7 @@ ORDER = (
     "limits",
     "execution",
     "config",
+    "garbage",
     "lazy",
     "progress",
     "core",

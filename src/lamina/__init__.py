@@ -15,33 +15,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lamina import (
-    activations,
-    config,
-    constraints,
-    dtype_policies,
-    errors,
-    initializers,
-    layers,
-    ops,
-    random,
-    regularizers,
-    tree,
-)
-from lamina.core.dtypes import DTypePolicy
-from lamina.core.dtypes import DTypePolicy as FloatDTypePolicy
-from lamina.core.graph import SymbolicTensor as KerasTensor
-from lamina.core.tracing.remat import RematScope, remat
-from lamina.core.tracing.scopes import StatelessScope, SymbolicScope, name_scope
-from lamina.core.tracing.stateless import value_and_grad
-from lamina.core.variable import Variable
-from lamina.initializers import Initializer
-from lamina.layers import Input, InputSpec, Layer
-from lamina.layers.base.operation import Operation
+from lamina.garbage import collection_paused
 from lamina.lazy import lazy_attributes, origins_of
-from lamina.regularizers import Regularizer
-from lamina.runtime.device import device
-from lamina.version import __version__
+
+with collection_paused(permanent=True):
+    from lamina import (
+        activations,
+        config,
+        constraints,
+        dtype_policies,
+        errors,
+        initializers,
+        layers,
+        ops,
+        random,
+        regularizers,
+        tree,
+    )
+    from lamina.core.dtypes import DTypePolicy
+    from lamina.core.dtypes import DTypePolicy as FloatDTypePolicy
+    from lamina.core.graph import SymbolicTensor as KerasTensor
+    from lamina.core.tracing.remat import RematScope, remat
+    from lamina.core.tracing.scopes import StatelessScope, SymbolicScope, name_scope
+    from lamina.core.tracing.stateless import value_and_grad
+    from lamina.core.variable import Variable
+    from lamina.initializers import Initializer
+    from lamina.layers import Input, InputSpec, Layer
+    from lamina.layers.base.operation import Operation
+    from lamina.regularizers import Regularizer
+    from lamina.runtime.device import device
+    from lamina.version import __version__
 
 # What trains, measures and saves is imported on first use.
 if TYPE_CHECKING:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from lamina.garbage import collection_paused
+
 
 class LazyImport:
     """A name in a module that is not imported yet.
@@ -25,7 +27,8 @@ class LazyImport:
         # Packages first: `import package.module` takes the lock of the module before
         # that of the package, which another thread may take in the opposite order.
         names = itertools.accumulate(self.module.split("."), "{}.{}".format)
-        *_, found = map(importlib.import_module, names)
+        with collection_paused(permanent=True):
+            *_, found = map(importlib.import_module, names)
         return getattr(found, self.__name__) if self.__name__ else found
 
 

@@ -127,9 +127,9 @@ def on_device(array: jax.Array | np.ndarray) -> jax.Array | Rows:
     missing, omitted = unaligned // dtype.itemsize, _ALIGNMENT // dtype.itemsize
     flat = array.reshape(-1)[missing : array.size - omitted + missing]
     ends = np.concatenate([array[:edge], array[-edge:]]).reshape(2 * edge, -1)
-    return Rows(
-        jax.device_put(flat), jnp.asarray(ends), jnp.int32(missing), array.shape
-    )
+    # `jnp.asarray` would compile a program for each new shape.
+    put = jax.device_put
+    return Rows(put(flat), put(ends), put(np.int32(missing)), array.shape)
 
 
 def _aligned(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:

@@ -24,6 +24,7 @@ from jax.stages import Compiled, Lowered
 from lamina import config
 from lamina.core.fork import use_device
 from lamina.core.tracing.trace_state import default_device, platform
+from lamina.garbage import collection_paused
 from lamina.runtime import allocator
 from lamina.runtime.compile_cache import cached_if_serializable, remove_damaged_entries
 from lamina.runtime.compile_clock import compiling
@@ -124,8 +125,10 @@ class Program:
             self._start(key, args)
 
     def _start(self, key: Hashable, args: tuple[Any, ...]) -> Future[Any]:
+        with collection_paused():
+            lowered = self._jitted.lower(*args)
         # In another thread, so that this one can handle signals meanwhile.
-        future = run_in_thread(_compile, self._jitted.lower(*args), default_device())
+        future = run_in_thread(_compile, lowered, default_device())
         self._store(key, future)
         return future
 

@@ -13,6 +13,7 @@ from lamina.core.scope import RunKey, StateScope
 from lamina.core.tracing.trace_state import platform
 from lamina.core.variable import state_lock
 from lamina.data.batches import Batches, Data, Segment
+from lamina.garbage import collection_paused
 from lamina.ops.kernels import autotune
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.executable import temporary_bytes
@@ -72,7 +73,8 @@ class Engine:
         self._cache.make(lambda state: self._trace(state, specs))
 
     def _trace(self, state: ModuleState, batches: Sequence[PyTree]) -> TracedStep:
-        return trace_step(self.step.function, state, batches, self.step.guard)
+        with collection_paused():
+            return trace_step(self.step.function, state, batches, self.step.guard)
 
     def state(self) -> ModuleState:
         """Return the variables and hyperparameters that the step uses."""
