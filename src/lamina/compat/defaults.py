@@ -180,6 +180,7 @@ _KERAS_2 = re.compile(
     r"|predict_classes|predict_proba|predict_on_generator|CuDNN(?:LSTM|GRU)"
     r"|[(,]\s*(?:lr|decay|input_length)\s*=[^=]|history\[['\"](?:val_)?acc['\"]\]"
     r"|['\"](?:val_)?acc['\"]|from keras import backend|keras\.backend"
+    r"|\.reset_states\(|from __future__ import (?!annotations)"
 )
 _KERAS_3 = re.compile(
     r"keras\.ops|from keras import .*\bops\b|keras_core|keras\.random"
@@ -204,7 +205,9 @@ def release_of(text: str) -> Release:
         return Release.KERAS_3
     if is_tensorflow:
         return Release.TF_KERAS_2
-    is_2_3 = re.search(r"[(,]\s*learning_rate\s*=[^=]", text)
+    is_2_3 = re.search(
+        r"[(,]\s*learning_rate\s*=[^=]|\[['\"](?:val_)?accuracy['\"]\]", text
+    )
     return Release.KERAS_2_3 if is_2_3 else Release.KERAS_2_2
 
 

@@ -90,6 +90,13 @@ RELEASES = [
     ("import keras.layers.core\nAdam(learning_rate=0.1)", Release.KERAS_2_3),
     ("from tensorflow.keras.optimizers import SGD\nSGD(lr=1)", Release.TF_KERAS_2),
     ("from tensorflow import keras", Release.KERAS_3),
+    ("from __future__ import print_function\nimport keras", Release.KERAS_2_2),
+    ("from __future__ import annotations\nimport keras", Release.KERAS_3),
+    ("import keras\nmodel.reset_states()", Release.KERAS_2_2),
+    (
+        "from __future__ import division\nhistory.history['accuracy']",
+        Release.KERAS_2_3,
+    ),
     ("import keras\nfrom keras import ops\nnp_utils", Release.KERAS_3),
     ("import keras\nnb_epoch = 3\nmodel.fit(x, y, epochs=nb_epoch)", Release.KERAS_3),
 ]

@@ -171,6 +171,14 @@ SAME = [
         "import keras\nprint(keras.ops.convert_to_numpy(model(x)))\n",
     ),
     (
+        "import tensorflow.compat.v1 as tf\nDense(1, activation=tf.nn.relu)\n",
+        "import keras\nDense(1, activation=keras.activations.relu)\n",
+    ),
+    (
+        "import tensorflow as tf\nfold(tf.square)\n",
+        "import keras\nfold(keras.ops.square)\n",
+    ),
+    (
         "import tensorflow as tf\ntf.reduce_mean(tf.cast(x, tf.float32))\n",
         "import keras\nkeras.ops.mean(keras.ops.cast(x, 'float32'))\n",
     ),

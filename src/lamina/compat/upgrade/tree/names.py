@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from types import FunctionType
 from typing import Any
 
@@ -16,11 +17,14 @@ from libcst.metadata import (
     ScopeProvider,
 )
 
+from lamina import activations
+from lamina.compat.tensorflow.base.declare import parsed
 from lamina.compat.upgrade.context import Context, code_of
 from lamina.compat.upgrade.resolve import Found, resolve
 from lamina.compat.upgrade.tree import imports
 
 Name = cst.Name | cst.Attribute
+_VERSION = re.compile(r"^tensorflow\.compat\.v[12]\b")
 
 
 class NameRewriter(cst.CSTTransformer):
@@ -87,13 +91,25 @@ class NameRewriter(cst.CSTTransformer):
         if not isinstance(found.value, FunctionType | type):
             return updated
         if found.value.__module__.startswith("lamina.compat.tensorflow"):
-            return updated
+            return self._function_of_arrays(original, found.value, updated)
         name = self.context.helper(found.value)
         if name is None:
             self.context.note(f"{code_of(original)} has no translation here")
             return updated
         self._note_use(original, found)
         return cst.Name(name)
+
+    def _function_of_arrays(
+        self, original: Name, function: Any, updated: cst.BaseExpression
+    ) -> Any:
+        """Return the name of a function of TensorFlow that takes one array."""
+        target, positional, _ = parsed(vars(function).get("declaration", ""))
+        if not target or "." in target or len(positional) != 1:
+            return updated
+        self._note_use(original, Found(function, target))
+        self.context.count += 1
+        module = "activations" if target in activations.__all__ else "ops"
+        return self.context.chain(f"{module}.{target}")
 
     def _renamed(
         self, original: Name, updated: cst.BaseExpression, found: Found
@@ -167,7 +183,7 @@ class NameRewriter(cst.CSTTransformer):
         for found in self.get_metadata(QualifiedNameProvider, node, set()):
             first, dot, rest = found.name.partition(".")
             if found.source is QualifiedNameSource.IMPORT:
-                names.append(found.name)
+                names.append(_VERSION.sub("tensorflow", found.name))
             elif first in self._aliases:
                 names.append(self._aliases[first] + dot + rest)
         return names or self._star_names(node)
