@@ -62,6 +62,43 @@ def bump_structure_version() -> None:
     _version[0] += 1
 
 
+class Storage:
+    """The array of a variable, and one that a program may overwrite with its next.
+
+    Args:
+        array: the array; zeros of NumPy for a value that `deferred_init` makes.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self.aliased = False  # whether others may use the array
+        self._donation_buffer: jax.Array | None = None
+
+    def is_uninitialized(self) -> bool:
+        """Return whether the array has a shape and a type, but no values."""
+        return isinstance(self.array, np.ndarray)
+
+    def set(self, array: jax.Array, aliased: bool = False) -> None:
+        """Set the array."""
+        self.array, self.aliased = array, aliased
+
+    def replace(self, array: jax.Array) -> None:
+        """Set the array; the old one becomes the donation buffer."""
+        self._donation_buffer = None if self.aliased else self.array
+        self.set(array)
+
+    def take_donation_buffer(self) -> Any:
+        """Return an array of this shape and type that a program may overwrite."""
+        buffer, self._donation_buffer = self._donation_buffer, None
+        return (
+            np.empty(self.array.shape, self.array.dtype) if buffer is None else buffer
+        )
+
+    def drop_donation_buffer(self) -> None:
+        """Release the donation buffer."""
+        self._donation_buffer = None
+
+
 class Variable:
     """A named array that can be assigned to, such as a weight.
 
@@ -121,49 +158,8 @@ class Variable:
         self.synchronization = synchronization or "none"
         self.regularizer: Callable[..., Any] | None = None
         self.constraint: Callable[..., Any] | None = None
-        if isinstance(initializer, Tracer):
-            raise StateError(
-                f"Variable {self.name!r} is created from a value that JAX is tracing, "
-                "which is not known yet. Create it from a shape and an initializer, "
-                "or before the function is traced."
-            )
-        # A variable created while a program is traced still needs a concrete array.
-        with jax.ensure_compile_time_eval():
-            self._value = self._initial_value(initializer, shape, dtype)
-        self.aliased = False
-        self._donation_buffer: jax.Array | None = None
+        self.storage = Storage(_initial_value(self, initializer, shape, dtype))
         bump_structure_version()
-
-    def _initial_value(
-        self,
-        initializer: InitializerLike | ArrayLike,
-        shape: Sequence[int] | None,
-        dtype: DTypeLike,
-    ) -> Any:
-        if isinstance(initializer, str):
-            initializer = _get_initializer[0](initializer)
-        if not callable(initializer):
-            if dtype is None:
-                array = np.asarray(initializer)
-                dtype = None if array.dtype.kind in "biuc" else standardize_dtype(None)
-                dtype = _preserved_dtype(initializer, dtype)
-            if isinstance(initializer, jax.Array):
-                return jnp.array(initializer, dtype)
-            return _on_device(np.array(initializer, dtype and jnp.dtype(dtype)))
-        if shape is None:
-            raise ArgumentError(
-                "Variable: `shape` is needed when `initializer` is a function. "
-                "Received: shape=None."
-            )
-        dims, dtype = tuple(int(n) for n in shape), standardize_dtype(dtype)
-        check_size(self.name, dims, dtype)
-        if local.uninitialized is not None:
-            local.uninitialized.append((self, initializer))
-            return np.broadcast_to(np.zeros((), jnp.dtype(dtype)), dims)
-        return _on_device(initializer(dims, dtype=dtype))
-
-    def _is_uninitialized(self) -> bool:
-        return isinstance(self._value, np.ndarray)
 
     @property
     def trainable(self) -> bool:
@@ -178,30 +174,14 @@ class Variable:
     @property
     def raw(self) -> jax.Array:
         """The stored array, whatever scope is active."""
-        if local.uninitialized is not None and self._is_uninitialized():
+        if local.uninitialized is not None and self.storage.is_uninitialized():
             # Shapes are being inferred: nothing is computed from these zeros.
-            return jnp.zeros(self.shape, self._value.dtype)
-        return self._value
+            return jnp.zeros(self.shape, self.dtype)
+        return self.storage.array
 
     @raw.setter
     def raw(self, value: jax.Array) -> None:
-        self._value = value
-        self.aliased = False
-
-    def replace(self, value: jax.Array) -> None:
-        """Set the stored array; the old one becomes the donation buffer."""
-        old, aliased = self._value, self.aliased
-        self.raw = value
-        self._donation_buffer = None if aliased else old
-
-    def take_donation_buffer(self) -> Any:
-        """Return an array of this shape and type that a program may overwrite."""
-        buffer, self._donation_buffer = self._donation_buffer, None
-        return np.empty(self.shape, self._value.dtype) if buffer is None else buffer
-
-    def drop_donation_buffer(self) -> None:
-        """Release the donation buffer."""
-        self._donation_buffer = None
+        self.storage.set(value)
 
     @property
     def value(self) -> jax.Array:
@@ -229,9 +209,8 @@ class Variable:
                 if self.ignores_tracers:
                     return new
                 raise traced_assignment_error(self)
-            self.raw = new
             # The caller may still use the array that was passed.
-            self.aliased = True
+            self.storage.set(new, aliased=True)
         else:
             local.state.write(self, new)
         return new
@@ -241,8 +220,8 @@ class Variable:
             return local.state.read(self)
         with state_lock:
             # Training may overwrite old values, but not an array that was returned.
-            self.aliased = True
-            return self._value
+            self.storage.aliased = True
+            return self.storage.array
 
     def assign_add(self, value: ArrayLike) -> jax.Array:
         """Add to the value and return the new array."""
@@ -255,22 +234,22 @@ class Variable:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape, a tuple."""
-        return self._value.shape
+        return self.storage.array.shape
 
     @property
     def dtype(self) -> str:
         """The name of the element type."""
-        return self._value.dtype.name
+        return self.storage.array.dtype.name
 
     @property
     def ndim(self) -> int:
         """The number of dimensions."""
-        return self._value.ndim
+        return self.storage.array.ndim
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._value.size
+        return self.storage.array.size
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the value as a NumPy array."""
@@ -288,7 +267,7 @@ class Variable:
     __array_priority__ = 1000
 
     def __len__(self) -> int:
-        return len(self._value)
+        return len(self.storage.array)
 
     def __iter__(self) -> Iterator[jax.Array]:
         return iter(self.value)
@@ -307,11 +286,60 @@ class Variable:
 
     def __repr__(self) -> str:
         text = f"path={self.path}, shape={self.shape}, dtype={self.dtype}"
-        is_known = local.state is None and not self._is_uninitialized()
-        if is_known and self.size <= _MAX_SHOWN and not self._value.is_deleted():
-            values = np.array2string(np.asarray(self._value), separator=", ")
-            text += f", value={' '.join(values.split())}"
-        return f"<Variable {text}>"
+        return f"<Variable {text}{_shown_value(self)}>"
+
+
+def _initial_value(
+    variable: Variable,
+    initializer: InitializerLike | ArrayLike,
+    shape: Sequence[int] | None,
+    dtype: DTypeLike,
+) -> Any:
+    """Return the first array of a variable."""
+    if isinstance(initializer, Tracer):
+        raise StateError(
+            f"Variable {variable.name!r} is created from a value that JAX is tracing, "
+            "which is not known yet. Create it from a shape and an initializer, or "
+            "before the function is traced."
+        )
+    # A variable created while a program is traced still needs a concrete array.
+    with jax.ensure_compile_time_eval():
+        if isinstance(initializer, str):
+            initializer = _get_initializer[0](initializer)
+        if not callable(initializer):
+            return _converted(initializer, dtype)
+        if shape is None:
+            raise ArgumentError(
+                "Variable: `shape` is needed when `initializer` is a function. "
+                "Received: shape=None."
+            )
+        dims, dtype = tuple(int(n) for n in shape), standardize_dtype(dtype)
+        check_size(variable.name, dims, dtype)
+        if local.uninitialized is not None:
+            local.uninitialized.append((variable, initializer))
+            return np.broadcast_to(np.zeros((), jnp.dtype(dtype)), dims)
+        return _on_device(initializer(dims, dtype=dtype))
+
+
+def _converted(value: ArrayLike, dtype: DTypeLike) -> jax.Array:
+    """Return a copy of a value on the device, by default in its own type."""
+    if dtype is None:
+        array = np.asarray(value)
+        dtype = None if array.dtype.kind in "biuc" else standardize_dtype(None)
+        dtype = _preserved_dtype(value, dtype)
+    if isinstance(value, jax.Array):
+        return jnp.array(value, dtype)
+    return _on_device(np.array(value, dtype and jnp.dtype(dtype)))
+
+
+def _shown_value(variable: Variable) -> str:
+    """Return the values for a printed variable, if they are few and known."""
+    storage = variable.storage
+    is_known = local.state is None and not storage.is_uninitialized()
+    if not is_known or variable.size > _MAX_SHOWN or storage.array.is_deleted():
+        return ""
+    values = np.array2string(np.asarray(storage.array), separator=", ")
+    return f", value={' '.join(values.split())}"
 
 
 def between_dispatches(function: F) -> F:
@@ -360,6 +388,6 @@ def deferred_init() -> Iterator[None]:
     with override(uninitialized=deferred):
         yield
         for variable, initializer in deferred:
-            if variable._is_uninitialized():
+            if variable.storage.is_uninitialized():
                 first = initializer(variable.shape, dtype=variable.dtype)
                 variable.raw = _on_device(first)

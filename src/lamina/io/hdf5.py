@@ -13,7 +13,6 @@ Reference: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 from __future__ import annotations
 
 import math
-import struct
 from collections import defaultdict
 from collections.abc import Iterator
 from io import BytesIO
@@ -23,7 +22,10 @@ import numpy as np
 
 from lamina.errors import FileFormatError
 from lamina.io.byte_range import ByteRange, DamagedError, require, sha256
-from lamina.io.hdf5_types import BFLOAT16, TEXT, Cursor, read_shape, read_type
+from lamina.io.hdf5_attributes import AttributeReader
+from lamina.io.hdf5_links import read_links
+from lamina.io.hdf5_source import Source
+from lamina.io.hdf5_types import BFLOAT16, Cursor, read_shape, read_type
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNDEFINED = 2**64 - 1
@@ -40,8 +42,6 @@ _NEWER = (
     "it is written in a newer layout of HDF5, which is not supported. Write it with "
     "h5py's default, without `libver`"
 )
-_BAD_TREE = "the tree of a group is damaged"
-_LINK = "it has a soft or external link"
 _LAYOUTS = {
     2: "in chunks; write it without chunks",
     3: "in other datasets (a virtual dataset)",
@@ -126,32 +126,21 @@ def _sha256(root: Group) -> str:
 
 
 class _Reader:
-    """Parser of one file, with a budget of bytes to read."""
+    """Parser of the objects of one file."""
 
     def __init__(self, region: ByteRange) -> None:
-        self.region = region
-        self.byte_budget = 2 * region.size + 1024
+        self.region, self.source = region, Source(region)
+        self.attributes = AttributeReader(self.source)
         self.stored = 0
         self.seen: set[int] = set()
-        self.heaps: dict[int, dict[int, bytes]] = {}
-
-    def cursor_at(self, address: int, size: int) -> Cursor:
-        self.spend(size)
-        return Cursor(self.region.read(address, size))
-
-    def unpack_at(self, address: int, layout: str) -> tuple[Any, ...]:
-        return self.cursor_at(address, struct.calcsize(layout)).unpack(layout)
-
-    def spend(self, size: int) -> None:
-        """Subtract bytes from the budget: about twice the size of the file."""
-        self.byte_budget -= size
-        require(self.byte_budget >= 0, "its parts overlap")
 
     def read_root(self) -> Group:
-        signature, version, sizes = self.unpack_at(0, "<8sB4x2sx")
+        signature, version, sizes = self.source.unpack_at(0, "<8sB4x2sx")
         require(signature == SIGNATURE, "it is not an HDF5 file")
         require(version <= 1, _NEWER)
-        base, end, driver, address = self.unpack_at(24 + 4 * version, "<Q8x2Q8xQ8x")
+        base, end, driver, address = self.source.unpack_at(
+            24 + 4 * version, "<Q8x2Q8xQ8x"
+        )
         is_plain = sizes == b"\x08\x08" and not base and driver == UNDEFINED
         require(is_plain, "its superblock is not that of a model file")
         size = self.region.size
@@ -174,21 +163,21 @@ class _Reader:
         for kind, index_size in ((ATTRIBUTES, 2), (LINKS, 8)):
             for data in found[kind]:
                 _require_compact(Cursor(data), index_size)
-        attributes = dict(self.read_attribute(data) for data in found[ATTRIBUTE])
+        attributes = dict(self.attributes.read(data) for data in found[ATTRIBUTE])
         if found[LAYOUT]:
             return self.read_dataset(found, attributes)
         members: dict[str, Group | Dataset] = {}
-        for name, child in self.read_links(found):
+        for name, child in read_links(self.source, found[LINK], found[SYMBOLS]):
             require(name not in members, f"two objects in it are named {name!r}")
             members[name] = self.read_object(child, depth + 1)
         return Group(members, attributes)
 
     def read_messages(self, address: int) -> Iterator[tuple[int, bytes]]:
-        version, count, first_size = self.unpack_at(address, "<BxH4xI4x")
+        version, count, first_size = self.source.unpack_at(address, "<BxH4xI4x")
         require(version == 1, "an object's header is of an unknown version")
         blocks: list[tuple[int, ...]] = [(address + 16, first_size)]
         for start, size in blocks:
-            cursor = self.cursor_at(start, size)
+            cursor = self.source.cursor_at(start, size)
             while cursor.remaining >= 8 and count:
                 count -= 1
                 kind, length, flags = cursor.unpack("<2HB3x")
@@ -234,100 +223,6 @@ class _Reader:
         offset, size = cursor.unpack("<2Q")
         return self.region, offset, 0 if offset == UNDEFINED else size
 
-    # Groups
-
-    def read_links(
-        self, found: defaultdict[int, list[bytes]]
-    ) -> Iterator[tuple[str, int]]:
-        """Yield names and addresses of a group's members, in both layouts of h5py."""
-        for data in found[LINK]:
-            yield self.read_link(Cursor(data))
-        for data in found[SYMBOLS]:
-            tree, heap = Cursor(data).unpack("<2Q")
-            signature, size, start = self.unpack_at(heap, "<8sQ8xQ")
-            is_heap = signature == b"HEAP\0\0\0\0"
-            require(is_heap, "the names of a group are damaged")
-            names = self.cursor_at(start, size).data
-            yield from self.read_tree(tree, names, None)
-
-    def read_link(self, cursor: Cursor) -> tuple[str, int]:
-        version, flags = cursor.unpack("<2B")
-        require(version == 1 and not (flags & 8 and cursor.read_int(1)), _LINK)
-        cursor.read((8 if flags & 4 else 0) + (1 if flags & 16 else 0))
-        name = cursor.read(cursor.read_int(1 << (flags & 3)))
-        return _name(name), cursor.read_int(8)
-
-    def read_tree(
-        self, address: int, names: bytes, level: int | None
-    ) -> Iterator[tuple[str, int]]:
-        """Yield the members below a B-tree node, whose level must decrease."""
-        head, node_level, used = self.unpack_at(address, "<5sBH16x")
-        require(head == b"TREE\0" and level in (None, node_level), _BAD_TREE)
-        cursor = self.cursor_at(address + 24, 16 * used)
-        for _ in range(used):
-            (child,) = cursor.unpack("<8xQ")
-            if node_level:
-                yield from self.read_tree(child, names, node_level - 1)
-            else:
-                yield from self.read_symbols(child, names)
-
-    def read_symbols(self, address: int, names: bytes) -> Iterator[tuple[str, int]]:
-        signature, count = self.unpack_at(address, "<5sxH")
-        require(signature == b"SNOD\1", _BAD_TREE)
-        cursor = self.cursor_at(address + 8, 40 * count)
-        for _ in range(count):
-            name, child, kind = cursor.unpack("<2QI20x")
-            require(kind <= 1, _LINK)
-            yield _name(names[name : names.find(b"\0", name)]), child
-
-    # Attributes
-
-    def read_attribute(self, data: bytes) -> tuple[str, Any]:
-        cursor = Cursor(data)
-        version, flags, *sizes = cursor.unpack("<2B3H")
-        is_known = version == 1 or version in (2, 3) and not flags
-        require(is_known, "an attribute in it is of an unknown version")
-        cursor.read(1 if version == 3 else 0)
-        read_part = cursor.read_padded if version == 1 else cursor.read
-        name, dtype, shape = (read_part(size) for size in sizes)
-        values = self.read_values(cursor, read_type(Cursor(dtype)), Cursor(shape))
-        return _text(name.rstrip(b"\0")), values
-
-    def read_values(self, cursor: Cursor, dtype: np.dtype, shape: Cursor) -> Any:
-        """Read an attribute's number or text, or an array of these."""
-        sizes = read_shape(shape)
-        count = math.prod(sizes)
-        if dtype == TEXT:
-            is_inside = count <= cursor.remaining // 16
-            require(is_inside, "an attribute in it is longer than the available bytes")
-            array = np.array([self.read_heap_text(cursor) for _ in range(count)], "O")
-        else:
-            array = np.frombuffer(cursor.read(count * dtype.itemsize), dtype)
-        if dtype.kind == "S":
-            array = np.array([_text(item) for item in array.tolist()], "O")
-        return array.reshape(sizes) if sizes else array[0]
-
-    def read_heap_text(self, cursor: Cursor) -> str:
-        size, heap, index = cursor.unpack("<IQI")
-        if not size:
-            return ""
-        if heap not in self.heaps:
-            self.heaps[heap] = dict(self.read_heap(heap))
-        self.spend(size)
-        return _text(self.heaps[heap].get(index, b"")[:size])
-
-    def read_heap(self, address: int) -> Iterator[tuple[int, bytes]]:
-        """Yield the index and the bytes of each object in a global heap."""
-        signature, size = self.unpack_at(address, "<8sQ")
-        is_heap = signature == b"GCOL\1\0\0\0"
-        require(is_heap, "the text of an attribute is damaged")
-        cursor = self.cursor_at(address + 16, max(size - 16, 0))
-        while cursor.remaining >= 16:
-            index, size = cursor.unpack("<H6xQ")
-            if not index:
-                break
-            yield index, cursor.read_padded(size)
-
 
 def _require_compact(cursor: Cursor, index_size: int) -> None:
     """Refuse members or attributes stored in a fractal heap, a newer layout."""
@@ -335,17 +230,3 @@ def _require_compact(cursor: Cursor, index_size: int) -> None:
     if cursor.read_int(1) & 1:
         cursor.read(index_size)
     require(cursor.read_int(8) == UNDEFINED, _NEWER)
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        raise DamagedError("a string in it is not valid UTF-8") from None
-
-
-def _name(data: bytes) -> str:
-    name = _text(data)
-    is_valid = name not in ("", ".", "..") and "/" not in name and len(name) <= 1000
-    require(is_valid, f"an object in it has the invalid name {name[:100]!r}")
-    return name

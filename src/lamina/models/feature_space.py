@@ -184,13 +184,7 @@ class FeatureSpace(FeatureKinds, Model):
         if spec.output_mode != "one_hot":
             return value
         layer = self.preprocessors.get(name) or self.crossers[name]
-        size = _num_categories(layer)
-        if size is None or not value.dtype.startswith("int"):
-            raise ArgumentError(
-                f"Feature {name!r} has output_mode='one_hot', so its layer must return "
-                "integers of a known range. Use `output_mode='int'` or 'float'."
-            )
-        encoder = self.one_hot_encoders[name] = CategoryEncoding(size)
+        encoder = self.one_hot_encoders[name] = _one_hot_encoder(name, layer, value)
         return encoder(value)
 
     def __call__(self, data: Any, *args: Any, **kwargs: Any) -> Any:
@@ -257,6 +251,19 @@ def _needs_data(layer: Layer) -> bool:
     if isinstance(layer, Lookup):
         return not layer.has_input_vocabulary
     return hasattr(layer, "adapt")
+
+
+def _one_hot_encoder(
+    name: str, layer: Layer, value: SymbolicTensor
+) -> CategoryEncoding:
+    """Return the encoding of the integers that a feature's layer returns."""
+    size = _num_categories(layer)
+    if size is None or not value.dtype.startswith("int"):
+        raise ArgumentError(
+            f"Feature {name!r} has output_mode='one_hot', so its layer must return "
+            "integers of a known range. Use `output_mode='int'` or 'float'."
+        )
+    return CategoryEncoding(size)
 
 
 def _num_categories(layer: Layer) -> int | None:

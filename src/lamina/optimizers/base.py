@@ -19,7 +19,7 @@ from lamina.core.registry import Registry
 from lamina.core.scope import local
 from lamina.core.tracing import stateless
 from lamina.core.variable import Variable
-from lamina.errors import MissingMethodError, StateError
+from lamina.errors import StateError
 from lamina.optimizers.arguments import (
     CHECKS,
     LearningRate,
@@ -27,20 +27,19 @@ from lamina.optimizers.arguments import (
     unknown_arguments_error,
 )
 from lamina.optimizers.gradients import (
-    clip_by_global_norm,
-    clip_by_norm,
+    accumulate,
+    clip,
     match_gradients,
     upcast,
-    update_if,
+    update_averages,
 )
-from lamina.optimizers.state import OptimizerState, Slots
-from lamina.typing import ArrayLike
+from lamina.optimizers.rule import UpdateRule
 
 F = TypeVar("F", bound=Callable[..., None])
 optimizer_registry = Registry("optimizer", "keras.optimizers")
 
 
-class Optimizer(OptimizerState):
+class Optimizer(UpdateRule):
     """Base class of optimizers: override `slots` and `update`.
 
     Rules written for Keras work too: they create variables in `build` with
@@ -112,42 +111,6 @@ class Optimizer(OptimizerState):
         self.gradient_accumulation_steps = gradient_accumulation_steps
         check_combinations(self)
 
-    # The rule
-
-    def prepare(self, step: jax.Array, learning_rate: jax.Array) -> Any:
-        """Compute the argument `learning_rate` of `update`, the same for all variables.
-
-        Args:
-            step: the number of this update, a float that starts at 1.
-            learning_rate: the current learning rate.
-        """
-        return learning_rate
-
-    def update(
-        self,
-        gradient: jax.Array,
-        value: jax.Array,
-        slots: Slots,
-        step: jax.Array,
-        learning_rate: Any,
-    ) -> tuple[jax.Array, Slots]:
-        """Return a variable's new value and slots: a pure function.
-
-        Args:
-            gradient: the gradient of the loss with respect to the variable.
-            value: the variable's value.
-            slots: the variable's slots.
-            step: the number of this update, a float that starts at 1.
-            learning_rate: the value returned by `prepare`.
-        """
-        raise MissingMethodError(f"{type(self).__name__} must define `update`.")
-
-    def decay_of(self, variable: Variable) -> Any:
-        """Return the weight decay of a variable, or `None`."""
-        return None if variable in self._undecayed else self.weight_decay
-
-    # One step
-
     def apply(
         self,
         grads: Sequence[Any],
@@ -179,7 +142,9 @@ class Optimizer(OptimizerState):
         else:
             self._accumulate(gradients, variables, self.gradient_accumulation_steps)
         if self.use_ema:
-            self._update_averages()
+            pairs = zip(self._positions, self._averages, strict=True)
+            when = self._update_count(), self.ema_overwrite_frequency
+            update_averages(pairs, self.ema_momentum, *when)
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable.value))
@@ -200,96 +165,22 @@ class Optimizer(OptimizerState):
         return self.changed_variables
 
     def _update(self, gradients: list[jax.Array], variables: list[Variable]) -> None:
-        learning_rate = self.learning_rate
-        if isinstance(learning_rate, Variable):
-            learning_rate = learning_rate.value
-        for variable in variables:
-            decay = self.decay_of(variable)
-            if decay is not None:
-                value = upcast(variable.value)
-                variable.assign(value - value * decay * learning_rate)
-        gradients = self._clip_gradients(gradients)
-        self._apply_rule(gradients, variables, jnp.asarray(learning_rate))
-
-    def _apply_rule(
-        self, gradients: list[jax.Array], variables: list[Variable], rate: jax.Array
-    ) -> None:
-        update = self.update_step
-        if type(self).update_step is Optimizer.update_step:
-            update, rate = self._update_variable, self._prepared(rate)
-        for gradient, variable in zip(gradients, variables, strict=True):
-            update(gradient, variable, rate)
-
-    def update_step(
-        self, gradient: jax.Array, variable: Variable, learning_rate: ArrayLike
-    ) -> None:
-        """Update one variable and its slots, with `update`."""
-        rate = self._prepared(jnp.asarray(learning_rate))
-        self._update_variable(gradient, variable, rate)
-
-    def _prepared(self, learning_rate: jax.Array) -> Any:
-        return self.prepare(self._step_number(), learning_rate)
-
-    def _update_variable(
-        self, gradient: jax.Array, variable: Variable, rate: Any
-    ) -> None:
-        i = self._positions[variable]
-        names = [name for name in self._slot_names if (name, i) in self._slots]
-        slots = {name: upcast(self._slots[name, i].value) for name in names}
-        value, slots = self.update(
-            gradient, upcast(variable.value), slots, self._step_number(), rate
-        )
-        variable.assign(value)
-        for name in names:
-            self._slots[name, i].assign(slots[name])
-
-    def _step_number(self) -> jax.Array:
-        return (self._update_count() + 1).astype(jnp.float32)
-
-    def _get_variable_index(self, variable: Variable) -> int:
-        """Return a variable's index in the list passed to `build`; Keras's name."""
-        return self._positions[variable]
-
-    def _update_count(self) -> jax.Array:
-        count = self.iterations
-        return count.value if isinstance(count, Variable) else count
-
-    def _clip_gradients(self, gradients: list[jax.Array]) -> list[jax.Array]:
-        if self.clipnorm is not None:
-            return [clip_by_norm(gradient, self.clipnorm) for gradient in gradients]
-        if self.clipvalue is not None:
-            limit = self.clipvalue
-            return [jnp.clip(gradient, -limit, limit) for gradient in gradients]
-        if self.global_clipnorm is not None:
-            return clip_by_global_norm(gradients, self.global_clipnorm)
-        return gradients
+        rate = self._current_rate()
+        self._decay(variables, rate)
+        limits = self.clipnorm, self.clipvalue, self.global_clipnorm
+        self._apply_rule(clip(gradients, *limits), variables, jnp.asarray(rate))
 
     def _accumulate(
         self, gradients: list[jax.Array], variables: list[Variable], steps: int
     ) -> None:
         sums = [self._accumulators[self._positions[v]] for v in variables]
-        for gradient, total in zip(gradients, sums, strict=True):
-            total.assign(upcast(total.value) + gradient)
 
         def update() -> None:
             self._update([upcast(total.value) / steps for total in sums], variables)
-            for total in sums:
-                total.assign(jnp.zeros_like(total.value))
 
         is_due = (self._iterations.value + 1) % steps == 0
-        update_if(is_due, update, lambda: None, [*self._positions, *self.variables])
-
-    def _update_averages(self) -> None:
-        updates = self._update_count()
-        # The weights after the first update initialize the averages.
-        momentum = jnp.where(updates == 0, 0.0, self.ema_momentum)
-        for variable, average in zip(self._positions, self._averages, strict=True):
-            value = upcast(variable.value)
-            mean = momentum * upcast(average.value) + (1.0 - momentum) * value
-            average.assign(mean)
-            if self.ema_overwrite_frequency is not None:
-                is_due = (updates + 1) % self.ema_overwrite_frequency == 0
-                variable.assign(jnp.where(is_due, mean, value))
+        changed = [*self._positions, *self.variables]
+        accumulate(gradients, sums, is_due, update, changed)
 
     def apply_gradients(
         self, grads_and_vars: Iterable[tuple[Any, Variable]]

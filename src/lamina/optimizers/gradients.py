@@ -1,9 +1,9 @@
-"""Gradient casting, clipping and conditional updates."""
+"""Gradient casting and clipping, conditional updates, sums and averages."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -122,3 +122,79 @@ def update_if(
     updated = jax.lax.cond(condition, branch(update), branch(otherwise), values)
     for variable, value in zip(variables, updated, strict=True):
         variable.assign(value)
+
+
+def clip(
+    gradients: list[jax.Array],
+    norm: ArrayLike | None,
+    value: ArrayLike | None,
+    global_norm: ArrayLike | None,
+) -> list[jax.Array]:
+    """Clip gradients by one of three limits, if there is one.
+
+    Args:
+        gradients: the gradients.
+        norm: largest norm of each.
+        value: largest absolute value in each.
+        global_norm: largest norm of all together.
+    """
+    if norm is not None:
+        return [clip_by_norm(gradient, norm) for gradient in gradients]
+    if value is not None:
+        return [jnp.clip(gradient, -value, value) for gradient in gradients]
+    if global_norm is not None:
+        return clip_by_global_norm(gradients, global_norm)
+    return gradients
+
+
+def accumulate(
+    gradients: Sequence[jax.Array],
+    sums: Sequence[Variable],
+    is_due: jax.Array,
+    update: Callable[[], None],
+    changed: Sequence[Variable],
+) -> None:
+    """Add gradients to their sums; if an update is due, call it and reset the sums.
+
+    Args:
+        gradients: the gradients.
+        sums: a variable for each.
+        is_due: whether to update.
+        update: updates from the sums.
+        changed: the variables that it assigns to, and the sums.
+    """
+    for gradient, total in zip(gradients, sums, strict=True):
+        total.assign(upcast(total.value) + gradient)
+
+    def update_and_reset() -> None:
+        update()
+        for total in sums:
+            total.assign(jnp.zeros_like(total.value))
+
+    update_if(is_due, update_and_reset, lambda: None, changed)
+
+
+def update_averages(
+    pairs: Iterable[tuple[Variable, Variable]],
+    momentum: ArrayLike,
+    updates: jax.Array,
+    overwrite_frequency: int | None,
+) -> None:
+    """Update moving averages of variables.
+
+    Args:
+        pairs: each variable and its average.
+        momentum: weight of the previous average.
+        updates: number of updates before this one.
+        overwrite_frequency: number of updates after which the averages replace the
+            variables' values, or `None`.
+    """
+    # The weights after the first update initialize the averages.
+    momentum = jnp.where(updates == 0, 0.0, momentum)
+    for variable, average in pairs:
+        value = upcast(variable.value)
+        mean = momentum * upcast(average.value) + (1.0 - momentum) * value
+        average.assign(mean)
+        if overwrite_frequency is not None:
+            is_due = (updates + 1) % overwrite_frequency == 0
+            variable.assign(jnp.where(is_due, mean, value))

@@ -128,57 +128,13 @@ class _DeviceLoop:
         start = LoopState(changed, None if step.results else logs, recorded)
         limit = jnp.where(args.bad < 0, args.last, args.first)
         if step.guard:
-            state, bad = self.run_guarded(start, buffers, limit)
+            first = args.first
+            state, bad = run_while_finite(self.run, start, buffers, first, limit)
+            bad = jnp.where(bad < 0, args.bad, bad)
         else:
             state, bad = self.run(start, limit)[0], args.bad
         logs = self._logs(state.changed, state.logs)
         return self._shaped(state.changed), DispatchResult(logs, bad, state.recorded)
-
-    def run_guarded(
-        self, start: LoopState, buffers: Sequence[Array], limit: Array
-    ) -> tuple[LoopState, Array]:
-        """Run the batches before `limit` as far as everything stays finite.
-
-        Values are checked once, at the end: `start` still holds those from before,
-        and running steps again is cheaper than a copy of the state every few steps.
-        If something is not finite, the steps are run again from `start`, to an end
-        that lies one batch earlier, then two more, then four, until it is found.
-
-        Returns:
-            The state, and the batch that is not finite, or the earlier `bad`.
-        """
-        first = self.args.first
-
-        def attempt(search: _Search) -> _Search:
-            good, bad, end, back, _, _ = search
-            state, stopped = self.run(start, end)
-            is_finite = (stopped == _NEVER) & _still_finite(
-                state.changed, start.changed
-            )
-            bad = jnp.where(is_finite, bad, jnp.minimum(stopped, end - 1) + 1)
-            # A device that adds in another order each time may find fewer good ones.
-            good = jnp.where(is_finite, end, jnp.where(bad > good, good, first))
-            back = jnp.where(is_finite, 1, back)
-            end = jnp.maximum(bad - back, good)
-            return _Search(good, bad, end, 2 * back, is_finite, state)
-
-        def is_open(search: _Search) -> Any:
-            return ~search.is_finite | (search.bad - search.good > 1)
-
-        found = jax.lax.while_loop(
-            is_open,
-            attempt,
-            _Search(
-                good=first,
-                bad=limit + 1,
-                end=limit,
-                back=jnp.int32(1),
-                is_finite=jnp.bool_(False),
-                state=start._replace(changed=buffers),
-            ),
-        )
-        bad = jnp.where(found.bad > limit, self.args.bad, found.good)
-        return found.state, bad
 
     def run(self, start: LoopState, limit: Array) -> tuple[LoopState, Array]:
         """Run the batches before `limit`, or to a chunk with a loss that is not finite.
@@ -312,6 +268,61 @@ class _DeviceLoop:
         """
         steps = self.args.steps
         return jax.lax.div(batch, steps), jax.lax.rem(batch, steps)
+
+
+def run_while_finite(
+    run: Callable[[LoopState, Any], tuple[LoopState, Array]],
+    start: LoopState,
+    buffers: Sequence[Array],
+    first: Array,
+    limit: Array,
+) -> tuple[LoopState, Array]:
+    """Run the batches from `first` to `limit` as far as everything stays finite.
+
+    Values are checked once, at the end: `start` still holds those from before, and
+    running steps again is cheaper than a copy of the state every few steps. If
+    something is not finite, the steps are run again from `start`, to an end that lies
+    one batch earlier, then two more, then four, until it is found.
+
+    Args:
+        run: runs the batches before a limit, and returns the state and the number of
+            the batch whose loss is not finite, or `_NEVER`.
+        start: the state before the first batch.
+        buffers: arrays that the new values are written into.
+        first: the first batch.
+        limit: the batch to stop before.
+
+    Returns:
+        The state, and the number of the batch that is not finite, or -1.
+    """
+
+    def attempt(search: _Search) -> _Search:
+        good, bad, end, back, _, _ = search
+        state, stopped = run(start, end)
+        is_finite = (stopped == _NEVER) & _still_finite(state.changed, start.changed)
+        bad = jnp.where(is_finite, bad, jnp.minimum(stopped, end - 1) + 1)
+        # A device that adds in another order each time may find fewer good ones.
+        good = jnp.where(is_finite, end, jnp.where(bad > good, good, first))
+        back = jnp.where(is_finite, 1, back)
+        end = jnp.maximum(bad - back, good)
+        return _Search(good, bad, end, 2 * back, is_finite, state)
+
+    def is_open(search: _Search) -> Any:
+        return ~search.is_finite | (search.bad - search.good > 1)
+
+    found = jax.lax.while_loop(
+        is_open,
+        attempt,
+        _Search(
+            good=first,
+            bad=limit + 1,
+            end=limit,
+            back=jnp.int32(1),
+            is_finite=jnp.bool_(False),
+            state=start._replace(changed=buffers),
+        ),
+    )
+    return found.state, jnp.where(found.bad > limit, -1, found.good)
 
 
 # Arrays of at most so many elements are checked together.

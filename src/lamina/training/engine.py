@@ -118,16 +118,16 @@ class LoopRunner:
         if self._is_large:
             jax.block_until_ready([v.raw for v in self._changed])
         with state_lock:
-            buffers = [v.take_donation_buffer() for v in self._changed]
+            buffers = [v.storage.take_donation_buffer() for v in self._changed]
             values, result = self._executable(self._inputs(data, args), buffers)
             for variable, value in zip(self._changed, values, strict=True):
-                variable.replace(value)
+                variable.storage.replace(value)
         return result
 
     def release(self) -> None:
         """Free the memory that is retained for the next dispatch."""
         for variable in self._changed:
-            variable.drop_donation_buffer()
+            variable.storage.drop_donation_buffer()
 
     def _inputs(self, data: PyTree, args: DispatchArgs) -> LoopInputs:
         changed = [v.raw for v in self._changed]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from lamina.layers.base.call_graph import GraphOwner
 from lamina.metrics import Mean, Metric
 from lamina.metrics.base import result_of
 from lamina.runtime.compiled_function import CompiledFunction
+from lamina.runtime.method_lock import MethodLock
 from lamina.runtime.module_state import ModuleState
 from lamina.training.device_loop import Step
 from lamina.training.engine import Engine, compiled, eager
@@ -55,7 +55,7 @@ class TrainingState:
         self.arguments: CompileArgs | None = None
         self.plan: Plan | None = None
         self.loss_tracker: Mean | None = None
-        self._running: tuple[str, str] | None = None  # thread and method
+        self._lock = MethodLock()
         self.steps_done = 0  # random numbers of a step derive from it
         self._engines: dict[tuple[str, bool], Engine] = {}
         self._made: dict[Hashable, Any] = {}
@@ -72,44 +72,24 @@ class TrainingState:
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy compiles its own programs.
-        cached = ("predictor", "_lock")
-        state = {k: v for k, v in vars(self).items() if k not in cached}
-        made = {"_engines": {}, "_made": {}, "_running": None, "checked": None}
+        state = {k: v for k, v in vars(self).items() if k != "predictor"}
+        made = {"_engines": {}, "_made": {}, "checked": None}
         return {**state, **made}
-
-    @functools.cached_property
-    def _lock(self) -> threading.RLock:
-        return threading.RLock()
 
     @contextmanager
     def running(self, method: str) -> Iterator[None]:
         """Let one thread at a time run methods that change weights or metrics.
 
-        A callback of the thread that trains may call such methods too.
-
         Raises:
             StateError: another thread runs such a method, or the model is not compiled.
         """
-        if not self._lock.acquire(blocking=False):
-            thread, running = self._running or ("another", "a method")
-            raise StateError(
-                f"`{method}` cannot begin: the thread {thread!r} is in `{running}` of "
-                "this model, and both change its weights or metrics. Wait until that "
-                "returns, or give each thread its own model: "
-                "lamina.models.clone_model(model)."
-            )
-        outer = self._running
-        self._running = outer or (threading.current_thread().name, method)
-        try:
+        with self._lock.hold(method):
             if self.arguments is None:
                 raise StateError(
                     f"Call `compile()` before `{method}()`, for example: "
                     "model.compile(optimizer='adam', loss='mse')."
                 )
             yield
-        finally:
-            self._running = outer
-            self._lock.release()
 
     @functools.cached_property
     def batch_seed(self) -> int:

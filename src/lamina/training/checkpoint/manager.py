@@ -13,16 +13,13 @@ from lamina.data.streams import State
 from lamina.errors import StateError
 from lamina.ops.kernels import autotune
 from lamina.training.callbacks import BackupAndRestore, CallbackList, TerminateOnNaN
-from lamina.training.checkpoint.checkpoints import Checkpoints, TrainPosition, warn
-from lamina.training.checkpoint.run_file import Tree
+from lamina.training.checkpoint.checkpoints import Checkpoints, TrainPosition
+from lamina.training.checkpoint.resuming import describe, require_same_run, resume_run
 from lamina.training.checkpoint.run_state import (
     arguments_of,
     capture,
-    differences,
     fingerprint,
     require_plain_callbacks,
-    require_same,
-    restore,
     restore_model,
     versions,
 )
@@ -46,11 +43,7 @@ class CheckpointManager:
     ) -> None:
         self._state, self._model, self._callbacks = state, state.model, callbacks
         self._backup: BackupAndRestore | None = callbacks.find(BackupAndRestore)
-        if resume is None and self._backup is not None:
-            resume = self._backup.checkpoints
-        elif resume is not None and not isinstance(resume, Checkpoints):
-            resume = Checkpoints(resume)
-        self._checkpoints: Checkpoints | None = resume
+        self._checkpoints = resume = _checkpoints_of(resume, self._backup)
         watch = callbacks.find(TerminateOnNaN)
         self._rolls_back = watch is not None and watch.rollback
         if self._rolls_back and resume is None:
@@ -121,56 +114,17 @@ class CheckpointManager:
         }
         feed.track_state()
         if self._saved is not None:
-            position = self._resume(self._saved, feed, checkpoints)
-            self._saved = None
+            saved, self._saved = self._saved, None
+            require_same_run(self._state, saved, self._record, feed, checkpoints.folder)
+            self._record = saved["record"]
+            position, self.logs = resume_run(self._state, self._callbacks, saved, feed)
+            checkpoints.best = saved["best"]
             if self._callbacks.params["verbose"]:
-                run = f"The run in {str(checkpoints.folder)!r}"
-                print(run, self._position_text(position, epochs))
+                ends = self._model.stop_training or position.epoch >= epochs
+                print(describe(checkpoints.folder, position, ends))
         record = {**versions(), "epochs": int(epochs), **self._record}
         checkpoints.begin(record, position)
         return position
-
-    def _resume(
-        self, saved: Tree, feed: Feed, checkpoints: Checkpoints
-    ) -> TrainPosition:
-        old, new = saved["record"], self._record
-        # A model trained in this process may have another learning rate by now.
-        ignored = ("compile",) if self._state.steps_done else ()
-        if not feed.is_resident:
-            ignored += ("data",)
-            if old["data"] != new["data"]:
-                warn(
-                    "The first batch of the data differs from that of the saved run, "
-                    "so the result will differ from that of one run."
-                )
-        new = {k: v for k, v in new.items() if k not in ignored}
-        require_same(old, new, checkpoints.folder)
-        self._record = old
-        changed = "; ".join(differences(saved["versions"], versions()))
-        if changed:
-            warn(
-                f"The run was started in another environment: {changed}. Training "
-                "continues, but rounding may differ."
-            )
-        position, stream = TrainPosition(*saved["place"]), saved["stream"]
-        restore(self._state, self._callbacks, saved)
-        if position.batch > 0:
-            # Replay on_epoch_begin, and undo what it changes.
-            self._callbacks.on_epoch_begin(position.epoch)
-            restore(self._state, self._callbacks, saved)
-            self.logs = saved["logs"]
-        checkpoints.best = saved["best"]
-        if self.logs:
-            feed.seek(position.epoch + 1, 0, stream and (0, stream[1]))
-        else:
-            feed.seek(position.epoch, position.batch, stream)
-        return position
-
-    def _position_text(self, position: TrainPosition, epochs: int) -> str:
-        if position.epoch >= epochs or self._model.stop_training:
-            return f"is complete after epoch {position.epoch}."
-        batch = f", batch {position.batch}" if position.batch else ""
-        return f"resumes from epoch {position.epoch + 1}{batch}."
 
     def pause(
         self,
@@ -243,3 +197,11 @@ class CheckpointManager:
         if self.complete and backup is not None and backup.delete_checkpoint:
             self._checkpoints.delete()
         self._checkpoints.close()
+
+
+def _checkpoints_of(
+    resume: Resume, backup: BackupAndRestore | None
+) -> Checkpoints | None:
+    if resume is None:
+        return None if backup is None else backup.checkpoints
+    return resume if isinstance(resume, Checkpoints) else Checkpoints(resume)

@@ -57,6 +57,20 @@ class Record:
         """Record the calls that use an array."""
         self.arrays[id(array)] = array
 
+    def watch_reads(self, variable: Variable) -> None:
+        """Record the calls that use the values that a variable will have."""
+        self.reads.setdefault(id(variable), (variable, {}))
+
+    def variables(self) -> tuple[Variable, ...]:
+        """Return the variables that were read."""
+        return tuple(v for v, arrays in self.reads.values() if arrays)
+
+    def arrays_of(self, source: Variable | Array) -> list[Array]:
+        """Return the watched arrays that are the values of a source of gradients."""
+        if isinstance(source, Variable):
+            return list(self.reads.get(id(source), (source, {}))[1].values())
+        return [source]
+
     def add(self, call: Call) -> None:
         """Add a call if it depends on a watched array, and watch its outputs."""
         if any(id(array) in self.arrays for array in call.inputs):

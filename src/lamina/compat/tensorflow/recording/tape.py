@@ -98,7 +98,7 @@ class GradientTape:
         """Record what depends on arrays or variables."""
         for value in jax.tree.leaves(tensor, is_leaf=is_variable):
             if isinstance(value, Variable):
-                self._record.reads.setdefault(id(value), (value, {}))
+                self._record.watch_reads(value)
             elif isinstance(value, jax.Array):
                 self._record.watch(value)
             else:
@@ -109,7 +109,7 @@ class GradientTape:
 
     def watched_variables(self) -> tuple[Variable, ...]:
         """Return the variables that were read."""
-        return tuple(v for v, arrays in self._record.reads.values() if arrays)
+        return self._record.variables()
 
     def gradient(
         self,
@@ -139,10 +139,10 @@ class GradientTape:
             if jnp.issubdtype(t.dtype, jnp.inexact)
         ]
         with self.stop_recording():
-            found = self._gradients(seeds)
+            found = _cotangents(self._record.calls, seeds)
 
         def gradient(source: Variable | Array) -> Any:
-            arrays = self._arrays(source)
+            arrays = self._record.arrays_of(source)
             parts = [found[id(a)] for a in arrays if id(a) in found]
             if parts:
                 return functools.reduce(_add, parts)
@@ -174,8 +174,9 @@ class GradientTape:
 
         def rows(source: Variable | Array) -> Any:
             def gradient(seed: Array) -> Any:
-                found = self._gradients([(array, seed)])
-                parts = [found[id(a)] for a in self._arrays(source) if id(a) in found]
+                found = _cotangents(self._record.calls, [(array, seed)])
+                arrays = self._record.arrays_of(source)
+                parts = [found[id(a)] for a in arrays if id(a) in found]
                 if parts:
                     return functools.reduce(jnp.add, parts)
                 return jnp.zeros(source.shape, source.dtype)
@@ -211,29 +212,26 @@ class GradientTape:
             )
         self._is_used = True
 
-    def _arrays(self, source: Variable | Array) -> list[Array]:
-        """Return the arrays of the tape that stand for a source."""
-        if isinstance(source, Variable):
-            return list(self._record.reads.get(id(source), (source, {}))[1].values())
-        return [source]
 
-    def _gradients(self, seeds: list[tuple[Array, Array]]) -> dict[int, Array]:
-        """Return the cotangent of each array by its `id`, from those of the targets."""
-        pending: dict[int, Array] = {}
-        found: dict[int, Array] = {}
-        for target, seed in seeds:
-            _accumulate(pending, target, seed)
-        for call in reversed(self._record.calls):
-            cotangents = [pending.pop(id(a), None) for a in call.outputs]
-            for array, cotangent in zip(call.outputs, cotangents, strict=True):
-                if cotangent is not None:
-                    found[id(array)] = cotangent
-            if any(c is not None for c in cotangents):
-                for array, cotangent in zip(
-                    call.inputs, _pull(call, cotangents), strict=True
-                ):
-                    _accumulate(pending, array, cotangent)
-        return found | pending
+def _cotangents(
+    calls: Sequence[Call], seeds: list[tuple[Array, Array]]
+) -> dict[int, Array]:
+    """Return the cotangent of each array by its `id`, from those of the targets."""
+    pending: dict[int, Array] = {}
+    found: dict[int, Array] = {}
+    for target, seed in seeds:
+        _accumulate(pending, target, seed)
+    for call in reversed(calls):
+        cotangents = [pending.pop(id(a), None) for a in call.outputs]
+        for array, cotangent in zip(call.outputs, cotangents, strict=True):
+            if cotangent is not None:
+                found[id(array)] = cotangent
+        if any(c is not None for c in cotangents):
+            for array, cotangent in zip(
+                call.inputs, _pull(call, cotangents), strict=True
+            ):
+                _accumulate(pending, array, cotangent)
+    return found | pending
 
 
 def _pull(call: Call, cotangents: list[Any]) -> list[Array]:

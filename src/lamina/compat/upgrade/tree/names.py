@@ -10,21 +10,16 @@ from typing import Any
 
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
-from libcst.metadata import (
-    BuiltinAssignment,
-    QualifiedNameProvider,
-    QualifiedNameSource,
-    ScopeProvider,
-)
+from libcst.metadata import QualifiedNameProvider, ScopeProvider
 
 from lamina import activations
 from lamina.compat.tensorflow.base.declare import parsed
 from lamina.compat.upgrade.context import Context, code_of
 from lamina.compat.upgrade.resolve import Found, resolve
 from lamina.compat.upgrade.tree import imports
+from lamina.compat.upgrade.tree.imported_names import ImportedNames
 
 Name = cst.Name | cst.Attribute
-_VERSION = re.compile(r"^tensorflow\.compat\.v[12]\b")
 
 
 class NameRewriter(cst.CSTTransformer):
@@ -39,24 +34,23 @@ class NameRewriter(cst.CSTTransformer):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self.context = context
+        self.names = ImportedNames(context, self.get_metadata)
         self._called: set[cst.CSTNode] = set()
-        self._aliases: dict[str, str] = {}
-        # Modules of which all names are imported.
-        self._stars: list[str] = []
 
     def leave_Assign(self, original_node: Any, updated_node: cst.Assign) -> Any:
         """Note variables that are modules, as in `K = keras.backend`."""
         targets = original_node.targets
-        found = self._resolve(original_node.value)
+        found = self.names.resolve(original_node.value)
         is_name = len(targets) == 1 and isinstance(targets[0].target, cst.Name)
         if is_name and found is not None and found.is_module:
-            self._aliases[targets[0].target.value] = self._names(original_node.value)[0]
+            name = targets[0].target.value
+            self.names.aliases[name] = self.names.of(original_node.value)[0]
         return updated_node
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
         """Note `from module import *`; names of imports are not expressions."""
         if isinstance(node.names, cst.ImportStar) and not node.relative:
-            self._stars.append(get_full_name_for_node(node.module or "") or "")
+            self.names.stars.append(get_full_name_for_node(node.module or "") or "")
         return False
 
     def visit_Call(self, node: cst.Call) -> None:
@@ -65,10 +59,10 @@ class NameRewriter(cst.CSTTransformer):
 
     def _replaced(self, original: Name, updated: cst.BaseExpression) -> Any:
         """Return today's form of a name that is not called, or of a called name."""
-        if "tensorflow.__version__" in self._names(original):
+        if "tensorflow.__version__" in self.names.of(original):
             self.context.replaced.add("tf")
             return self.context.chain("__version__")
-        found = self._resolve(original)
+        found = self.names.resolve(original)
         if found is None:
             self._note_missing(original)
             return updated
@@ -118,11 +112,14 @@ class NameRewriter(cst.CSTTransformer):
         name = found.name or ""
         if isinstance(original, cst.Name):
             home, _, new = name.rpartition(".")
-            if self._star_names(original) and home not in self._today_of_stars():
+            if (
+                self.names.from_stars(original)
+                and home not in self.names.modules_of_stars()
+            ):
                 return self.context.chain(name)
             is_renamed = not found.is_module and self._imported_as(original)
             return cst.Name(new) if is_renamed and new != original.value else updated
-        base = self._resolve(original.value)
+        base = self.names.resolve(original.value)
         module, _, attribute = name.rpartition(".")
         if (
             base is not None
@@ -138,7 +135,7 @@ class NameRewriter(cst.CSTTransformer):
 
     def _keeps_name(self, node: cst.CSTNode) -> bool:
         """Return whether the import of a module keeps the name that it defines."""
-        found = self._resolve(node)
+        found = self.names.resolve(node)
         if found is None or not found.is_module or not isinstance(node, cst.Name):
             return found is not None and found.is_module
         last = (found.name or "").rpartition(".")[2]
@@ -146,10 +143,10 @@ class NameRewriter(cst.CSTTransformer):
 
     def _imported_as(self, node: cst.Name) -> bool:
         """Return whether a name is imported under its own name."""
-        return any(q.rpartition(".")[2] == node.value for q in self._names(node))
+        return any(q.rpartition(".")[2] == node.value for q in self.names.of(node))
 
     def _note_missing(self, node: cst.CSTNode) -> None:
-        for name in self._names(node):
+        for name in self.names.of(node):
             module, found = resolve(name.rpartition(".")[0]), resolve(name)
             if module is None or not module.is_module or isinstance(node, cst.Name):
                 continue
@@ -165,53 +162,6 @@ class NameRewriter(cst.CSTTransformer):
         if isinstance(node, cst.Name):
             self.context.replaced.add(node.value)
 
-    def _resolve(self, node: cst.CSTNode) -> Found | None:
-        for name in self._names(node):
-            is_tensorflow = name.startswith("tensorflow.") and ".keras" not in name
-            found = resolve(name)
-            if found is None or (is_tensorflow and self.context.keeps_tensorflow):
-                continue
-            return found
-        return None
-
-    def _names(self, node: cst.CSTNode) -> list[str]:
-        """Return the dotted names that an imported name may stand for."""
-        names: list[str] = []
-        # LibCST gives a call the names of its function.
-        if not isinstance(_root(node), cst.Name):
-            return names
-        for found in self.get_metadata(QualifiedNameProvider, node, set()):
-            first, dot, rest = found.name.partition(".")
-            if found.source is QualifiedNameSource.IMPORT:
-                names.append(_VERSION.sub("tensorflow", found.name))
-            elif first in self._aliases:
-                names.append(self._aliases[first] + dot + rest)
-        return names or self._star_names(node)
-
-    def _star_names(self, node: cst.CSTNode) -> list[str]:
-        """Return what a name stands for that `from module import *` may define."""
-        name, root = get_full_name_for_node(node), _root(node)
-        scope = self.get_metadata(ScopeProvider, root, None) if self._stars else None
-        if scope is None or not isinstance(root, cst.Name):
-            return []
-        if not all(isinstance(a, BuiltinAssignment) for a in scope[root.value]):
-            return []
-        names = (f"{module}.{name}" for module in reversed(self._stars))
-        return [name for name in names if resolve(name) is not None][:1]
-
-    def _today_of_stars(self) -> set[str | None]:
-        return {found.name for found in map(resolve, self._stars) if found is not None}
-
-    def _is_imported(self, node: cst.CSTNode) -> bool:
-        return bool(self._names(node))
-
 
 def _literal(value: str | None) -> str:
     return "None" if value is None else repr(str(value))
-
-
-def _root(node: cst.CSTNode) -> cst.CSTNode:
-    """Return what the attributes in a node are attributes of."""
-    while isinstance(node, cst.Attribute):
-        node = node.value
-    return node

@@ -39,13 +39,12 @@ class Rewriter(StatementRewriter):
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> Any:
         """Replace a call."""
-        found = self._resolve(original_node.func)
+        found = self.names.resolve(original_node.func)
         if found is not None:
             self._note_use(original_node.func, found)
             return upgrade_call(self.context, found, updated_node)
-        if isinstance(updated_node.func, cst.Attribute) and not self._is_imported(
-            original_node.func
-        ):
+        is_method = isinstance(updated_node.func, cst.Attribute)
+        if is_method and not self.names.of(original_node.func):
             new = files.upgrade_file_call(self.context, updated_node)
             return upgrade_method(self.context, new) if new is updated_node else new
         return updated_node

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.module import signature
 from lamina.layers import Layer
 from lamina.runtime.interrupts import Interrupted
 from lamina.runtime.operations import Operation, innermost
@@ -19,21 +18,13 @@ from lamina.training.checks.steps.replay import (
     Replay,
     replay,
 )
+from lamina.training.checks.steps.suspects import find_suspect, learning_rate_of
 
 USUAL_CAUSES = (
     "Usual causes: a learning rate that is too high, a division by zero or logarithm "
     "of zero in a custom loss, values in the data that are not normalised."
 )
-# Larger values in the data than this are taken for the cause of an overflow.
-_LARGE = 1e6
 _SHOWN_ROWS = 5
-
-
-class Suspect(NamedTuple):
-    """The likely cause, and what mends it."""
-
-    cause: str
-    fix: str
 
 
 def explain(step: FailedStep) -> str:
@@ -93,15 +84,14 @@ class _Explanation:
         if found.gradient_norms:
             yield f"gradient norms: {_norms(found.gradient_norms)}"
         yield from self._facts()
-        rule = _RULES.get(origin.operation.name)
-        suspect = rule and rule(origin, found.part == "gradient")
-        cause, fix = suspect or self._overflow(origin)
+        in_gradient = found.part == "gradient"
+        cause, fix = find_suspect(origin, in_gradient, self.batch, self.optimizer)
         yield f"suspect: {cause}"
         yield f"fix: {fix}"
 
     def _facts(self) -> Iterator[str]:
         if self.optimizer is not None:
-            yield f"learning rate: {self._learning_rate():.3g}"
+            yield f"learning rate: {learning_rate_of(self.optimizer):.3g}"
         largest = self._largest_weight()
         if largest:
             yield f"largest weight: {largest[1]:.3g} in {largest[0]!r}"
@@ -145,16 +135,6 @@ class _Explanation:
         more = f" and {len(rows) - _SHOWN_ROWS} more" if len(rows) > _SHOWN_ROWS else ""
         return f"{shown}{more} {of}"
 
-    def _learning_rate(self) -> float:
-        rate = self.optimizer.learning_rate
-        return float(np.asarray(getattr(rate, "value", rate)))
-
-    def _lower(self, rate: float) -> float:
-        """Return a tenth of a learning rate, or the default if that is lower."""
-        parameter = signature(type(self.optimizer)).parameters.get("learning_rate")
-        default = None if parameter is None else parameter.default
-        return min(rate / 10, default) if isinstance(default, float) else rate / 10
-
     def _largest_weight(self) -> tuple[str, float] | None:
         weights = [w for layer in self.layers.values() for w in layer.own_weights()]
         sizes = [
@@ -164,35 +144,6 @@ class _Explanation:
         ]
         size, path = max(sizes, default=(0.0, ""))
         return (path, size) if path else None
-
-    def _overflow(self, origin: NonFiniteOperation) -> Suspect:
-        """Return the likely cause of numbers that became too large for their type."""
-        made = [np.asarray(a) for a in origin.outputs]
-        if any(a.dtype == np.float16 for a in made):
-            return Suspect(
-                "an overflow: the largest float16 number is 65504.",
-                'use lamina.mixed_precision.set_global_policy("mixed_bfloat16"), or '
-                'give this layer dtype="float32".',
-            )
-        leaves = [np.asarray(a, np.float32) for a in jax.tree.leaves(self.batch)]
-        largest = max((float(np.abs(a).max(initial=0)) for a in leaves), default=0.0)
-        if largest > _LARGE:
-            return Suspect(
-                f"values up to {largest:.2g} in the data.",
-                "remove rows that are wrong, and normalise the rest: "
-                "x = (x - x.mean(0)) / x.std(0).",
-            )
-        if self.optimizer is None:
-            return Suspect("an overflow.", "scale the values before this operation.")
-        rate = self._learning_rate()
-        name = type(self.optimizer).__name__
-        return Suspect(
-            f"a learning rate that is too high: with {rate:.3g} the weights have grown "
-            "until this overflowed.",
-            f"compile with a smaller one, optimizer={name}({self._lower(rate):.2g}), "
-            "or with clipnorm=1.0; lamina.tuning.lr_find(model, x, y) suggests a "
-            "value.",
-        )
 
 
 def _norms(norms: list[tuple[str, float]]) -> str:
@@ -205,83 +156,3 @@ def _norms(norms: list[tuple[str, float]]) -> str:
     total = float(np.linalg.norm([norm for _, norm in norms]))
     path, largest = max(norms, key=lambda pair: pair[1])
     return f"{total:.3g} in total, largest {largest:.3g} for {path!r}"
-
-
-# What an operation did to its inputs; `None` if they were in its domain.
-
-
-def _log(origin: NonFiniteOperation, _: bool) -> Suspect | None:
-    x = np.asarray(origin.inputs[0], np.float32)
-    low = -1.0 if origin.operation.name == "log1p" else 0.0
-    if (x < low).any():
-        return Suspect(
-            f"a logarithm of {x.min():.3g}, a negative number.",
-            "clip the argument: ops.log(ops.maximum(x, 1e-7)).",
-        )
-    if (x == low).any():
-        return Suspect(
-            "a logarithm of 0.", "add a small number inside: ops.log(x + 1e-7)."
-        )
-    return None
-
-
-def _div(origin: NonFiniteOperation, in_gradient: bool) -> Suspect | None:
-    if not (np.asarray(origin.inputs[1], np.float32) == 0).any():
-        return None
-    if in_gradient:
-        return Suspect(
-            "a gradient that divides by 0, as that of a logarithm, root or norm at 0.",
-            "add a small number inside: ops.log(x + 1e-7), ops.sqrt(x + 1e-7).",
-        )
-    return Suspect(
-        "a division by 0.",
-        "use ops.divide_no_nan(x, y), or add a small number: x / (y + 1e-7).",
-    )
-
-
-def _root(origin: NonFiniteOperation, _: bool) -> Suspect | None:
-    x = np.asarray(origin.inputs[0], np.float32)
-    if (x < 0).any():
-        return Suspect(
-            f"a root of {x.min():.3g}, a negative number.",
-            "clip the argument: ops.sqrt(ops.maximum(x, 0.0) + 1e-7).",
-        )
-    if (x == 0).any():
-        return Suspect(
-            "a division by the root of 0, perhaps in a gradient.",
-            "add a small number inside: ops.sqrt(x + 1e-7), ops.rsqrt(x + 1e-7).",
-        )
-    return None
-
-
-def _power(origin: NonFiniteOperation, _: bool) -> Suspect | None:
-    x = np.asarray(origin.inputs[0], np.float32)
-    if (x > 0).all() or np.abs(x).max(initial=0) > _LARGE:
-        return None
-    return Suspect(
-        f"a power of {x.min():.3g}, whose value or gradient is not finite.",
-        "keep the base positive: ops.power(ops.maximum(x, 1e-7), y).",
-    )
-
-
-def _exp(origin: NonFiniteOperation, _: bool) -> Suspect | None:
-    x = np.asarray(origin.inputs[0])
-    if x.dtype == np.float16:
-        return None
-    return Suspect(
-        f"an exponential of {float(x.max()):.3g}.",
-        "use ops.softmax or ops.logsumexp, which subtract the largest value first, "
-        "or clip the argument: ops.exp(ops.clip(x, -50, 50)).",
-    )
-
-
-_RULES = {
-    "div": _div,
-    "exp": _exp,
-    "expm1": _exp,
-    "log": _log,
-    "log1p": _log,
-    "pow": _power,
-    "rsqrt": _root,
-    "sqrt": _root,
-}

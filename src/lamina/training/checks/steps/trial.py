@@ -37,7 +37,8 @@ class Trial:
         for variable in self.engine.state().variables:
             if id(variable) not in self._before:
                 self._before[id(variable)] = variable, variable.raw
-                variable.aliased = True  # so that the loop does not overwrite the array
+                # So that the loop does not overwrite the array.
+                variable.storage.aliased = True
 
     def run(self, segment: Segment, args: DispatchArgs) -> DispatchResult:
         """Run steps on batches of a segment."""
@@ -82,5 +83,4 @@ class Trial:
         """Restore all variables."""
         self.engine.release()
         for variable, value in self._before.values():
-            variable.raw = value
-            variable.aliased = True
+            variable.storage.set(value, aliased=True)
