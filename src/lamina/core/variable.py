@@ -321,7 +321,7 @@ def _initial_value(
         return _on_device(initializer(dims, dtype=dtype))
 
 
-def _converted(value: ArrayLike, dtype: DTypeLike) -> jax.Array:
+def _converted(value: object, dtype: DTypeLike) -> jax.Array:
     """Return a copy of a value on the device, by default in its own type."""
     if dtype is None:
         array = np.asarray(value)

@@ -127,7 +127,7 @@ def update_if(
 def clip(
     gradients: list[jax.Array],
     norm: ArrayLike | None,
-    value: ArrayLike | None,
+    value: float | None,
     global_norm: ArrayLike | None,
 ) -> list[jax.Array]:
     """Clip gradients by one of three limits, if there is one.
