@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from lamina import config
 from lamina.core.module import accepted_names
-from lamina.initializers import Orthogonal, VarianceScaling
+from lamina.initializers import Initializer, Orthogonal, VarianceScaling
 from lamina.saving.legacy.config import hard_sigmoid
 
 
@@ -71,6 +71,7 @@ METHOD_DEFAULTS: tuple[Default, ...] = (
 # Values whose meaning has changed, by the end of the argument's name.
 MEANINGS: tuple[Default, ...] = (
     Default("activation", "hard_sigmoid", hard_sigmoid, Release.TF_KERAS_2),
+    Default("initializer", "orthogonal", Orthogonal(1.1), _1),
     Default(
         "initializer",
         "glorot_normal",
@@ -139,7 +140,12 @@ def with_method_defaults(name: str, taken: list[str], found: dict[str, Any]) -> 
 
 def _add(row: Default, taken: list[str], found: dict[str, Any]) -> None:
     if row.argument not in (*taken, *found):
-        found[row.argument] = row.value
+        found[row.argument] = _own(row.value)
+
+
+def _own(value: Any) -> Any:
+    """Return a value for one layer: an initializer draws the same numbers each time."""
+    return value.clone() if isinstance(value, Initializer) else value
 
 
 def old_meaning(suffix: str, value: str) -> Any:
@@ -151,7 +157,7 @@ def old_meaning(suffix: str, value: str) -> Any:
     """
     for row in MEANINGS:
         if row.until >= release() and (row.owner, row.argument) == (suffix, value):
-            return row.value
+            return _own(row.value)
     return value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import lamina
 from lamina import config, layers, optimizers
 from lamina.compat.defaults import (
     DEFAULTS,
@@ -47,6 +48,29 @@ def test_names_of_optimizers_and_decay_have_old_defaults():
         assert float(optimizers.get("adadelta").learning_rate) == 1.0
         decayed = optimizers.Nadam(decay=1.0).get_config()["learning_rate"]
         assert decayed["config"]["initial_learning_rate"] == pytest.approx(0.002)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"recurrent_initializer": "orthogonal"}, {"inner_init": "he_normal"}]
+)
+def test_layers_of_keras_1_draw_their_own_weights_by_the_seed(options):
+    def kernels():
+        lamina.utils.set_random_seed(3)
+        pair = [layers.LSTM(3, **options) for _ in range(2)]
+        for layer in pair:
+            layer.build((1, 2, 3))
+        return [np.asarray(layer.cell.recurrent_kernel) for layer in pair]
+
+    with use(Release.KERAS_1):
+        first, second = kernels()
+        assert not np.allclose(first, second)
+        assert np.array_equal(kernels(), [first, second])
+
+
+def test_orthogonal_weights_of_keras_1_are_larger():
+    with use(Release.KERAS_1):
+        kernel = layers.Dense(3, init="orthogonal").kernel_initializer((3, 3))
+    assert np.allclose(kernel @ kernel.T, 1.21 * np.eye(3), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["LSTM", "GRU"])
