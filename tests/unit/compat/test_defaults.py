@@ -51,7 +51,8 @@ def test_names_of_optimizers_and_decay_have_old_defaults():
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"recurrent_initializer": "orthogonal"}, {"inner_init": "he_normal"}]
+    "options",
+    [{}, {"recurrent_initializer": "orthogonal"}, {"inner_init": "he_normal"}],
 )
 def test_layers_of_keras_1_draw_their_own_weights_by_the_seed(options):
     def kernels():
