@@ -30,10 +30,17 @@ _COMMON: Renames = {
     **dict.fromkeys(sorted(names.IGNORED_ARGUMENTS - {"weights", "dtype"})),
 }
 _OPTIMIZER: Renames = {"lr": "learning_rate", "schedule_decay": None}
+_OF_DEPTHWISE: Renames = dict.fromkeys(
+    ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+)
 _CLASSES: Mapping[str, Renames] = {
     **names.CLASS_ARGUMENTS,
     "Model": {"input": "inputs", "output": "outputs"},
     "Functional": {"input": "inputs", "output": "outputs"},
+    # Keras 2 passed these on to `Conv2D`, where they had no effect.
+    "DepthwiseConv2D": _OF_DEPTHWISE,
+    "SeparableConv1D": _OF_DEPTHWISE,
+    "SeparableConv2D": _OF_DEPTHWISE,
     "ELU": {},
     "Reshape": {"dims": "target_shape"},
     "BatchNormalization": {**names.ARGUMENTS, "mode": None, "fused": None},
@@ -65,7 +72,7 @@ FUNCTIONS: Mapping[str, Renames] = {
         )
     ),
     "image_dataset_from_directory": {"smart_resize": None},
-    "to_categorical": {"nb_classes": "num_classes"},
+    "to_categorical": {"nb_classes": "num_classes", "dtype": None},
     "Tokenizer.__init__": {"nb_words": "num_words"},
     "imdb.load_data": {"nb_words": "num_words"},
     "reuters.load_data": {"nb_words": "num_words"},
@@ -169,6 +176,10 @@ TRANSLATIONS = (
 )
 # Options of Keras 1 that `compat.keras.behavior` reads, and today's spellings.
 OPTIONS: Mapping[tuple[str, Any], str] = {
+    **{
+        (name, "causal"): f"{name}() called with use_causal_mask=True"
+        for name in ("AdditiveAttention", "Attention")
+    },
     ("BatchNormalization", 1): "LayerNormalization()",
     ("BatchNormalization", 2): "BatchNormalization() called with training=True",
     (
@@ -214,7 +225,7 @@ def constructor_arguments(
     kind = "Model" if cls.__name__ == "Functional" else cls.__name__
     old = values.keys() - known_arguments(cls)
     found = dict(values)
-    for name in old & {"mode", "dropout"}:
+    for name in old & {"causal", "dropout", "mode"}:
         new = OPTIONS.get((kind, found[name])) or OPTIONS.get((kind, name))
         if new:
             tell(f"{kind}({name}={found.pop(name)!r})", new)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,11 +20,11 @@ from lamina.layers import Layer
 from lamina.lazy import LazyImport
 from lamina.metrics import Metric
 from lamina.models import Functional, Model, Sequential
-from lamina.optimizers import Optimizer
+from lamina.optimizers import LossScaleOptimizer, Optimizer
 from lamina.training.callbacks import ModelCheckpoint
 from lamina.training.callbacks.history import History
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback
-from lamina.typing import Config, Data, PartialShape, PyTree
+from lamina.typing import Array, Config, Data, PartialShape, PyTree
 
 
 def fit_generator(
@@ -260,6 +260,18 @@ _add_weight_of_layers = Layer.add_weight
 _tape_minimize = LazyImport("lamina.compat.tensorflow.recording.tape:minimize")
 
 
+def _scaled_loss(optimizer: LossScaleOptimizer, loss: Array) -> Any:
+    """Return a loss multiplied by the scale."""
+    tell("optimizer.get_scaled_loss(loss)", "optimizer.scale_loss(loss)")
+    return optimizer.scale_loss(loss)
+
+
+def _scaled_gradients(optimizer: LossScaleOptimizer, grads: Sequence[Any]) -> Any:
+    """Return gradients as they are: `apply_gradients` divides them by the scale."""
+    tell("optimizer.get_unscaled_gradients(gradients)", "gradients")
+    return grads
+
+
 def _minimize(optimizer: Optimizer, *args: object, **kwargs: object) -> Any:
     return _tape_minimize.load()(optimizer, *args, **kwargs)
 
@@ -303,10 +315,15 @@ METHODS: Mapping[type, Mapping[str, Any]] = {
         "get_gradients": graphs.get_gradients,
         "minimize": _minimize,
     },
+    LossScaleOptimizer: {
+        "get_scaled_loss": _scaled_loss,
+        "get_unscaled_gradients": _scaled_gradients,
+    },
     Layer: {
         "get_output_shape_for": _output_shape_for,
         "add_metric": batch.add_metric,
         "add_update": _add_update,
+        "add_variable": _add_weight,
         "add_weight": _add_weight,
     },
     Metric: {"reset_states": _reset_metric},

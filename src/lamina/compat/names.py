@@ -14,6 +14,15 @@ _OWN_LAYERS = (
 )
 _FUNCTIONS = "lamina.compat.keras.functions"
 _PREPROCESSING = "lamina.compat.keras.preprocessing"
+_SHORT_NAMES = {
+    name: f"lamina.losses:{function}"
+    for short, function in (
+        *(("kld", "kl_divergence"), ("mae", "mean_absolute_error")),
+        *(("mape", "mean_absolute_percentage_error"), ("mse", "mean_squared_error")),
+        ("msle", "mean_squared_logarithmic_error"),
+    )
+    for name in (short, short.upper())
+}
 _RENAMED = {
     "": {"version": f"{_FUNCTIONS}:version"},
     "layers": {
@@ -23,6 +32,7 @@ _RENAMED = {
         },
         "Convolution2DTranspose": "lamina.compat.keras.layers:Deconvolution2D",
         "SeparableConv1D": "lamina.layers:SeparableConv1D",
+        "AbstractRNNCell": "lamina.layers:Layer",
         "Recurrent": "lamina.layers:RNN",
         "_Merge": "lamina.compat.keras.layers:MergeBase",
         "Model": "lamina:Model",
@@ -39,10 +49,18 @@ _RENAMED = {
         "Merge": "lamina.compat.keras.layers:Merge",
     },
     "losses": {
-        "mse": "lamina.losses:mean_squared_error",
-        "mae": "lamina.losses:mean_absolute_error",
+        **_SHORT_NAMES,
+        "bce": "lamina.losses:binary_crossentropy",
+        "BCE": "lamina.losses:binary_crossentropy",
         "kullback_leibler_divergence": "lamina.losses:kl_divergence",
+        "Reduction": f"{_FUNCTIONS}:Reduction",
         "cosine_proximity": "lamina.losses:cosine_similarity",
+        "logcosh": "lamina.losses:log_cosh",
+    },
+    "metrics": {
+        **_SHORT_NAMES,
+        "cosine_proximity": "lamina.losses:cosine_similarity",
+        "cosine_similarity": "lamina.losses:cosine_similarity",
         "logcosh": "lamina.losses:log_cosh",
     },
     "regularizers": {
@@ -65,9 +83,10 @@ _RENAMED = {
         "one": "lamina.initializers:Ones",
     },
     "optimizers": {
-        "rmsprop": "lamina.optimizers:RMSprop",
-        "sgd": "lamina.optimizers:SGD",
-        "adam": "lamina.optimizers:Adam",
+        name.lower(): f"lamina.optimizers:{name}"
+        for name in (
+            *("Adadelta", "Adagrad", "Adam", "Adamax", "Nadam", "RMSprop", "SGD"),
+        )
     },
     "utils": {
         "plot": "lamina.utils:plot_model",

@@ -85,6 +85,7 @@ def apply_patches() -> None:
     for cls in (type(jax.device_put(np.zeros(0))), Tracer):
         _replace(cls, "numpy", lambda array: np.asarray(array))
         _replace(cls, "get_shape", get_shape)
+        _replace(cls, "set_shape", lambda array, shape: None)
     for table in (METHODS, BEHAVIOR, INTERNALS):
         for cls, methods in table.items():
             for name, method in methods.items():

@@ -92,3 +92,49 @@ def test_merge_applies_a_mode_or_a_function():
         assert_allclose(model([x, y]), [values], rtol=1e-5)
     difference = layers.merge([a, b], mode=lambda xs: xs[0] - xs[1])
     assert_allclose(layers.Model([a, b], difference)([x, y]), x - y)
+
+
+@pytest.mark.parametrize("name", ["Attention", "AdditiveAttention"])
+def test_attention_that_is_always_causal(name):
+    import keras
+
+    x = RNG.normal(size=(1, 3, 4)).astype("float32")
+    made = getattr(keras.layers, name)
+    layer, plain = made(causal=True), made(causal=False)
+    plain([x, x])
+    plain.set_weights(randomized(layer, [x, x]))
+    assert_allclose(layer([x, x]), plain([x, x], use_causal_mask=True), rtol=1e-5)
+    assert not np.allclose(layer([x, x]), plain([x, x]))
+
+
+def test_weights_are_added_by_either_name():
+    import keras
+
+    layer = keras.layers.Layer()
+    weight = layer.add_variable("w", [3, 2])
+    assert weight.shape == (3, 2) and weight in layer.trainable_weights
+    assert layer.add_variable((2,), "zeros").shape == (2,)
+
+
+def test_arguments_that_keras_2_ignored():
+    import keras
+
+    layer = keras.layers.DepthwiseConv2D(2, kernel_initializer="he_normal")
+    assert layer.get_config()["depthwise_initializer"] is not None
+    assert keras.utils.to_categorical([1], 2, dtype="int32").tolist() == [[0, 1]]
+    loss = keras.losses.MeanSquaredError(reduction=keras.losses.Reduction.NONE)
+    assert loss([[1.0], [2.0]], [[0.0], [0.0]]).shape == (2,)
+    assert keras.losses.MeanSquaredError("auto").reduction == "sum_over_batch_size"
+
+
+def test_scaled_loss_of_a_loop():
+    import tensorflow as tf
+
+    inner = tf.keras.optimizers.SGD(1.0)
+    optimizer = tf.keras.mixed_precision.LossScaleOptimizer(inner)
+    variable = tf.Variable(1.0)
+    with tf.GradientTape() as tape:
+        loss = optimizer.get_scaled_loss(variable * variable)
+    gradients = optimizer.get_unscaled_gradients(tape.gradient(loss, [variable]))
+    optimizer.apply_gradients(zip(gradients, [variable], strict=True))
+    assert float(variable) == pytest.approx(1 - 2)

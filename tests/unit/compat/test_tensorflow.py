@@ -13,6 +13,8 @@ from lamina.compat.tensorflow.base import declare, tables
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 X = np.arange(1.0, 7.0, dtype="float32").reshape(2, 3)
+# Sums of the squares of each value and its neighbors in a row.
+NEIGHBORS = np.array([[5.0, 14.0, 13.0], [41.0, 77.0, 61.0]])
 SQUARE = np.array([[3.0, 1.0], [1.0, 2.0]], "float32")
 EXPECTED = [
     ("reduce_mean", (X,), {"axis": 0}, X.mean(0)),
@@ -50,6 +52,37 @@ EXPECTED = [
     ("math.log", (X,), {}, np.log(X)),
     ("math.less", (X, 3), {}, X < 3),
     ("math.reduce_variance", (X,), {}, X.var()),
+    ("reduce_sum", (X,), {"reduction_indices": 1, "keep_dims": True}, [[6], [15]]),
+    ("argmax", (X,), {"dimension": 1}, [2, 2]),
+    ("ones_like", (), {"tensor": X}, X**0),
+    ("nn.embedding_lookup", (X,), {"ids": [1]}, X[1:]),
+    ("nn.dropout", (X,), {"keep_prob": 1.0}, X),
+    ("nn.weighted_cross_entropy_with_logits", ([1.0], [0.0], 3.0), {}, [3 * np.log(2)]),
+    ("nn.lrn", (X[None, None], 1, 0.0, 1.0, 1.0), {}, (X / NEIGHBORS)[None, None]),
+    (
+        "nn.atrous_conv2d",
+        (X[None, ..., None], np.ones((1, 2, 1, 1), "float32"), 2, "VALID"),
+        {},
+        X[None, :, :1, None] + X[None, :, 2:, None],
+    ),
+    (
+        "nn.separable_conv2d",
+        (
+            X[None, ..., None],
+            np.ones((1, 1, 1, 2), "float32"),
+            np.ones((1, 1, 2, 1), "float32"),
+            1,
+            "SAME",
+        ),
+        {},
+        2 * X[None, ..., None],
+    ),
+    (
+        "nn.pool",
+        (X[None, ..., None], [2, 2], "AVG"),
+        {},
+        np.array([3.0, 4.0]).reshape(1, 1, 2, 1),
+    ),
     ("math.asinh", (X,), {}, np.arcsinh(X)),
     ("math.erfc", (X,), {}, special.erfc(X)),
     ("math.xlogy", (X - 1, X), {}, special.xlogy(X - 1, X)),

@@ -398,3 +398,22 @@ def test_batches_of_csv_files(tmp_path):
     assert next(iter(endless))["size"].shape == (3,)
     with pytest.raises(ArgumentError, match="label_name must be one of"):
         make(str(path), 2, select_columns=[0], **options)
+
+
+def test_iterators_of_data_sets():
+    import tensorflow as tf
+
+    pairs = tf.data.Dataset.from_tensor_slices(([1, 2], [[0.5], [1.0]]))
+    iterator = pairs.make_one_shot_iterator()
+    assert iterator.get_next()[0] == 1 and next(iterator)[0] == 2
+    with pytest.raises(tf.errors.OutOfRangeError):
+        iter(pairs.take(0)).get_next()
+    assert (
+        pairs.output_shapes
+        == ((), (1,))
+        == tuple(spec.shape for spec in iterator.element_spec)
+    )
+    assert pairs.output_types == ("int64", "float64")
+    first = next(iter(pairs))[1]
+    first.set_shape([1])
+    assert first.shape == (1,)

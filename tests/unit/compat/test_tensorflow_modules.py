@@ -250,3 +250,93 @@ def test_transposed_convolution_has_the_output_shape():
     assert found.shape == (1, 9, 10, 2)
     with pytest.raises(ShapeError, match="does not lead to an output of shape"):
         tf.nn.conv2d_transpose(x, kernel, (1, 11, 10, 2), 2)
+
+
+BOXES = np.float32([[0, 0, 1, 1], [0, 0, 1, 0.9], [0, 2, 1, 3], [1, 1, 0, 0]])
+
+
+def test_boxes_that_overlap_a_better_one_are_left_out():
+    import tensorflow as tf
+
+    scores = [0.5, 0.9, 0.3, 0.8]
+    found = tf.image.non_max_suppression(BOXES, scores, 3, iou_threshold=0.5)
+    assert found.tolist() == [1, 2]
+    found = tf.image.non_max_suppression(BOXES, scores, 3, score_threshold=0.4)
+    assert found.tolist() == [1]
+    padded, count = tf.image.non_max_suppression_padded(
+        BOXES, scores, 3, pad_to_max_output_size=True
+    )
+    assert padded.tolist() == [1, 2, 0] and count == 2
+
+
+def test_crops_of_boxes():
+    import tensorflow as tf
+
+    ramp = np.arange(12.0, dtype="float32").reshape(1, 3, 4, 1)
+    whole = tf.image.crop_and_resize(ramp, [[0, 0, 1, 1]], [0], [3, 4])
+    assert_allclose(whole, ramp, atol=1e-5)
+    half = tf.image.crop_and_resize(
+        ramp, [[0, 0, 0.5, 1 / 3], [0.5, 1, 1.5, 2]], [0, 0], (2, 2), "bilinear", -1
+    )
+    assert_allclose(half[0, ..., 0], [[0, 1], [4, 5]], atol=1e-5)
+    assert_allclose(half[1, ..., 0], [[7, -1], [-1, -1]], atol=1e-5)
+    center = tf.image.crop_and_resize(ramp, [[0, 0, 1, 1]], [0], [1, 1], "nearest")
+    assert center.shape == (1, 1, 1, 1)
+
+
+def test_borders_of_boxes_are_drawn():
+    import tensorflow as tf
+
+    black = np.zeros((1, 4, 4, 3))
+    found = tf.image.draw_bounding_boxes(black, [[[0, 0, 1, 1]]], [[1.0, 0.0, 0.0]])
+    assert found[0, :, :, 0].sum() == 12 and found[..., 1:].sum() == 0
+
+
+def test_patches_of_images():
+    import tensorflow as tf
+
+    images = tf.reshape(tf.range(16.0), (1, 4, 4, 1))
+    found = tf.image.extract_patches(
+        images, sizes=[1, 2, 2, 1], strides=[1, 2, 2, 1], rates=[1] * 4, padding="VALID"
+    )
+    assert found[0, 0].tolist() == [[0, 1, 4, 5], [2, 3, 6, 7]]
+
+
+def test_sound_is_read_as_it_was_written():
+    import tensorflow as tf
+
+    sound = np.array([[0.0, 0.5], [-1.0, 1.0]], "float32")
+    data = tf.audio.encode_wav(sound, 8000)
+    read, rate = tf.audio.decode_wav(data)
+    assert_allclose(read, sound, atol=1e-4)
+    assert rate == 8000
+    longer = tf.audio.decode_wav(data, desired_channels=1, desired_samples=3)
+    assert_allclose(longer.audio, [[0], [-1], [0]], atol=1e-4)
+
+
+def test_functions_are_not_converted():
+    import tensorflow as tf
+
+    @tf.autograph.experimental.do_not_convert
+    def double(x):
+        return 2 * x
+
+    assert tf.autograph.to_graph(double)(3) == 6
+    assert "return 2 * x" in tf.autograph.to_code(double)
+    assert tf.sysconfig.get_build_info()["is_cuda_build"] in (True, False)
+
+
+def test_checks_of_elements():
+    import tensorflow as tf
+
+    tf.debugging.assert_positive([1, 2])
+    tf.debugging.assert_type(tf.constant(1.0), tf.float32)
+    for name, value in (
+        *(("positive", [0]), ("negative", [0]), ("non_negative", [-1])),
+        *(("non_positive", [1]), ("all_finite", [np.inf]), ("integer", [0.5])),
+        ("scalar", [1]),
+    ):
+        with pytest.raises(ArgumentError, match=f"assert_{name}"):
+            getattr(tf.debugging, f"assert_{name}")(value)
+    with pytest.raises(ArgumentError, match="assert_type"):
+        tf.debugging.assert_type(tf.constant(1), tf.float32)

@@ -18,7 +18,14 @@ from lamina.compat.notices import tell
 from lamina.core.graph import SymbolicTensor, symbolic_leaves
 from lamina.core.scope import local
 from lamina.errors import DataError, LikelyMistakeWarning, ShapeError
-from lamina.layers import BatchNormalization, Conv2D, Embedding, Lambda, Layer
+from lamina.layers import (
+    Attention,
+    BatchNormalization,
+    Conv2D,
+    Embedding,
+    Lambda,
+    Layer,
+)
 from lamina.typing import Array
 
 
@@ -152,15 +159,26 @@ def fitting_inputs(fit: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-# Options of Keras 1 that change what a layer computes.
-_OPTIONS = {"BatchNormalization": "mode", "Embedding": "dropout"}
+# Options of Keras 1 and tf.keras that change what a layer computes.
+_OPTIONS = {
+    "AdditiveAttention": "causal",
+    "Attention": "causal",
+    "BatchNormalization": "mode",
+    "Embedding": "dropout",
+}
 
 
 def remember_option(layer: object, cls: type, given: Mapping[str, Any]) -> None:
-    """Store an option of Keras 1 in a layer, for its call."""
+    """Store an old option in a layer, for its call."""
     value = given.get(_OPTIONS.get(cls.__name__, ""))
     if value:
         vars(layer)["_old_option"] = value
+
+
+def _attend(layer: Attention, *inputs: object, **options: object) -> Any:
+    if vars(layer).get("_old_option"):
+        options["use_causal_mask"] = True
+    return _dot_product_attend(layer, *inputs, **options)
 
 
 def _embed(layer: Embedding, inputs: Array) -> Any:
@@ -193,6 +211,7 @@ def _normalize(layer: BatchNormalization, inputs: Array, **options: object) -> A
     return result
 
 
+_dot_product_attend: Callable[..., Any] = vars(Attention)["call"]
 _batch_normalize: Callable[..., Any] = vars(BatchNormalization)["call"]
 _lookup: Callable[..., Any] = vars(Embedding)["call"]
 BEHAVIOR: Mapping[type, Mapping[str, Any]] = {
@@ -210,6 +229,7 @@ BEHAVIOR: Mapping[type, Mapping[str, Any]] = {
         "input_shape": _shape_of("input"),
         "output_shape": _shape_of("output"),
     },
+    Attention: {"call": _attend},
     Conv2D: {"get_weights": _get_weights, "set_weights": _set_weights},
     Lambda: {"symbolic_call": _call_lambda},
     Embedding: {"call": _embed},

@@ -70,6 +70,13 @@ def get_file(*arguments: object, **options: object) -> str:
     return str(path.parent / name)
 
 
+class Reduction:
+    """Names of reductions of a loss in tf.keras."""
+
+    AUTO = SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
+    NONE, SUM = "none", "sum"
+
+
 def slice_arrays(
     arrays: Any,
     start: int | Sequence[int] | np.ndarray | None = None,

@@ -62,6 +62,10 @@ def set_logical_device_configuration(device: object, logical_devices: object) ->
     """Do nothing: devices are not divided."""
 
 
+def get_logical_device_configuration(device: object) -> None:
+    """Return `None`: devices are not divided."""
+
+
 class LogicalDeviceConfiguration(NamedTuple):
     """Memory of a part of a device, without effect.
 
@@ -80,7 +84,18 @@ class _Experimental:
     get_visible_devices = staticmethod(list_physical_devices)
     set_visible_devices = staticmethod(set_visible_devices)
     set_virtual_device_configuration = staticmethod(set_logical_device_configuration)
+    get_virtual_device_configuration = staticmethod(get_logical_device_configuration)
+    LogicalDeviceConfiguration = LogicalDeviceConfiguration
     VirtualDeviceConfiguration = LogicalDeviceConfiguration
+
+    @staticmethod
+    def get_device_details(device: PhysicalDevice) -> dict[str, Any]:
+        """Return the name of a device."""
+        return {"device_name": device.name}
+
+    @staticmethod
+    def reset_memory_stats(device: str) -> None:
+        """Do nothing: JAX counts from its start."""
 
     @staticmethod
     def set_memory_growth(device: object, enable: bool) -> None:

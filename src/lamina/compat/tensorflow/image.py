@@ -29,7 +29,13 @@ __getattr__ = declared(
                 *("decode_png", "encode_jpeg", "encode_png"),
             )
         },
-        "extract_patches": "lamina.ops.image.extract_patches images, /, size:sizes",
+        **{
+            name: f"lamina.compat.tensorflow.base.boxes:{name}"
+            for name in (
+                *("crop_and_resize", "draw_bounding_boxes", "non_max_suppression"),
+                "non_max_suppression_padded",
+            )
+        },
         "hsv_to_rgb": "lamina.ops.image.hsv_to_rgb images, /",
         "rgb_to_hsv": "lamina.ops.image.rgb_to_hsv images, /",
         "rgb_to_grayscale": "lamina.ops.image.rgb_to_grayscale images, /",
@@ -44,6 +50,21 @@ class ResizeMethod:
 
     BILINEAR, NEAREST_NEIGHBOR, BICUBIC = "bilinear", "nearest", "bicubic"
     LANCZOS3, LANCZOS5, AREA = "lanczos3", "lanczos5", "bilinear"
+
+
+def extract_patches(
+    images: Any,
+    sizes: Sizes,
+    strides: Sizes,
+    rates: Sizes,
+    padding: str,
+    name: str = "",
+) -> Any:
+    """Return the patches of images: (batch, rows, columns, values of a patch)."""
+    size, stride, rate = (tuple(static(v))[1:3] for v in (sizes, strides, rates))
+    return ops.image.extract_patches(
+        images, size, stride, rate, padding.lower(), data_format="channels_last"
+    )
 
 
 def resize(

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+
 from lamina import activations, ops, random
 from lamina.compat.keras.backend import neural
-from lamina.compat.tensorflow.base.declare import declared, static
+from lamina.compat.tensorflow.base.declare import (
+    declared,
+    static,
+    with_former_names,
+)
 from lamina.compat.tensorflow.base.tables import NN
 from lamina.compat.tensorflow.recording.record import recorded
+from lamina.core.graph import op
 from lamina.core.random.seeds import draw_seed
 from lamina.errors import ArgumentError
 from lamina.ops.types import Tensor
+from lamina.typing import Array
 
 __getattr__ = declared(__name__, NN)
 Sizes = int | Sequence[int]
@@ -55,17 +63,69 @@ def sparse_softmax_cross_entropy_with_logits(
     return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
 
+def weighted_cross_entropy_with_logits(
+    labels: Tensor, logits: Tensor, pos_weight: Tensor, name: str = ""
+) -> Any:
+    """Return the binary cross-entropy of each element, with a weight of positives."""
+    factor = ops.add(1, ops.multiply(ops.subtract(pos_weight, 1), labels))
+    inner = ops.multiply(factor, ops.softplus(ops.negative(logits)))
+    return ops.add(ops.multiply(ops.subtract(1, labels), logits), inner)
+
+
+def ctc_loss(
+    labels: Tensor,
+    logits: Any,
+    label_length: Tensor,
+    logit_length: Tensor,
+    logits_time_major: bool = True,
+    unique: object = None,
+    blank_index: int = 0,
+    name: str = "",
+) -> Any:
+    """Return the connectionist temporal classification loss of each sequence."""
+    logits = ops.swapaxes(logits, 0, 1) if logits_time_major else logits
+    index = blank_index if blank_index >= 0 else logits.shape[-1] + blank_index
+    return ops.ctc_loss(labels, logits, label_length, logit_length, index)
+
+
+def local_response_normalization(
+    input: Any,
+    depth_radius: int = 5,
+    bias: float = 1,
+    alpha: float = 1,
+    beta: float = 0.5,
+    name: str = "",
+) -> Any:
+    """Divide by a power of the sum of squares of neighboring channels."""
+    rank, size = len(input.shape), 2 * depth_radius + 1
+
+    @op
+    def window_sums(x: Array) -> Array:
+        window = (*[1] * (rank - 1), size)
+        return jax.lax.reduce_window(
+            x * x, 0.0, jax.lax.add, window, (1,) * rank, "SAME"
+        )
+
+    total = window_sums(input)
+    return input / (bias + alpha * total) ** beta
+
+
+lrn = local_response_normalization
+
+
 _dropout = recorded(random.dropout)
 
 
 def dropout(
     x: Tensor,
-    rate: float,
+    rate: float = 0.5,
     noise_shape: Sequence[int | None] | None = None,
     seed: int | None = None,
     name: str = "",
+    keep_prob: float | None = None,
 ) -> Any:
     """Set a random part of the elements to zero and scale the others."""
+    rate = rate if keep_prob is None else 1 - keep_prob
     # Drawn before: the call is differentiated, and may be compiled.
     return _dropout(x, rate, noise_shape, draw_seed(seed))
 
@@ -101,6 +161,7 @@ def _format(data_format: str | None) -> str:
     return "channels_first" if is_first else "channels_last"
 
 
+@with_former_names(filter="filters")
 def convolution(
     input: Tensor,
     filters: Any,
@@ -167,6 +228,7 @@ def conv2d_transpose(
     return neural.conv2d_transpose(input, filters, static(output_shape), **options)
 
 
+@with_former_names(value="input")
 def max_pool(
     input: Any,
     ksize: Sizes,
@@ -181,6 +243,7 @@ def max_pool(
     return ops.max_pool(input, **options)
 
 
+@with_former_names(value="input")
 def avg_pool(
     input: Any,
     ksize: Sizes,
@@ -193,6 +256,65 @@ def avg_pool(
     rank = len(input.shape) - 2
     options = _options(rank, padding, data_format, pool_size=ksize, strides=strides)
     return ops.average_pool(input, **options)
+
+
+def pool(
+    input: Any,
+    window_shape: Sizes,
+    pooling_type: str,
+    strides: Sizes | None = None,
+    padding: str = "VALID",
+    data_format: str | None = None,
+    **_: object,
+) -> Any:
+    """Reduce each window to its largest value or its mean."""
+    function = max_pool if pooling_type == "MAX" else avg_pool
+    return function(input, window_shape, strides or 1, padding, data_format)
+
+
+def conv_transpose(
+    input: Any,
+    filters: Any,
+    output_shape: Any,
+    strides: Sizes,
+    padding: str = "SAME",
+    data_format: str | None = None,
+    dilations: Sizes | None = None,
+    name: str = "",
+) -> Any:
+    """Apply the gradient of a convolution along one to three axes."""
+    rank = len(filters.shape) - 2
+    options = _options(
+        rank, padding, data_format, strides=strides, dilation_rate=dilations
+    )
+    return neural.conv2d_transpose(input, filters, static(output_shape), **options)
+
+
+conv1d_transpose = conv3d_transpose = conv_transpose
+
+
+def separable_conv2d(
+    input: Tensor,
+    depthwise_filter: Tensor,
+    pointwise_filter: Tensor,
+    strides: Sizes,
+    padding: str,
+    data_format: str = "NHWC",
+    dilations: Sizes | None = None,
+    name: str = "",
+) -> Any:
+    """Convolve each channel, then mix the channels of each pixel."""
+    found = depthwise_conv2d(
+        input, depthwise_filter, strides, padding, data_format, dilations
+    )
+    return convolution(found, pointwise_filter, 1, "VALID", data_format)
+
+
+def atrous_conv2d(
+    value: Any, filters: Any, rate: int, padding: str, name: str = ""
+) -> Any:
+    """Convolve with the values of a kernel at a distance."""
+    return convolution(value, filters, 1, padding, dilations=rate)
 
 
 max_pool1d = max_pool3d = max_pool

@@ -88,6 +88,7 @@ VALUES = {
         "uniform": "random_uniform",
         "zero": "zeros",
     },
+    "reduction": {"auto": "sum_over_batch_size"},
 }
 
 # Arguments without effect, and those that the config of the input layer repeats.

@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina import ops
 from lamina.compat.keras.backend.text import is_symbolic_text, on_symbolic_text
-from lamina.compat.tensorflow.base.declare import static
+from lamina.compat.tensorflow.base.declare import static, with_former_names
 from lamina.compat.tensorflow.base.tensors import (
     HostTensor,
     TensorShape,
@@ -62,11 +62,13 @@ def ones(shape: Sizes, dtype: DTypeLike = "float32", name: Name = None) -> Any:
     return jnp.ones(static(shape), dtype_of(dtype))
 
 
+@with_former_names(tensor="input")
 def zeros_like(input: ArrayLike, dtype: DTypeLike = None, name: Name = None) -> Any:
     """Return zeros of the shape of an array."""
     return ops.zeros_like(input, dtype=dtype)
 
 
+@with_former_names(tensor="input")
 def ones_like(input: ArrayLike, dtype: DTypeLike = None, name: Name = None) -> Any:
     """Return ones of the shape of an array."""
     return ops.ones_like(input, dtype=dtype)
@@ -217,6 +219,7 @@ def where(
     return ops.where(condition, x, y)
 
 
+@with_former_names(ids="indices")
 def gather(
     params: Tensor,
     indices: Tensor,

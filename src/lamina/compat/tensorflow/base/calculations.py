@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import ops
+from lamina.compat.tensorflow.base.declare import with_former_names
 from lamina.compat.tensorflow.base.tensors import TensorShape, dtype_of
 from lamina.core.graph import op
 from lamina.ops.types import Tensor
@@ -46,6 +47,7 @@ def argsort(
     return ops.argsort(values, axis=axis)
 
 
+@with_former_names(dimension="axis")
 def argmax(
     input: Tensor,
     axis: int | None = None,
@@ -56,6 +58,7 @@ def argmax(
     return ops.argmax(input, axis=axis or 0)
 
 
+@with_former_names(dimension="axis")
 def argmin(
     input: Tensor,
     axis: int | None = None,

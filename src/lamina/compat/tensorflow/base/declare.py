@@ -48,6 +48,36 @@ def declared(module: str, table: Mapping[str, str]) -> Callable[[str], Any]:
     return getattr_
 
 
+# Names of arguments in TensorFlow 1.
+FORMER = {
+    "dim": "axis",
+    "dimension": "axis",
+    "keep_dims": "keepdims",
+    "reduction_indices": "axis",
+    "squeeze_dims": "axis",
+    "tensor": "input",
+}
+
+
+def with_former_names(
+    **former: str,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator of functions that take former names of arguments.
+
+    Args:
+        **former: today's name by the former one.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*args: object, **kwargs: object) -> Any:
+            return function(*args, **{former.get(n, n): v for n, v in kwargs.items()})
+
+        return call
+
+    return decorate
+
+
 @functools.cache
 def _function(name: str, declaration: str) -> Callable[..., Any]:
     """Return a function from its declaration."""
@@ -63,6 +93,8 @@ def _function(name: str, declaration: str) -> Callable[..., Any]:
             )
         values = dict(zip(order, args, strict=False)) | kwargs
         values.pop("name", None)
+        former = {n: FORMER[n] for n in values.keys() & FORMER.keys() - set(order)}
+        values = {former.get(n, n): v for n, v in values.items()}
         unknown = [n for n in values if n not in order]
         if unknown:
             raise ArgumentTypeError(

@@ -189,6 +189,14 @@ ROOT = {
         )
     },
     "SparseTensor": "lamina.compat.tensorflow.base.sparse:SparseTensor",
+    **{
+        name: f"lamina.compat.tensorflow.utilities.debugging:{name}"
+        for name in (*("assert_equal", "assert_greater", "assert_less", "assert_rank"),)
+    },
+    **{
+        name: f"lamina.compat.tensorflow.base.variables:{name}"
+        for name in ("VariableAggregation", "VariableSynchronization")
+    },
     "RaggedTensor": "lamina.compat.tensorflow.base.ragged:RaggedTensor",
     "Tensor": "jax:Array",
     "Variable": "lamina.compat.tensorflow.base.variables:Variable",

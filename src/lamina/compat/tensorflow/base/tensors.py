@@ -139,6 +139,9 @@ class HostTensor(np.ndarray):
         """Return the shape."""
         return TensorShape(self.shape)
 
+    def set_shape(self, shape: object) -> None:
+        """Do nothing: the shape is known."""
+
     def __array_wrap__(
         self, array: np.ndarray, context: object = None, return_scalar: bool = False
     ) -> Any:

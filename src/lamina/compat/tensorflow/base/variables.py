@@ -128,3 +128,15 @@ def _assign_slice(part: Array, value: ArrayLike) -> Any:
 
 def _slice_patches() -> Iterator[tuple[type, str, Any]]:
     yield type(jnp.zeros(0)), "assign", _assign_slice
+
+
+class VariableAggregation:
+    """Names of aggregations, which have no effect: there is one device."""
+
+    NONE, SUM, MEAN, ONLY_FIRST_REPLICA = 0, 1, 2, 3
+
+
+class VariableSynchronization:
+    """Names of synchronizations, which have no effect: there is one device."""
+
+    AUTO, NONE, ON_WRITE, ON_READ = 0, 1, 2, 3

@@ -30,6 +30,32 @@ class Options:
         return found
 
 
+class DataIterator:
+    """Iterator over the items of a data set.
+
+    Args:
+        dataset: the data set.
+    """
+
+    def __init__(self, dataset: Items) -> None:
+        self._dataset, self._items = dataset, dataset.items()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        return jax.tree.map(_public, next(self._items))
+
+    def get_next(self) -> Any:
+        """Return the next item."""
+        return next(self)
+
+    @property
+    def element_spec(self) -> PyTree:
+        """Shapes and types of the parts of an item."""
+        return self._dataset.element_spec
+
+
 class Items:
     """Lazy sequence of items, computed in NumPy as they are needed.
 
@@ -59,8 +85,21 @@ class Items:
         return self._iterate()
 
     def __iter__(self) -> Iterator[Any]:
-        for item in self.items():
-            yield jax.tree.map(_public, item)
+        return DataIterator(self)
+
+    def make_one_shot_iterator(self) -> DataIterator:
+        """Return an iterator over the items."""
+        return DataIterator(self)
+
+    @property
+    def output_shapes(self) -> PyTree:
+        """Shapes of the parts of an item, as TensorFlow 1 names them."""
+        return jax.tree.map(lambda spec: spec.shape, self.element_spec)
+
+    @property
+    def output_types(self) -> PyTree:
+        """Element types of the parts of an item, as TensorFlow 1 names them."""
+        return jax.tree.map(lambda spec: spec.dtype, self.element_spec)
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """Return an iterator over the items as NumPy arrays."""

@@ -32,6 +32,32 @@ assert_greater_equal = _compare("assert_greater_equal", np.greater_equal)
 assert_near = _compare("assert_near", lambda x, y: np.isclose(x, y, 1e-5, 1e-5))
 
 
+def _elements(name: str, holds: Callable[[Any], Any]) -> Callable[..., None]:
+    def check(x: ArrayLike, message: str = "", **_: object) -> None:
+        if not isinstance(x, Tracer) and not np.all(holds(np.asarray(x))):
+            raise ArgumentError(f"{message or name} {np.asarray(x)}")
+
+    check.__name__, check.__doc__ = name, f"Raise an error unless all are {name[7:]}."
+    return check
+
+
+assert_positive = _elements("assert_positive", lambda x: x > 0)
+assert_negative = _elements("assert_negative", lambda x: x < 0)
+assert_non_negative = _elements("assert_non_negative", lambda x: x >= 0)
+assert_non_positive = _elements("assert_non_positive", lambda x: x <= 0)
+assert_all_finite = _elements("assert_all_finite", np.isfinite)
+assert_integer = _elements("assert_integer", lambda x: x.dtype.kind in "iu")
+assert_scalar = _elements("assert_scalar", lambda x: x.ndim == 0)
+
+
+def assert_type(tensor: Any, tf_type: object, message: str = "", **_: object) -> None:
+    """Raise an error if an array has another element type."""
+    if str(tensor.dtype) != str(tf_type):
+        raise ArgumentError(
+            f"{message or 'assert_type'}: {tensor.dtype}, not {tf_type}"
+        )
+
+
 def assert_shapes(shapes: object, **_: object) -> None:
     """Do nothing: a function that takes the arrays raises an error."""
 

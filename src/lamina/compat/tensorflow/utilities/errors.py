@@ -10,4 +10,7 @@ NotFoundError = (LaminaError, FileNotFoundError)
 OutOfRangeError = StopIteration
 ResourceExhaustedError = MemoryError
 FailedPreconditionError = UnimplementedError = InternalError = LaminaError
-UnknownError = AlreadyExistsError = PermissionDeniedError = LaminaError
+AbortedError = CancelledError = DataLossError = DeadlineExceededError = LaminaError
+UnavailableError = UnknownError = AlreadyExistsError = PermissionDeniedError = (
+    LaminaError
+)
