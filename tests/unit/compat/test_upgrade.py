@@ -171,6 +171,15 @@ SAME = [
         "import keras\nprint(keras.ops.convert_to_numpy(model(x)))\n",
     ),
     (
+        MODEL.format("Dense") + "Dense(3, init='orthogonal')\n",
+        "import keras\n" + MODEL.format("Dense") + "Dense(3, "
+        "kernel_initializer=keras.initializers.Orthogonal(gain=1.1))\n",
+    ),
+    (
+        MODEL.format("Dense") + "Dense(3, init='he_normal')\n",
+        MODEL.format("Dense") + "Dense(3, kernel_initializer='he_normal')\n",
+    ),
+    (
         "import tensorflow.compat.v1 as tf\nDense(1, activation=tf.nn.relu)\n",
         "import keras\nDense(1, activation=keras.activations.relu)\n",
     ),

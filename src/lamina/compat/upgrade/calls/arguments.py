@@ -10,6 +10,7 @@ import libcst as cst
 
 from lamina.compat import arguments as tables
 from lamina.compat.keras.layers import AFTER_KERNEL_SIZE
+from lamina.compat.upgrade.calls.values import meaning_of
 from lamina.compat.upgrade.context import Context, code_of
 from lamina.compat.upgrade.templates import substituted, template_of
 from lamina.layers import Embedding
@@ -220,7 +221,11 @@ def _upgrade_value(context: Context, found: Arguments, name: str) -> None:
         value = ast.literal_eval(source)
     except (ValueError, SyntaxError):
         return
-    table = renamed.VALUES.get(name.rpartition("_")[2], {})
-    if isinstance(value, str) and table.get(value, value) != value:
-        found.replace(name, repr(table[value]))
+    suffix = name.rpartition("_")[2]
+    if not isinstance(value, str):
+        return
+    new = renamed.VALUES.get(suffix, {}).get(value, value)
+    source = meaning_of(context, suffix, new)
+    if source is not None or new != value:
+        found.replace(name, source or repr(new))
         context.count += 1

@@ -7,11 +7,10 @@ import libcst as cst
 
 from lamina import optimizers
 from lamina.compat.defaults import DEFAULTS, METHOD_DEFAULTS, release
-from lamina.compat.keras.backend.arrays import hard_sigmoid
 from lamina.compat.upgrade.calls.arguments import Arguments
-from lamina.compat.upgrade.context import Context, code_of
+from lamina.compat.upgrade.calls.values import source_of
+from lamina.compat.upgrade.context import Context
 from lamina.core.module import accepted_names
-from lamina.initializers import Initializer
 from lamina.optimizers import Optimizer
 
 # Training is the same to rounding: 1e-8 until Keras 1, 1e-7 today.
@@ -29,7 +28,7 @@ def add_defaults(context: Context, cls: type, found: Arguments) -> None:
         is_missing = row.owner == cls.__name__ and row.argument not in given
         if row.until < release() or not is_missing or row.argument == _SMALL:
             continue
-        found.add(row.argument, _source(context, row.value))
+        found.add(row.argument, source_of(context, row.value))
         given.append(row.argument)
         context.count += 1
 
@@ -71,21 +70,3 @@ def _optimizer(name: str) -> type[Optimizer] | None:
         if is_class and value.__name__.lower() == name.lower():
             return value
     return None
-
-
-def _source(context: Context, value: object) -> str:
-    """Return the source of a default."""
-    if callable(value) and getattr(value, "__name__", "") == "hard_sigmoid":
-        name = context.helper(hard_sigmoid) or "'hard_sigmoid'"
-        # Layers that copy others, such as Bidirectional, find it by its name.
-        decorator = f"@{context.root}.saving.register_keras_serializable()\n"
-        text = context.definitions[name]
-        if not text.startswith("@"):
-            context.definitions[name] = decorator + text
-        return name
-    if isinstance(value, Initializer):
-        name = f"initializers.{type(value).__name__}"
-        options = {n: v for n, v in value.get_config().items() if n != "seed"}
-        arguments = ", ".join(f"{n}={v!r}" for n, v in options.items())
-        return f"{code_of(context.chain(name))}({arguments})"
-    return repr(value)
