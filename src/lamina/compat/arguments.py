@@ -293,6 +293,11 @@ def _value(kind: str, name: str, value: object) -> Any:
     return old_meaning(suffix, _text(kind, name, value))
 
 
+def loss_name(loss: Any) -> Any:
+    """Return today's name of a loss, other objects as they are."""
+    return _text("compile", "loss", loss) if isinstance(loss, str) else loss
+
+
 def _text(kind: str, name: str, value: str) -> str:
     """Return today's value of an argument that is text."""
     new = names.VALUES.get(name.rpartition("_")[2], {}).get(value, value)

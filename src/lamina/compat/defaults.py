@@ -13,10 +13,12 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lamina import config
+from lamina import config, losses
 from lamina.core.module import accepted_names
 from lamina.initializers import Initializer, Orthogonal, VarianceScaling
+from lamina.metrics import MeanMetricWrapper
 from lamina.saving.legacy.config import hard_sigmoid
+from lamina.saving.legacy.names import LOSSES
 
 
 class Release(IntEnum):
@@ -162,7 +164,10 @@ def old_meaning(suffix: str, value: str) -> Any:
 
 
 def log_name(metric: Any) -> Any:
-    """Return the name by which the program's release logged a metric."""
+    """Return a metric under the name by which the program's release logged it."""
+    if isinstance(metric, str) and metric in LOSSES:
+        loss = losses.get(LOSSES[metric])
+        return MeanMetricWrapper(loss, name=metric)
     is_old = isinstance(metric, str) and release() <= Release.KERAS_2_2
     return LOG_NAMES.get(metric, metric) if is_old else metric
 

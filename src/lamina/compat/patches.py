@@ -20,6 +20,7 @@ from lamina.compat.arguments import (
     constructor_arguments,
     function_arguments,
     library_class,
+    loss_name,
     renamed,
 )
 from lamina.compat.defaults import log_name, with_method_defaults, with_old_defaults
@@ -162,6 +163,8 @@ def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
         found = {**dict(zip(names, args, strict=False)), **options}
         for name in found.keys() & {"metrics", "weighted_metrics"}:
             found[name] = jax.tree.map(log_name, found[name])
+        if "loss" in found:
+            found["loss"] = jax.tree.map(loss_name, found["loss"])
         for name in found.keys() & {"loss", "metrics", "weighted_metrics"}:
             found[name] = batch.with_graph_values(found[name])
         return function(model, **found)

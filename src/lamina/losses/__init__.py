@@ -118,8 +118,6 @@ loss_registry.add(
     LossFunctionWrapper,
     bce=binary_crossentropy,
     kld=kl_divergence,
-    kullback_leibler_divergence=kl_divergence,
-    logcosh=log_cosh,
     mae=mean_absolute_error,
     mape=mean_absolute_percentage_error,
     mse=mean_squared_error,

@@ -173,7 +173,6 @@ metric_registry.add(
     bce=BinaryCrossentropy,
     fbeta_score=FBetaScore,
     kld=KLDivergence,
-    logcosh=LogCoshError,
     mae=MeanAbsoluteError,
     mape=MeanAbsolutePercentageError,
     mse=MeanSquaredError,

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
 from lamina import compat, layers, models, optimizers
-from lamina.compat.arguments import FUNCTIONS
+from lamina.compat.arguments import FUNCTIONS, TRANSLATIONS
 from lamina.compat.finder import CompatModule
+from lamina.compat.methods import FORMER_METHODS
 from lamina.compat.names import NAMES
 from lamina.compat.paths import PATHS
 from lamina.core.module import accepted_names
+from lamina.saving.legacy import names
+from tools.api_snapshot import SNAPSHOT
+from tools.size import ROOT
 
 # Old expression, and today's, with `keras` as K2.
 SAME = [
@@ -258,3 +263,43 @@ def test_uninstall_restores_all():
         optimizers.SGD(lr=0.5)
     assert not hasattr(models.Model, "fit_generator")
     assert not hasattr(layers.Dense(2)(np.ones((1, 2))), "numpy")
+
+
+# Spellings of Keras 1 and 2 with a meaning of lamina's own that is not public.
+PRIVATE = {"input_layer", "print_summary"}
+
+
+def old_spellings() -> set[str]:
+    """Return the old names of the tables that are neither words nor public names."""
+    tables = (
+        *(names.ARGUMENTS, *names.CLASS_ARGUMENTS.values(), names.LOSSES),
+        *(names.CLASSES, FORMER_METHODS, *FUNCTIONS.values()),
+        *(row.old for row in TRANSLATIONS),
+    )
+    last = {path.rpartition(".")[2] for path in (*NAMES, *PATHS)}
+    found = last.union(*tables) - set(re.findall(r"\w+", SNAPSHOT.read_text()))
+    return {n for n in found if re.search("[a-z0-9][A-Z]|._", n)} - PRIVATE
+
+
+def test_old_spellings_are_in_compat_and_legacy_files_only():
+    old = old_spellings()
+    assert {"nb_epoch", "border_mode", "Deconvolution2D", "np_utils"} < old
+    source = ROOT / "src" / "lamina"
+    homes = source / "compat", source / "saving" / "legacy"
+    found = {
+        path.name: words
+        for path in source.rglob("*.py")
+        if not any(path.is_relative_to(home) for home in homes)
+        and (words := old & set(re.findall(r"\w+", path.read_text("utf-8"))))
+    }
+    assert found == {}
+
+
+def test_old_names_of_losses_are_losses_and_metrics():
+    model = models.Sequential([layers.Dense(2, input_dim=3)])
+    x, y = np.ones((4, 3)), np.ones((4, 2))
+    model.compile("sgd", {"dense": "kullback_leibler_divergence"})
+    model.compile("sgd", "cosine_proximity", metrics=["cosine_proximity", "logcosh"])
+    logs = model.evaluate(x, y, verbose=0, return_dict=True)
+    np.testing.assert_allclose(logs["loss"], logs["cosine_proximity"], rtol=1e-6)
+    assert list(logs) == ["cosine_proximity", "logcosh", "loss"]

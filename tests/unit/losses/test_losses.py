@@ -221,7 +221,6 @@ def test_get_finds_losses_by_name():
         assert losses.get(name) is losses.mean_squared_error
     assert isinstance(losses.get("MeanSquaredError"), losses.MeanSquaredError)
     assert isinstance(losses.get(losses.Huber), losses.Huber)
-    assert losses.get("logcosh") is losses.log_cosh
     assert losses.get(None) is None
     with pytest.raises(UnknownNameError, match="'categorical_crossentropy'"):
         losses.get("categorical_crossentropi")

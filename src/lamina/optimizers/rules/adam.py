@@ -249,7 +249,7 @@ class Nadam(MomentOptimizer):
     """
 
     # Exponent factor of mu(t). Models saved before Keras 3 were trained with 0.004.
-    schedule_decay: float = 1.0
+    momentum_decay: float = 1.0
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Create two slots for each variable, and the product of momenta."""
@@ -262,7 +262,7 @@ class Nadam(MomentOptimizer):
         """Return the terms of the formula that all variables share."""
         beta_1 = jnp.asarray(self.beta_1, jnp.float32)
         beta_2 = jnp.asarray(self.beta_2, jnp.float32)
-        decay = self.schedule_decay
+        decay = self.momentum_decay
         now = beta_1 * (1.0 - 0.5 * jnp.power(0.96, step * decay))
         after = beta_1 * (1.0 - 0.5 * jnp.power(0.96, (step + 1.0) * decay))
         product = self._product.value * now

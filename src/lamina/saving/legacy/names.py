@@ -79,6 +79,14 @@ CLASS_ARGUMENTS = {
     "SeparableConv2D": {"init": "depthwise_initializer"},
 }
 
+# Losses, which are metrics too.
+LOSSES = {
+    "cosine": "cosine_similarity",
+    "cosine_proximity": "cosine_similarity",
+    "huber_loss": "huber",
+    "kullback_leibler_divergence": "kl_divergence",
+    "logcosh": "log_cosh",
+}
 # Values that were renamed, by the end of the argument's name.
 VALUES = {
     "format": {"tf": "channels_last", "th": "channels_first"},
@@ -88,6 +96,7 @@ VALUES = {
         "uniform": "random_uniform",
         "zero": "zeros",
     },
+    "loss": LOSSES,
     "reduction": {"auto": "sum_over_batch_size"},
 }
 

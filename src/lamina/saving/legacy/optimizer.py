@@ -13,15 +13,10 @@ from lamina.core.module import accepted_names
 from lamina.core.variable import Variable
 from lamina.optimizers import Nadam, Optimizer
 from lamina.saving.legacy.config import KerasVersion
+from lamina.saving.legacy.names import LOSSES
 from lamina.saving.legacy.weights import Arrays, StoredLayer, Values, upgrade_arrays
 from lamina.typing import Config
 
-_LOSSES = {
-    "cosine": "cosine_similarity",
-    "cosine_proximity": "cosine_similarity",
-    "kullback_leibler_divergence": "kl_divergence",
-    "logcosh": "log_cosh",
-}
 # Slots of each optimizer, in the order of Keras 1 and 2.
 _SLOTS = {
     "SGD": ("momentum",),
@@ -99,7 +94,7 @@ def _upgrade_names(value: object, origin: KerasVersion, module: str) -> Any:
     `module` distinguishes losses and metrics whose classes have the same name.
     """
     if isinstance(value, str):
-        return _LOSSES.get(value, value) if origin.version < (3,) else value
+        return LOSSES.get(value, value) if origin.version < (3,) else value
     if isinstance(value, list):
         return [_upgrade_names(item, origin, module) for item in value]
     if not isinstance(value, dict):
@@ -113,7 +108,7 @@ def _upgrade_names(value: object, origin: KerasVersion, module: str) -> Any:
     if value["class_name"] in ("MeanMetricWrapper", "LossFunctionWrapper"):
         # These classes wrap a function that was given by name.
         name = str(config.get("fn"))
-        return _LOSSES.get(name, name)
+        return LOSSES.get(name, name)
     if config.get("reduction") == "auto":
         config["reduction"] = "sum_over_batch_size"
     return {**reference, "config": config}
@@ -216,11 +211,11 @@ def _restore_schedule(optimizer: Nadam, config: Config, scalars: Values) -> np.n
     Only the optimizers of TensorFlow before 2.11 stored that product.
     """
     decay = config.get("schedule_decay", config.get("decay", 1.0))
-    optimizer.schedule_decay = float(decay)
+    optimizer.momentum_decay = float(decay)
     if len(scalars) > 1:
         return np.asarray(scalars[1])
     steps = np.arange(1, min(int(scalars[0]), _MAX_SCHEDULE_STEPS) + 1)
-    momenta = optimizer.beta_1 * (1 - 0.5 * 0.96 ** (steps * optimizer.schedule_decay))
+    momenta = optimizer.beta_1 * (1 - 0.5 * 0.96 ** (steps * optimizer.momentum_decay))
     return np.asarray(np.prod(momenta), "float32")
 
 

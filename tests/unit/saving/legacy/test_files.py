@@ -119,7 +119,7 @@ def test_nadam_momentum_schedule_is_restored(path, version, options, decay):
           state=[np.int64(3), *slots], keras_version=version)  # fmt: skip
     optimizer = lamina.models.load_model(path).optimizer
     state = {v.name: v.numpy() for v in optimizer.variables}
-    assert int(optimizer.iterations) == 3 and optimizer.schedule_decay == decay
+    assert int(optimizer.iterations) == 3 and optimizer.momentum_decay == decay
     assert np.all(state["l0_kernel_momentum"] == 1)
     assert np.all(state["l0_bias_velocity"] == 2)
     momenta = [0.8 * (1 - 0.5 * 0.96 ** (decay * step)) for step in (1, 2, 3)]
