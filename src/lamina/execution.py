@@ -195,6 +195,8 @@ def is_deterministic() -> bool:
 def cache_folder() -> Path | None:
     """Return the folder of the compile cache, `None` if it is turned off.
 
+    A folder that cannot be made or written is not used.
+
     Example:
         >>> cache_folder()
         PosixPath('.../xla')
@@ -213,10 +215,19 @@ def _enable_compile_cache() -> None:
     settings: Any = jax.config
     if folder is None or settings.jax_compilation_cache_dir:
         return
+    if not _is_writable(folder):  # JAX would warn at each program
+        return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     # JAX's defaults skip programs that compile in under a second, as most here do.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _is_writable(folder: Path) -> bool:
+    """Return whether a folder can be written, or be made."""
+    whole = folder.absolute()
+    existing = next(p for p in (whole, *whole.parents) if os.path.exists(p))
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
 
 
 _enable_compile_cache()

@@ -198,6 +198,9 @@ class Variable:
         if isinstance(value, Variable):
             value = value.value
         use_device()
+        if local.state is None and isinstance(value, float):
+            # Else JAX compiles a conversion.
+            value = np.array(value, self.storage.array.dtype)
         new = jnp.asarray(value, self.dtype)
         if new.shape != self.shape:
             raise ShapeError(

@@ -1,8 +1,9 @@
-"""JAX's compile cache: damaged files, and programs that it cannot store.
+"""JAX's compile cache: its size, damaged files, and programs that it cannot store.
 
 JAX warns of an entry that it cannot read, compiles the program and does not replace
 the entry, so that each later process does the same. A process that is killed, or a
-full disk, leaves such entries.
+full disk, leaves such entries. JAX bounds the size only if a lock of another package
+is installed.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _CHECKED = ".checked"
 _TIME_RESOLUTION = 2.0
 # Bytes before the program: the time that it took to compile.
 _HEADER = 4
+# Bytes of all entries: thousands of programs.
+_MAX_BYTES = 2**30
 
 
 _excluded_calls: set[str] = set()
@@ -61,8 +64,8 @@ def cached_if_serializable(text: str) -> Iterator[None]:
             jax.config.update(name, before)
 
 
-def remove_damaged_entries() -> None:
-    """Remove cache entries that JAX cannot read, so that it writes them again.
+def clean_cache() -> None:
+    """Remove entries that JAX cannot read, and the oldest if there are too many.
 
     Only entries written since the last check are read, and only in lamina's folder,
     not in a folder that the user has configured for JAX.
@@ -77,21 +80,48 @@ def remove_damaged_entries() -> None:
         if folder.stat().st_mtime < last:
             return  # no entry has been added
         checked.touch()
-        for entry in list(os.scandir(folder)):
-            if _ENTRY.fullmatch(entry.name):
-                _remove_if_damaged(entry, last)
+        found = _entries(folder)
+        for path, status in found.items():
+            if status.st_mtime >= last and not _is_whole(Path(path)):
+                _remove(path)
+        _remove_oldest(found)
 
 
-def _remove_if_damaged(entry: os.DirEntry[str], last: float) -> None:
-    with suppress(OSError):  # another process may have removed it
-        found = entry.stat(follow_symlinks=False)
-        if found.st_mtime >= last and not _is_whole(Path(entry.path)):
-            os.unlink(entry.path)
+def _entries(folder: Path) -> dict[str, os.stat_result]:
+    found: dict[str, os.stat_result] = {}
+    for entry in list(os.scandir(folder)):
+        if _ENTRY.fullmatch(entry.name):
+            with suppress(FileNotFoundError):  # another process may have removed it
+                found[entry.path] = entry.stat(follow_symlinks=False)
+    return found
+
+
+def _remove_oldest(found: dict[str, os.stat_result]) -> None:
+    """Remove the entries that were used the longest ago, as far as the system knows."""
+    total = sum(status.st_size for status in found.values())
+    oldest_first = sorted(found, key=lambda path: _last_use(found[path]))
+    for path in oldest_first:
+        if total <= _MAX_BYTES:
+            return
+        total -= found[path].st_size
+        _remove(path)
+
+
+def _last_use(status: os.stat_result) -> float:
+    return max(status.st_atime, status.st_mtime)
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)
 
 
 def _is_whole(path: Path) -> bool:
     """Return whether JAX's decompressor can read an entry."""
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return True
     # JAX uses the first of these that is installed, and has imported it.
     new, old = (sys.modules.get(name) for name in ("compression.zstd", "zstandard"))
     try:

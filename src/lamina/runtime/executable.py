@@ -26,11 +26,11 @@ from lamina.core.fork import use_device
 from lamina.core.tracing.trace_state import default_device, platform
 from lamina.garbage import collection_paused
 from lamina.runtime import allocator
-from lamina.runtime.compile_cache import cached_if_serializable, remove_damaged_entries
+from lamina.runtime.compile_cache import cached_if_serializable, clean_cache
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.interrupts import result_of, run_in_thread
 
-remove_damaged_entries()  # before this process compiles anything
+clean_cache()  # before this process compiles anything
 
 _LIMIT = 128
 _HOST_CALL = re.compile(r"custom_call @\w*python\w*callback")

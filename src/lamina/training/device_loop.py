@@ -7,6 +7,7 @@ an epoch is cut.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -68,20 +69,50 @@ class DispatchResult(NamedTuple):
     recorded: Any = ()  # the logs of `log_mode`, along a first axis
 
 
+@jax.tree_util.register_pytree_node_class
+class Unnamed:
+    """A result of a program that has no names in its text.
+
+    With another name of a metric, the text and so the compiled program is the same.
+    """
+
+    def __init__(self, result: DispatchResult) -> None:
+        self.result = result
+
+    def tree_flatten(self) -> tuple[list[Any], Any]:
+        """Return the arrays, and the structure with its names."""
+        return jax.tree.flatten(self.result)
+
+    @classmethod
+    def tree_unflatten(cls, structure: Any, arrays: Sequence[Any]) -> Unnamed:
+        """Return the result with its names."""
+        return cls(jax.tree.unflatten(structure, arrays))
+
+    def named(self) -> DispatchResult:
+        """Return the result, with logs in the order of their names."""
+        logs, bad, recorded = self.result
+        return DispatchResult(_sorted(logs), bad, _sorted(recorded))
+
+
+def _sorted(logs: PyTree) -> PyTree:
+    return dict(sorted(logs.items())) if isinstance(logs, OrderedDict) else logs
+
+
 def loop_program(spec: LoopSpec) -> Program:
     """Make the program that runs a step over batches.
 
     Returns:
         A program of `LoopInputs` and buffers that returns the new values of the changed
-        variables and a `DispatchResult`. The values are written into the buffers, which
-        are donated.
+        variables and an `Unnamed` `DispatchResult`. The values are written into the
+        buffers, which are donated.
     """
 
     def run(inputs: LoopInputs, buffers: Sequence[Array]) -> Any:
         inputs = inputs._replace(
             changed=as_rows(inputs.changed), hyperparameters=[*inputs.hyperparameters]
         )
-        return _DeviceLoop(spec, inputs).dispatch(as_rows(buffers))
+        values, result = _DeviceLoop(spec, inputs).dispatch(as_rows(buffers))
+        return values, Unnamed(result)
 
     return Program(run, donate=(1,))
 
@@ -246,7 +277,10 @@ class _DeviceLoop:
     def _logs(self, changed: Sequence[Array], logs: PyTree) -> PyTree:
         """Return the logs: a function of the variables, or what the step returned."""
         results = self.step.results
-        return logs if results is None else self._call(results, changed).outputs
+        if results is None:
+            return logs
+        # In the order of the metrics, not of their names.
+        return OrderedDict(self._call(results, changed).outputs)
 
     def _call(
         self, function: Callable[[], Any], changed: Sequence[Array]

@@ -119,10 +119,10 @@ class LoopRunner:
             jax.block_until_ready([v.raw for v in self._changed])
         with state_lock:
             buffers = [v.storage.take_donation_buffer() for v in self._changed]
-            values, result = self._executable(self._inputs(data, args), buffers)
+            values, unnamed = self._executable(self._inputs(data, args), buffers)
             for variable, value in zip(self._changed, values, strict=True):
                 variable.storage.replace(value)
-        return result
+        return unnamed.named()
 
     def release(self) -> None:
         """Free the memory that is retained for the next dispatch."""

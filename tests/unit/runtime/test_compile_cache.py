@@ -1,4 +1,4 @@
-"""Damaged entries of the compile cache are removed and written again."""
+"""The compile cache: damaged entries, its size, its folder, several processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathlib import Path
 import jax
 import pytest
 
-from lamina.runtime.compile_cache import remove_damaged_entries
+from lamina import execution
+from lamina.runtime import compile_cache
+from lamina.runtime.compile_cache import clean_cache
 
 WHOLE = zlib.compress(random.Random(0).randbytes(1000))
 DAMAGED = {
@@ -56,19 +58,48 @@ def test_damaged_entries_are_removed(folder: Path) -> None:
     (folder / "kernels.json").write_bytes(b"")
     for number, data in enumerate(DAMAGED.values(), 1):
         entry(folder, number).write_bytes(data)
-    remove_damaged_entries()
+    clean_cache()
     names = {entry(folder, 0).name, "of-another-cache", "kernels.json", ".checked"}
     assert set(os.listdir(folder)) == names
 
 
 def test_entries_are_read_once(folder: Path) -> None:
-    remove_damaged_entries()
+    clean_cache()
     for number, age in ((1, 3600), (2, 0)):
         entry(folder, number).write_bytes(b"")
         now = os.stat(folder / ".checked").st_mtime
         os.utime(entry(folder, number), (now - age, now - age))
-    remove_damaged_entries()
+    clean_cache()
     assert [entry(folder, n).exists() for n in (1, 2)] == [True, False]
+
+
+def test_entries_that_were_used_the_longest_ago_are_removed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compile_cache, "_MAX_BYTES", 3 * len(WHOLE))
+    days = {0: (9, 9), 1: (9, 1), 2: (5, 5), 3: (4, 4), 4: (3, 3)}
+    now = os.stat(folder).st_mtime
+    for number, (written, read) in days.items():
+        entry(folder, number).write_bytes(WHOLE)
+        os.utime(entry(folder, number), (now - read * 86400, now - written * 86400))
+    clean_cache()
+    assert [n for n in days if entry(folder, n).exists()] == [1, 3, 4]
+
+
+@pytest.mark.parametrize("parent", ["file", "none"])
+def test_folder_that_cannot_be_written_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parent: str
+) -> None:
+    (tmp_path / "file").touch()
+    wanted = tmp_path / parent / "xla"
+    changed: dict[str, object] = {}
+    monkeypatch.setenv("LAMINA_COMPILE_CACHE", str(wanted))
+    monkeypatch.setattr(type(jax.config), "jax_compilation_cache_dir", None)
+    monkeypatch.setattr(jax.config, "update", changed.__setitem__)
+    execution._enable_compile_cache()
+    used = {"jax_compilation_cache_dir": str(wanted)}
+    assert changed.items() >= used.items() if parent == "none" else not changed
+    assert not wanted.exists()
 
 
 def test_missing_or_foreign_cache_is_unchanged(
@@ -77,25 +108,31 @@ def test_missing_or_foreign_cache_is_unchanged(
     entry(folder, 1).write_bytes(b"")
     for choice in ("off", str(folder / "none"), str(folder.parent)):
         monkeypatch.setenv("LAMINA_COMPILE_CACHE", choice)
-        remove_damaged_entries()
+        clean_cache()
     assert os.listdir(folder) == [entry(folder, 1).name]
 
 
 def test_later_processes_neither_warn_nor_compile(tmp_path: Path) -> None:
     environment = {**os.environ, "LAMINA_COMPILE_CACHE": str(tmp_path)}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    pipe = subprocess.PIPE
 
-    def compiled() -> int:
+    def compiled(processes: int = 1) -> list[int]:
         command = [sys.executable, "-c", PROGRAM]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return int(done.stdout.split()[-1])
+        started = [
+            subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe)
+            for _ in range(processes)
+        ]
+        printed = [process.communicate() for process in started]
+        for process, (_, errors) in zip(started, printed, strict=True):
+            assert process.returncode == 0, errors.decode()
+        return [int(output.split()[-1]) for output, _ in printed]
 
-    compiled()
+    assert max(compiled(processes=2)) > 0
     entries = sorted(tmp_path.glob("jit_*-cache"))
     for number, path in enumerate(entries):
         whole = path.read_bytes()
         damaged = [b"", bytes(len(whole)), whole[: len(whole) // 2], os.urandom(99)]
         path.write_bytes(damaged[number % 4])
-    assert compiled() > 0
-    assert compiled() == 0
+    assert compiled() > [0]
+    assert compiled() == [0]
