@@ -60,9 +60,11 @@ DEFAULTS: tuple[Default, ...] = (
     *(Default(name, "recurrent_activation", hard_sigmoid, _2_2) for name in _CELLS),
     Default("ConvLSTM2D", "recurrent_activation", hard_sigmoid, Release.TF_KERAS_2),
     *(Default(name, "reset_after", False, _2_3) for name in ("GRU", "GRUCell")),
+    # Keras 1 drew the matrix of each gate alone, 1.1 times an orthogonal one. A part of
+    # n in one orthogonal matrix has numbers smaller by the root of n.
     *(
-        Default(name, "recurrent_initializer", Orthogonal(1.1), _1)
-        for name in ("LSTM", "GRU", "SimpleRNN")
+        Default(name, "recurrent_initializer", Orthogonal(gain), _1)
+        for name, gain in (("LSTM", 2.2), ("GRU", 1.9053), ("SimpleRNN", 1.1))
     ),
 )
 # Old defaults of methods, by the name of the method.

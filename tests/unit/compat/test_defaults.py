@@ -68,6 +68,16 @@ def test_layers_of_keras_1_draw_their_own_weights_by_the_seed(options):
         assert np.array_equal(kernels(), [first, second])
 
 
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "SimpleRNN"])
+def test_gates_of_keras_1_have_matrices_as_large_as_their_own(name):
+    with use(Release.KERAS_1):
+        layer = getattr(layers, name)(100)
+        own = layers.Dense(100, init="orthogonal").kernel_initializer((100, 100))
+    layer.build((None, 2, 3))
+    kernel = np.asarray(layer.cell.recurrent_kernel)
+    assert kernel.std() == pytest.approx(np.asarray(own).std(), rel=0.01)
+
+
 def test_orthogonal_weights_of_keras_1_are_larger():
     with use(Release.KERAS_1):
         kernel = layers.Dense(3, init="orthogonal").kernel_initializer((3, 3))

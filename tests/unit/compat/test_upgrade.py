@@ -265,7 +265,7 @@ def test_upgraded_program_runs_without_old_spellings(name, tmp_path, capsys):
         (
             "LSTM(4, inner_activation='tanh')(x)",
             "LSTM(4, recurrent_activation='tanh', recurrent_initializer="
-            "keras.initializers.Orthogonal(gain=1.1))(x)",
+            "keras.initializers.Orthogonal(gain=2.2))(x)",
         ),
         (
             "MaxoutDense(3, nb_feature=2)(x, training=True)",
