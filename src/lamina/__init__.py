@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         callbacks,
         datasets,
         distillation,
+        distribution,
         kernels,
         legacy,
         losses,
@@ -76,7 +77,15 @@ if TYPE_CHECKING:
 else:
     _MODULES = (
         *("applications", "backend", "callbacks", "datasets", "distillation"),
-        *("kernels", "legacy", "losses", "metrics", "mixed_precision", "models"),
+        *(
+            "distribution",
+            "kernels",
+            "legacy",
+            "losses",
+            "metrics",
+            "mixed_precision",
+            "models",
+        ),
         *("optimizers", "preprocessing", "saving", "tuning", "utils"),
         *("visualization", "wrappers"),
     )
@@ -125,6 +134,7 @@ __all__ = [
     "datasets",
     "device",
     "distillation",
+    "distribution",
     "dtype_policies",
     "errors",
     "initializers",

@@ -45,7 +45,6 @@ PATHS: dict[str, tuple[str, ...]] = {
     "wrappers.scikit_learn": ("compat.keras.wrappers",),
     "mixed_precision.experimental": ("mixed_precision",),
     "experimental": ("optimizers.schedules",),
-    "distribution": ("compat.keras.distribution",),
 }
 # Modules of Keras whose path, without its start, is a public one.
 _STARTS = ("src.", "api.", "_tf_keras.keras.")

@@ -15,7 +15,7 @@ _OWN = "lamina.compat.keras.source"
 _FOLDERS: dict[str, tuple[str, ...]] = {
     "": ("",),
     "backend": ("backend", "config", "ops", "random", "tree", ""),
-    "distribution": ("compat.keras.distribution",),
+    "distribution": ("distribution",),
     "dtype_policies": ("dtype_policies", "config", ""),
     "export": ("layers",),
     "initializers": ("initializers", ""),

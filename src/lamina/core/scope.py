@@ -51,6 +51,7 @@ class _Local(threading.local):
     names_operations = False  # whether operations get the names of layers
     # Takes the findings of `fit` and the line that calls it; `fit` then does not train.
     on_findings: Callable[[Any, str], None] | None = None
+    distribution: Any = None  # that of the call in progress
 
 
 local = _Local()

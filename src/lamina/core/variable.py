@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,8 +22,6 @@ from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.typing import DTypeLike, Initializer, InitializerLike
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 # Held while a model is built and while a dispatch replaces values, so that another
 # thread reads all variables of a model at the same step.
 state_lock = threading.RLock()
@@ -32,7 +29,11 @@ state_lock = threading.RLock()
 _CHECKS = {
     "aggregation": optional(one_of("none", "mean", "sum", "only_first_replica")),
     "synchronization": optional(one_of("none", "auto", "on_read", "on_write")),
-    "layout": Check("None", lambda v: v is None, ("model",)),
+    "layout": Check(
+        "None or a TensorLayout",
+        lambda v: v is None or hasattr(v, "backend_layout"),
+        ("model",),
+    ),
 }
 _version = [0]
 # More values would clutter a printed list of variables.
@@ -72,7 +73,15 @@ class Storage:
     def __init__(self, array: Any) -> None:
         self.array = array
         self.aliased = False  # whether others may use the array
+        self.sharding: Any = None  # on which devices; `None` where JAX puts arrays
         self._donation_buffer: jax.Array | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.sharding is None:
+            return vars(self)
+        # A copy lies on one device, as another process may have no more.
+        array = jnp.asarray(np.asarray(self.array))
+        return vars(self) | vars(Storage(array))
 
     def is_uninitialized(self) -> bool:
         """Return whether the array has a shape and a type, but no values."""
@@ -114,7 +123,8 @@ class Variable:
         synchronization: when replicas combine: "none", "auto", "on_read" or "on_write";
             accepted for Keras's code.
         name: shown in paths and summaries.
-        layout: must be `None`: a variable is on one device.
+        layout: a `lamina.distribution.TensorLayout`; by default, the distribution in
+            use selects the devices.
 
     Raises:
         ShapeError: an assigned value has another shape.
@@ -158,6 +168,9 @@ class Variable:
         self.synchronization = synchronization or "none"
         self.regularizer: Callable[..., Any] | None = None
         self.constraint: Callable[..., Any] | None = None
+        self.layout = layout
+        # The variable whose optimizer state this is, which lies as that one.
+        self.slot_of: Variable | None = None
         self.storage = Storage(_initial_value(self, initializer, shape, dtype))
         bump_structure_version()
 
@@ -212,6 +225,8 @@ class Variable:
                 if self.ignores_tracers:
                     return new
                 raise traced_assignment_error(self)
+            if self.storage.sharding is not None:
+                new = jax.device_put(new, self.storage.sharding)
             # The caller may still use the array that was passed.
             self.storage.set(new, aliased=True)
         else:
@@ -343,17 +358,6 @@ def _shown_value(variable: Variable) -> str:
         return ""
     values = np.array2string(np.asarray(storage.array), separator=", ")
     return f", value={' '.join(values.split())}"
-
-
-def between_dispatches(function: F) -> F:
-    """Decorate a function that must read all variables at the same training step."""
-
-    @functools.wraps(function)
-    def call(*args: object, **kwargs: object) -> Any:
-        with state_lock:
-            return function(*args, **kwargs)
-
-    return cast(F, call)
 
 
 def snapshot(variables: Iterable[Variable]) -> list[jax.Array]:

@@ -6,6 +6,7 @@ the loop may run it in any number of dispatches.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections import deque
@@ -22,6 +23,7 @@ from lamina.data.prefetch import prefetch
 from lamina.data.rows import on_device
 from lamina.data.streams import Source, State
 from lamina.errors import DataError
+from lamina.runtime.placement import current, put_batch
 from lamina.typing import PyTree
 
 # Largest number of batches of an epoch that is one segment, remainder included.
@@ -218,7 +220,9 @@ class StreamFeed(Feed):
     def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
         """Yield the epoch's batches in stacks, prepared by a thread."""
         first, before = self._first, self._position
-        stacks = _stacks(self._with_states(epoch), self.most)
+        # A thread puts the stacks on the devices, and has no call in progress.
+        put = functools.partial(put_batch, axis=1, distribution=current())
+        stacks = _stacks(self._with_states(epoch), self.most, put)
         for stack, count, state in prefetch(stacks, _AHEAD):
             data, batches = (stack, np.int32(first)), Batches("stack")
             after = None if state is None else (first + count, state)
@@ -242,7 +246,9 @@ class StreamFeed(Feed):
 
 
 def _stacks(
-    batches: Iterator[tuple[PyTree, PyTree]], most: int
+    batches: Iterator[tuple[PyTree, PyTree]],
+    most: int,
+    put: Callable[[PyTree], PyTree],
 ) -> Iterator[tuple[PyTree, int, PyTree]]:
     """Yield stacks of equally shaped batches, bounded in number, bytes and time."""
     held: list[PyTree] = []
@@ -252,7 +258,7 @@ def _stacks(
     for batch, state in batches:
         new = jax.tree.map(lambda a: (a.shape, a.dtype), batch)
         if held and new != shape:
-            yield _stack(held, room), len(held), after
+            yield put(_stack(held, room)), len(held), after
             held = []
         if not held:
             shape, began = new, time.monotonic()
@@ -261,18 +267,18 @@ def _stacks(
         held.append(batch)
         after = state
         if len(held) == room or time.monotonic() - began > _STACK_SECONDS:
-            yield _stack(held, room), len(held), after
+            yield put(_stack(held, room)), len(held), after
             held = []
     if held:
-        yield _stack(held, room), len(held), after
+        yield put(_stack(held, room)), len(held), after
 
 
 def _stack(batches: list[PyTree], room: int) -> PyTree:
     """Stack batches along a first axis of size `room`; the rest is undefined."""
 
-    def join(*arrays: np.ndarray) -> jax.Array:
+    def join(*arrays: np.ndarray) -> np.ndarray:
         out = np.empty((room, *arrays[0].shape), arrays[0].dtype)
         np.stack(arrays, out=out[: len(arrays)])
-        return jax.device_put(out)
+        return out
 
     return jax.tree.map(join, *batches)

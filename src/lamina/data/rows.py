@@ -21,6 +21,7 @@ import numpy as np
 
 from lamina.core.fork import use_device
 from lamina.core.tracing.trace_state import platform
+from lamina.runtime.placement import is_spread, put_replicated
 from lamina.typing import PyTree
 
 _ALIGNMENT = 64
@@ -108,8 +109,14 @@ def cut(array: jax.Array | Rows, start: jax.Array | int, count: int) -> jax.Arra
 
 
 def on_device(array: jax.Array | np.ndarray) -> jax.Array | Rows:
-    """Put an array on the device; large arrays share the user's memory on the CPU."""
+    """Put an array on the device; large arrays share the user's memory on the CPU.
+
+    Each device of a distribution gets all rows, so that batches are gathered without
+    communication.
+    """
     use_device()
+    if is_spread():
+        return put_replicated(array)
     if isinstance(array, jax.Array) or platform() != "cpu":
         return jnp.asarray(array)
     dtype = jax.dtypes.canonicalize_dtype(array.dtype)

@@ -222,6 +222,7 @@ class Model(Structure):
         layer_range: Sequence[str] | None = None,
         *,
         kernels: bool = False,
+        sharding: bool = False,
     ) -> None:
         """Print a table of layers, output shapes and numbers of parameters.
 
@@ -233,16 +234,12 @@ class Model(Structure):
             show_trainable: whether to show which layers are trainable.
             layer_range: names of the first and the last layer to show.
             kernels: whether to show the kernels that the ops of the layers use.
+            sharding: whether to show which part of the weights each device holds or,
+                inside a distribution, will hold.
         """
-        print_summary(
-            self,
-            line_length=line_length,
-            print_fn=print_fn,
-            expand_nested=expand_nested,
-            show_trainable=show_trainable,
-            layer_range=layer_range,
-            kernels=kernels,
-        )
+        given = locals()
+        del given["self"], given["positions"]
+        print_summary(self, **given)
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy compiles its own programs. The structure version belongs to this

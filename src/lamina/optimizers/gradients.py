@@ -14,7 +14,7 @@ from jax.core import Tracer
 from lamina.core.tracing import stateless
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
-from lamina.runtime.row_layout import as_rows
+from lamina.runtime.placement import as_rows
 from lamina.typing import ArrayLike
 
 Update = Callable[..., tuple[jax.Array, dict[str, Any]]]

@@ -11,6 +11,7 @@ from lamina import config, initializers
 from lamina.core.module import Module
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, FileFormatError, StateError
+from lamina.runtime.placement import place
 from lamina.typing import Array, ArrayLike, DTypeLike, InitializerLike
 
 _Value: TypeAlias = np.ndarray | np.generic | Array
@@ -44,12 +45,13 @@ class OptimizerVariables(Module):
             initializer: a name, an object or a function of `(shape, dtype)`.
             dtype: its dtype; `config.floatx()` by default.
             aggregation: accepted for Keras's signature.
-            layout: accepted for Keras's signature.
+            layout: a `TensorLayout`; by default that of the distribution in use.
             name: the last part of its path.
         """
         initialize = initializers.get(initializer)
         value = np.asarray(initialize(tuple(shape), dtype=dtype or config.floatx()))
         variable = self._make_variable(value, name or "variable")
+        variable.layout = layout
         self._added_variables.append(variable)
         return variable
 
@@ -67,12 +69,13 @@ class OptimizerVariables(Module):
             initializer: as for `add_variable`.
         """
         path = reference_variable.path.replace("/", "_")
-        return self.add_variable(
+        variable = self.add_variable(
             reference_variable.shape,
             initializer,
             reference_variable.dtype,
             name=f"{path}_{name or 'var'}",
         )
+        return _as_slot(variable, reference_variable)
 
     def add_optimizer_variables(
         self,
@@ -172,7 +175,15 @@ class OptimizerVariables(Module):
     def _make_variable_for(
         self, variable: Variable, value: _Value, name: str
     ) -> Variable:
-        return self._make_variable(value, f"{variable.path.replace('/', '_')}_{name}")
+        path = f"{variable.path.replace('/', '_')}_{name}"
+        return _as_slot(self._make_variable(value, path), variable)
+
+
+def _as_slot(slot: Variable, variable: Variable) -> Variable:
+    """Put the state of a variable where the variable is."""
+    slot.slot_of = variable
+    place([slot])
+    return slot
 
 
 def _one_for_each(

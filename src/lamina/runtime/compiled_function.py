@@ -10,6 +10,7 @@ from lamina.core.fork import use_device
 from lamina.core.variable import state_lock
 from lamina.runtime.executable import Program, argument_shapes
 from lamina.runtime.module_state import ModuleState, ProgramCache
+from lamina.runtime.placement import current, place, put_batch
 from lamina.runtime.pure_function import PureFunction
 from lamina.typing import PyTree
 
@@ -31,7 +32,11 @@ class CompiledFunction:
 
     def __call__(self, *args: Any, **static: Any) -> Any:
         use_device()
-        key = tuple(sorted(static.items())), argument_shapes(args)
+        distribution = current()
+        if distribution is not None:
+            args = put_batch(args)
+            place(self._cache.state().variables)
+        key = tuple(sorted(static.items())), argument_shapes(args), distribution
         function = functools.partial(self._function, **static)
         return self._cache.get(key, lambda s: _CompiledCall(function, s, args))(args)
 

@@ -29,6 +29,7 @@ from lamina.runtime import allocator
 from lamina.runtime.compile_cache import cached_if_serializable, clean_cache
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.interrupts import result_of, run_in_thread
+from lamina.runtime.placement import current
 
 clean_cache()  # before this process compiles anything
 
@@ -128,7 +129,7 @@ class Program:
         with collection_paused():
             lowered = self._jitted.lower(*args)
         # In another thread, so that this one can handle signals meanwhile.
-        future = run_in_thread(_compile, lowered, default_device())
+        future = run_in_thread(_compile, lowered, default_device(), _placement(args))
         self._store(key, future)
         return future
 
@@ -139,7 +140,13 @@ class Program:
 
 
 def _key(args: object) -> Hashable:
-    return argument_shapes(args), default_device()
+    return argument_shapes(args), default_device(), current()
+
+
+def _placement(args: object) -> Hashable:
+    """Return the shardings of arguments on several devices."""
+    arrays = [a for a in jax.tree.leaves(args) if isinstance(a, jax.Array)]
+    return tuple([a.sharding if len(a.devices()) > 1 else None for a in arrays])
 
 
 def argument_shapes(args: object) -> Hashable:
@@ -154,13 +161,14 @@ def _aval(leaf: Any) -> Hashable:
     return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False)
 
 
-def _compile(lowered: Lowered, device: object) -> Any:
+def _compile(lowered: Lowered, device: object, placement: Hashable) -> Any:
     text = lowered.as_text()
     fixed = config.is_deterministic()
     digest = hashlib.sha256(text.encode()).digest()
     # The text of a call of a Python function does not say which function it is.
     function = object() if _HOST_CALL.search(text) else None
-    key = digest, lowered.in_tree, lowered.out_tree, fixed, device, function
+    trees = lowered.in_tree, lowered.out_tree
+    key = digest, trees, fixed, device, placement, function
     with _lock:
         if key in _executables:
             _executables.move_to_end(key)

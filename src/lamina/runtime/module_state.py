@@ -46,7 +46,7 @@ class ModuleState:
         self.names = [(id(module), name) for module, name in self.attributes]
         self._key = (
             tuple((id(m), getattr(m, "trainable", None)) for m in self.modules),
-            tuple((id(v), v.trainable) for v in self.variables),
+            tuple((id(v), v.trainable, v.storage.sharding) for v in self.variables),
             # Code may omit computations that a rate of zero makes useless.
             tuple(
                 zip(self.names, [h == 0 for h in self.hyperparameters()], strict=True)

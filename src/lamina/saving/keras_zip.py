@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 from lamina.core.registry import require_safe, serialize_once
 from lamina.core.tracebacks import filter_traceback
-from lamina.core.variable import between_dispatches
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io import files
 from lamina.io.checksum import Checksum
@@ -22,6 +21,7 @@ from lamina.io.load_report import Mismatch, Tolerance
 from lamina.io.safetensors import Tensors
 from lamina.lazy import LazyImport
 from lamina.optimizers import Optimizer
+from lamina.runtime.locks import between_dispatches
 from lamina.saving import archive, records
 from lamina.saving.assets import SavedAssets, load_assets
 from lamina.saving.loading import deserialize_model, read_weights, untrusted_model

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from lamina.core.tracebacks import filter_traceback
-from lamina.core.variable import between_dispatches
 from lamina.errors import ArgumentError, StateError, invalid
 from lamina.io import files
 from lamina.io.hdf5 import Group
@@ -15,6 +14,7 @@ from lamina.io.hdf5_write import HDF5File
 from lamina.io.load_report import LoadReport, Tolerance
 from lamina.io.safetensors import SafetensorsFile, Tensors
 from lamina.lazy import LazyImport
+from lamina.runtime.locks import between_dispatches
 from lamina.saving import records
 from lamina.saving.archive import Archive, read_contents
 from lamina.saving.loading import read_weights

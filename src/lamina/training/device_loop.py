@@ -19,8 +19,8 @@ from lamina.core.module import Module
 from lamina.core.scope import RunKey
 from lamina.data.batches import INNER_CHUNK, Batches
 from lamina.runtime.executable import Program
+from lamina.runtime.placement import as_rows, placed, split_rows, splits_variables
 from lamina.runtime.pure_function import PureFunction, PureResult, TracedStep
-from lamina.runtime.row_layout import as_rows
 from lamina.training.dispatch import LogMode, unpack_args
 from lamina.typing import Array, PyTree
 
@@ -165,7 +165,8 @@ class _DeviceLoop:
         else:
             state, bad = self.run(start, limit)[0], args.bad
         logs = self._logs(state.changed, state.logs)
-        return self._shaped(state.changed), DispatchResult(logs, bad, state.recorded)
+        values = placed(self.traced.changed, self._shaped(state.changed))
+        return values, DispatchResult(logs, bad, state.recorded)
 
     def run(self, start: LoopState, limit: Array) -> tuple[LoopState, Array]:
         """Run the batches before `limit`, or to a chunk with a loss that is not finite.
@@ -251,11 +252,10 @@ class _DeviceLoop:
         key = RunKey(self.args.seed, self.args.step + n.astype(jnp.uint32))
         values = self.traced.values(self._shaped(state.changed), self.inputs.fixed)
         result = self.traced.functions[shape](
-            values, self.inputs.hyperparameters, (batch,), key
+            values, self.inputs.hyperparameters, (split_rows(batch),), key
         )
-        changed = as_rows(
-            result.changed.get(i, values[i]) for i in self.traced.assigned
-        )
+        new = [result.changed.get(i, values[i]) for i in self.traced.assigned]
+        changed = as_rows(placed(self.traced.changed, new))
         logs = None if state.logs is None else result.outputs
         state = LoopState(changed, logs, state.recorded)
         if self.log_mode.of == "batches":
@@ -374,10 +374,11 @@ def _still_finite(new: Sequence[Array], old: Sequence[Array]) -> Array:
         for after, before in zip(new, old, strict=True)
         if jnp.issubdtype(after.dtype, jnp.floating)
     ]
-    small = [pair for pair in floats if pair[0].size <= _SMALL]
+    most = 0 if splits_variables() else _SMALL
+    small = [pair for pair in floats if pair[0].size <= most]
     good = jnp.bool_(True)
     for after, before in floats:
-        if after.size > _SMALL:
+        if after.size > most:
             good &= jnp.isfinite(_total(after)) | ~jnp.isfinite(_total(before))
     if small:
         after, before = (

@@ -18,6 +18,7 @@ from lamina.ops.kernels import autotune
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.executable import temporary_bytes
 from lamina.runtime.module_state import ModuleState, ProgramCache
+from lamina.runtime.placement import current, place
 from lamina.runtime.pure_function import TracedStep, trace_step
 from lamina.training.device_loop import (
     DispatchResult,
@@ -55,7 +56,7 @@ class Engine:
             return StepRunner(self.step, self._execute, segment.batches)
         leaves, structure = jax.tree.flatten(segment.data)
         shapes = tuple([(a.shape, a.dtype) for a in leaves])
-        key = segment.batches, log_mode, structure, shapes
+        key = segment.batches, log_mode, structure, shapes, current()
 
         def make(state: ModuleState) -> LoopRunner:
             specs = segment.batches.specs(segment.data)
@@ -65,7 +66,10 @@ class Engine:
                 traced = self._trace(state, specs)
             return LoopRunner(LoopSpec(self.step, traced, segment.batches, log_mode))
 
-        return self._cache.get(key, make)
+        place(self._cache.state().variables)
+        runner = self._cache.get(key, make)
+        place(runner.state.variables)
+        return runner
 
     def trace(self, batch: PyTree) -> None:
         """Run the step on shapes alone, so that it raises what it would raise."""

@@ -18,6 +18,7 @@ from lamina.data.adapt import (
 )
 from lamina.data.feeds import Feed
 from lamina.data.host import HostFunction
+from lamina.distribution.strategies import DevicesLike
 from lamina.errors import invalid
 from lamina.training.callbacks.base import Callback
 from lamina.training.checkpoint.checkpoints import Checkpoints
@@ -99,6 +100,7 @@ class FitOptions(EvaluateOptions):
     check: str | None
     resume: Resume
     report: ReportLike = None
+    devices: DevicesLike = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "initial_epoch"):

@@ -9,10 +9,12 @@ from typing import Any
 
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local, override
+from lamina.data.rows import leaves
 from lamina.data.streams import State
 from lamina.errors import LaminaError
 from lamina.lazy import LazyImport
 from lamina.runtime.interrupts import Interrupt
+from lamina.runtime.placement import current
 from lamina.training.callbacks import History, TerminateOnNaN
 from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.manager import CheckpointManager
@@ -84,6 +86,9 @@ class FitSession:
         # A program that is only checked shows likely mistakes before an error.
         is_asked, checks = local.on_findings is not None, options.checks_values
         pred = prepare_model(state, self._feed, checks and not is_asked, finite, True)
+        if current() is not None:
+            current().check_model([v.path for v in state.model.variables])
+            current().check_batch(leaves(self._feed.example())[0].shape[0])
         if options.seed is not None:
             modules = self._model.modules()
             generators = (m for m in modules if isinstance(m, SeedGenerator))

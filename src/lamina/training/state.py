@@ -6,12 +6,12 @@ import functools
 import itertools
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, TypeVar, cast
 
 from lamina.core.module import Module, is_user_defined, signature
 from lamina.core.random.seeds import make_seed
-from lamina.core.scope import local
+from lamina.core.scope import local, override
 from lamina.core.tracing import stateless
 from lamina.core.variable import Variable, structure_version
 from lamina.data.adapt import pack_x_y_sample_weight
@@ -22,8 +22,9 @@ from lamina.layers.base.call_graph import GraphOwner
 from lamina.metrics import Mean, Metric
 from lamina.metrics.base import result_of
 from lamina.runtime.compiled_function import CompiledFunction
-from lamina.runtime.method_lock import MethodLock
+from lamina.runtime.locks import MethodLock
 from lamina.runtime.module_state import ModuleState
+from lamina.runtime.placement import Distribution
 from lamina.training.device_loop import Step
 from lamina.training.engine import Engine, compiled, eager
 from lamina.training.plan import CompileArgs, Plan, flatten_by_names, output_names_of
@@ -57,6 +58,8 @@ class TrainingState:
         self.loss_tracker: Mean | None = None
         self._lock = MethodLock()
         self.steps_done = 0  # random numbers of a step derive from it
+        # The devices of `fit`; `None` for those of the distribution in use.
+        self.distribution: Distribution | None = None
         self._engines: dict[tuple[str, bool], Engine] = {}
         self._made: dict[Hashable, Any] = {}
         self._version = -1  # structure version that `_made` is valid for
@@ -73,7 +76,7 @@ class TrainingState:
     def __getstate__(self) -> dict[str, Any]:
         # A copy compiles its own programs.
         state = {k: v for k, v in vars(self).items() if k != "predictor"}
-        made = {"_engines": {}, "_made": {}, "checked": None}
+        made = {"_engines": {}, "_made": {}, "checked": None, "distribution": None}
         return {**state, **made}
 
     @contextmanager
@@ -89,7 +92,14 @@ class TrainingState:
                     f"Call `compile()` before `{method}()`, for example: "
                     "model.compile(optimizer='adam', loss='mse')."
                 )
-            yield
+            with self.on_devices():
+                yield
+
+    def on_devices(self) -> AbstractContextManager[None]:
+        """Use the devices that the model was trained on."""
+        if self.distribution is None:
+            return nullcontext()
+        return override(distribution=self.distribution)
 
     @functools.cached_property
     def batch_seed(self) -> int:

@@ -12,6 +12,7 @@ from lamina.core.module import known_keywords, signature
 from lamina.core.registry import deserialize, serialize
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
+from lamina.distribution.strategies import DevicesLike, distribution_of
 from lamina.training import evaluation
 from lamina.training.callbacks import History
 from lamina.training.model_steps import ModelSteps
@@ -169,6 +170,7 @@ class Trainer(ModelSteps):
         check: str | None = None,
         resume: Resume = None,
         report: ReportLike = None,
+        devices: DevicesLike = None,
     ) -> History:
         """Train for a number of epochs.
 
@@ -210,6 +212,10 @@ class Trainer(ModelSteps):
                 for bit that of an uninterrupted run.
             report: path of an HTML page about the run, which is rewritten after each
                 epoch; or a `lamina.callbacks.Report`.
+            devices: devices that share the rows of each batch: "all", a number, or a
+                list of names; or a `lamina.distribution.Distribution`. The model
+                stays on them. By default those of earlier calls, or of
+                `lamina.distribution.set_distribution`.
 
         Returns:
             A `History`, whose `history` has a list for each metric.
@@ -219,6 +225,8 @@ class Trainer(ModelSteps):
             DataError: the data is empty, or its parts have different numbers of rows.
         """
         options = FitOptions(**_arguments(locals()))
+        if devices is not None:
+            self._training.distribution = distribution_of(devices)
         with self._training.running("fit"):
             return FitSession(self._training, options).run()
 
@@ -307,7 +315,8 @@ class Trainer(ModelSteps):
             callbacks: `Callback` objects.
         """
         options = EvaluateOptions(**_arguments(locals()))
-        return evaluation.predict(self._training, options)
+        with self._training.on_devices():
+            return evaluation.predict(self._training, options)
 
     @known_keywords
     def train_on_batch(

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.display import Side, html_table
+from lamina.distribution.shares import share_of, split_text
 from lamina.errors import ArgumentError, did_you_mean, invalid
 from lamina.kernels import Choice, choices
 from lamina.layers.base import Layer
 from lamina.layers.base.call_graph import graph_of, known_output_shapes
+from lamina.progress.text import size
 from lamina.training.trainer import Trainer
 
 _MAX_WIDTH = 120
@@ -33,6 +35,8 @@ class Row(NamedTuple):
     connected: str
     trainable: str
     kernels: str = ""
+    split: str = ""
+    held: str = ""
     level: int = 0
 
 
@@ -45,6 +49,7 @@ def print_summary(
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
     kernels: bool = False,
+    sharding: bool = False,
 ) -> None:
     """Print a model's table, or pass its text to `print_fn`.
 
@@ -57,6 +62,7 @@ def print_summary(
         layer_range: names, or regular expressions for names, of the first and the
             last layer to show.
         kernels: whether to show the kernels that the ops of the layers use.
+        sharding: whether to show which part of the weights each device holds.
 
     Raises:
         ArgumentError: `layer_range` matches no layer, or `line_length` is too small.
@@ -64,7 +70,7 @@ def print_summary(
     if line_length is not None and line_length < 40:
         raise invalid("summary", "line_length", line_length, "at least 40")
     found = choices(model) if kernels else []
-    rows = list(_rows(model, expand_nested, found))
+    rows = list(_rows(model, expand_nested, found, sharding))
     rows = _between(rows, layer_range)
     width = line_length or min(_MAX_WIDTH, shutil.get_terminal_size().columns)
     _print(model, rows, width, show_trainable, print_fn)
@@ -74,7 +80,11 @@ def print_summary(
 
 
 def _rows(
-    model: Layer, expand: bool, found: Sequence[Choice] = (), level: int = 0
+    model: Layer,
+    expand: bool,
+    found: Sequence[Choice] = (),
+    sharding: bool = False,
+    level: int = 0,
 ) -> Iterator[Row]:
     graph = graph_of(model)
     nodes = [] if graph is None else graph.nodes
@@ -87,10 +97,12 @@ def _rows(
         connected = ", ".join(sources) or "-"
         name = names.get(id(item)) or item.name
         row = _row(name, item, calls, connected if branched else "", level)
+        if sharding and isinstance(item, Layer):
+            row = row._replace(**_share(item))
         inside = [c for c in found if c.path[level + 1 : level + 2] == (item.name,)]
         yield row._replace(kernels=", ".join(dict.fromkeys(c.kernel for c in inside)))
         if expand and getattr(item, "layers", None):
-            yield from _rows(item, expand, inside, level + 1)
+            yield from _rows(item, expand, inside, sharding, level + 1)
 
 
 def _function_names(model: Layer, nodes: Sequence[Node]) -> dict[int, str]:
@@ -117,6 +129,14 @@ def _row(
     shape = ", ".join(shapes) or _shape_text(known_output_shapes(item)) or "?"
     kind = type(item).__name__
     return Row(name, kind, shape, params, connected, trainable, level=level)
+
+
+def _share(layer: Layer) -> dict[str, str]:
+    """Return the cells that say which part of a layer's weights each device holds."""
+    split = [w for w in layer.weights if share_of(w).parts > 1]
+    held = sum(share_of(w).bytes for w in layer.weights)
+    names = ", ".join(f"{w.name} {split_text(w)}" for w in split)
+    return {"split": names, "held": size(held)}
 
 
 def _node_shape(node: Node) -> str:
@@ -233,6 +253,9 @@ def _columns(rows: Sequence[Row], show_trainable: bool) -> list[Column]:
         columns.append(Column("Connected to", "left", cells))
     if any(r.kernels for r in rows):
         columns.append(Column("Kernels", "left", [r.kernels or "-" for r in rows]))
+    if any(r.held for r in rows):
+        columns.append(Column("Split along", "left", [r.split or "-" for r in rows]))
+        columns.append(Column("On each device", "right", [r.held for r in rows]))
     if show_trainable:
         columns.append(Column("Trainable", "center", [r.trainable for r in rows]))
     return columns

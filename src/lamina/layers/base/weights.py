@@ -21,6 +21,7 @@ from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.base.attributes import DeclaredWeight
 from lamina.layers.base.operation import Operation
 from lamina.runtime.module_state import ModuleState
+from lamina.runtime.placement import place
 from lamina.typing import (
     ConstraintLike,
     DTypeLike,
@@ -251,6 +252,7 @@ class WeightOwner(Operation):
             initial, sizes, dtype, trainable, autocast, aggregation, name=name
         )
         variable.path = self._path_of(variable.name)
+        place([variable])
         variable.ignores_tracers = not trainable
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)

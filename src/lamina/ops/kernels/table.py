@@ -21,6 +21,7 @@ from lamina.errors import ArgumentError, did_you_mean
 from lamina.ops.kernels import autotune
 from lamina.runtime.compile_cache import exclude_from_cache
 from lamina.runtime.executable import is_in_process_compile
+from lamina.runtime.placement import is_spread
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,7 +60,10 @@ class Kernel(NamedTuple):
 
     def is_applicable(self, call: object) -> bool:
         """Return whether the kernel is correct for a call that is being traced."""
-        is_allowed = self.in_process_call is None or is_in_process_compile()
+        # XLA cannot split a custom call among devices.
+        is_allowed = self.in_process_call is None or (
+            is_in_process_compile() and not is_spread()
+        )
         return is_allowed and self.supports(call)
 
 

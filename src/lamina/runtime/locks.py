@@ -1,12 +1,17 @@
-"""`MethodLock`: one thread at a time runs some methods of an object."""
+"""Locks of models, for programs with several threads."""
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar, cast
 
+from lamina.core.variable import state_lock
 from lamina.errors import StateError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class MethodLock:
@@ -43,3 +48,14 @@ class MethodLock:
         finally:
             self._holder = outer
             self._lock.release()
+
+
+def between_dispatches(function: F) -> F:
+    """Decorate a function that must read all variables at the same training step."""
+
+    @functools.wraps(function)
+    def call(*args: object, **kwargs: object) -> Any:
+        with state_lock:
+            return function(*args, **kwargs)
+
+    return cast(F, call)

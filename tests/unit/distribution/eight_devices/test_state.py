@@ -1,0 +1,165 @@
+"""Places of variables and data, and changes of devices."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import lamina
+from lamina import layers
+from lamina.distribution import (
+    DataParallel,
+    DeviceMesh,
+    FullySharded,
+    LayoutMap,
+    ModelParallel,
+    TensorLayout,
+    distribute_tensor,
+    distribution,
+    get_device_count,
+    list_devices,
+    visualize,
+)
+from lamina.distribution.shares import share_of
+from tests.unit.distribution.eight_devices.models import CASES, CLASSES, VECTORS, dense
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*equal parts")
+
+QUIET: dict[str, Any] = {"verbose": 0, "batch_size": 15, "seed": 1}
+
+
+def bytes_on(device: jax.Device, arrays: list[Any]) -> int:
+    shards = [s for a in arrays for s in a.addressable_shards]
+    return sum(s.data.nbytes for s in shards if s.device == device)
+
+
+def test_state_of_fully_sharded_is_an_eighth_on_each_device() -> None:
+    with FullySharded().scope():
+        model = lamina.Sequential(
+            [layers.Input((64,)), *[layers.Dense(64) for _ in range(3)]]
+        )
+        model.compile("adam", "mse")
+        x = np.ones((16, 64), "float32")
+        model.fit(x, x, verbose=0)
+    arrays = [v.raw for v in (*model.variables, *model.optimizer.variables)]
+    total = sum(a.nbytes for a in arrays)
+    for device in jax.devices():
+        assert bytes_on(device, arrays) <= 1.05 * total / 8
+
+
+def test_devices_of_fit_change_and_stay() -> None:
+    expected, model = dense(), dense()
+    model.set_weights(expected.get_weights())
+    before = model.predict(VECTORS, verbose=0), np.asarray(model(VECTORS))
+    for devices, count in (("all", 8), (3, 3), (["cpu:5", "cpu:2"], 2), (1, 1)):
+        model.fit(VECTORS, CLASSES, devices=devices, **QUIET)
+        expected.fit(VECTORS, CLASSES, **QUIET)
+        assert len(model.layers[0].kernel.value.devices()) == count
+        assert_allclose(model.get_weights()[0], expected.get_weights()[0], atol=1e-5)
+        found = model.predict(VECTORS, verbose=0), np.asarray(model(VECTORS))
+        assert_allclose(found[0], found[1], atol=1e-6)
+        assert model.evaluate(VECTORS, CLASSES, verbose=0)
+    assert np.abs(before[0] - found[0]).max() > 0.01
+    assert distribution() is None
+
+
+def test_single_batches_and_streams() -> None:
+    expected, model = dense(), dense()
+    model.set_weights(expected.get_weights())
+
+    def stream() -> Any:
+        for start in range(0, 45, 10):
+            yield VECTORS[start : start + 10], CLASSES[start : start + 10]
+
+    expected.fit(stream(), verbose=0, seed=1)
+    with DataParallel(devices=list_devices()[:5]).scope():
+        model.fit(stream(), verbose=0, seed=1)
+        assert_allclose(model.get_weights()[0], expected.get_weights()[0], atol=1e-5)
+        loss = model.train_on_batch(VECTORS[:11], CLASSES[:11])
+        assert_allclose(
+            loss, expected.train_on_batch(VECTORS[:11], CLASSES[:11]), atol=0.5
+        )
+        assert np.isfinite(model.test_on_batch(VECTORS[:3], CLASSES[:3])[0])
+
+
+def test_copies_and_files(tmp_path: Path) -> None:
+    model = dense()
+    model.fit(VECTORS, CLASSES, devices=FullySharded(), **QUIET)
+    expected = model.predict(VECTORS, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = lamina.saving.load_model(tmp_path / "model.keras")
+    with FullySharded().scope():
+        split = lamina.saving.load_model(tmp_path / "model.keras")
+        assert share_of(split.layers[0].kernel).parts == 8
+        assert_allclose(split.predict(VECTORS, verbose=0), expected, atol=1e-6)
+        split.fit(VECTORS, CLASSES, **QUIET)
+    copies = loaded, copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+    for other in copies:
+        assert_allclose(other.predict(VECTORS, verbose=0), expected, atol=1e-6)
+        other.fit(VECTORS, CLASSES, **QUIET)
+
+
+def test_resumed_on_other_devices(tmp_path: Path) -> None:
+    whole, first = dense(), dense()
+    first.set_weights(whole.get_weights())
+    whole.fit(VECTORS, CLASSES, epochs=4, **QUIET)
+    weights = first.get_weights()
+    first.fit(VECTORS, CLASSES, epochs=2, devices=8, resume=tmp_path, **QUIET)
+    second = dense()
+    second.set_weights(weights)
+    second.fit(
+        VECTORS, CLASSES, epochs=4, devices=FullySharded(), resume=tmp_path, **QUIET
+    )
+    assert_allclose(second.get_weights()[0], whole.get_weights()[0], atol=1e-5)
+
+
+def test_assigned_values_stay_on_the_devices() -> None:
+    with FullySharded().scope():
+        model = dense()
+        kernel = model.layers[0].kernel
+        kernel.assign(np.ones(kernel.shape))
+        assert len(kernel.value.addressable_shards) == 8
+        assert kernel.value.addressable_shards[0].data.size == kernel.size // 8
+
+
+def test_variables_with_a_layout() -> None:
+    mesh = DeviceMesh((2, 4), ["batch", "model"])
+    layout = TensorLayout([None, "model"], mesh)
+    variable = lamina.Variable(np.ones((2, 8)), layout=layout)
+    with ModelParallel(layout_map=LayoutMap(mesh)).scope():
+        assert share_of(variable).axes == (None, "model")
+    x = jax.jit(lambda a: distribute_tensor(a * 2, layout))(np.ones((2, 8)))
+    assert x.sharding.spec == jax.sharding.PartitionSpec(None, "model")
+    assert distribute_tensor(variable, layout).addressable_shards[0].data.shape == (
+        2,
+        2,
+    )
+
+
+def test_tables_and_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    case = CASES["dense"]
+    layouts = LayoutMap(DeviceMesh((2, 4), ["batch", "model"]))
+    layouts.update(case.layouts)
+    with ModelParallel(layout_map=layouts).scope():
+        model = case.make()
+        model.summary(line_length=110, sharding=True)
+        figure = visualize(model)
+    text = capsys.readouterr().out
+    assert "16 x 32 (model)" in text
+    assert "On each device" in text
+    (axes,) = figure.axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert any("16 x 32 (model)" in label for label in labels)
+    assert len(axes.texts) == 8 * len(labels)
+
+
+def test_devices_are_listed() -> None:
+    assert list_devices() == [f"cpu:{i}" for i in range(8)]
+    assert get_device_count("CPU") == 8
