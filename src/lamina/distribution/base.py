@@ -53,9 +53,6 @@ class Distribution:
         self.auto_shard_dataset = auto_shard_dataset
         # Parts that a batch is split into.
         self.num_shards = device_mesh.size_of(self._batch_dim_name)
-        self.devices: Sequence[Any] = list(device_mesh.backend_mesh.devices.flat)
-        # The sharding of arrays that each device has a copy of.
-        self.replicated = NamedSharding(device_mesh.backend_mesh, PartitionSpec())
 
     @property
     def device_mesh(self) -> DeviceMesh:
@@ -77,6 +74,20 @@ class Distribution:
         """The number of processes."""
         return jax.process_count()
 
+    @property
+    def devices(self) -> Sequence[Any]:
+        """The devices as JAX devices.
+
+        Raises:
+            ArgumentError: this machine has no such device.
+        """
+        return list(self._device_mesh.backend_mesh.devices.flat)
+
+    @property
+    def replicated(self) -> NamedSharding:
+        """The sharding of arrays that each device has a copy of."""
+        return NamedSharding(self._device_mesh.backend_mesh, PartitionSpec())
+
     def get_data_layout(self, data_shape: Sequence[int]) -> TensorLayout:
         """Return the layout of a batch: its rows are split.
 
@@ -91,9 +102,6 @@ class Distribution:
 
         Args:
             variable: a variable.
-
-        Raises:
-            ShapeError: the variable cannot be split like that.
         """
         reference = variable.slot_of
         if variable.layout is not None:
@@ -102,10 +110,7 @@ class Distribution:
             return self.get_variable_layout(reference)
         else:
             layout = self._rule(variable)
-        if layout is None:
-            return TensorLayout([None] * variable.ndim, self._device_mesh)
-        layout.check_shape(variable.path, variable.shape)
-        return layout
+        return layout or TensorLayout([None] * variable.ndim, self._device_mesh)
 
     def _rule(self, variable: Variable) -> TensorLayout | None:
         return None
@@ -122,7 +127,7 @@ class Distribution:
         """Check that the distribution fits a model.
 
         Args:
-            paths: the paths of the model's variables.
+            paths: the paths of the model's variables and outputs of layers.
         """
 
     def check_batch(self, rows: int) -> None:
@@ -142,8 +147,13 @@ class Distribution:
             )
 
     def variable_sharding(self, variable: Variable) -> NamedSharding:
-        """Return the JAX sharding of a variable."""
+        """Return the JAX sharding of a variable.
+
+        Raises:
+            ShapeError: the variable cannot be split as its layout says.
+        """
         layout = self.get_variable_layout(variable)
+        layout.check_shape(variable.path, variable.shape)
         whole = all(axis is None for axis in layout.axes)
         return self.replicated if whole else layout.backend_layout
 
@@ -217,4 +227,6 @@ def set_distribution(value: Distribution | None) -> None:
     if value is not None and not isinstance(value, Distribution):
         expected = "a Distribution, such as lamina.distribution.DataParallel(), or None"
         raise invalid("set_distribution", "value", value, expected)
+    if value is not None:
+        value.devices  # noqa: B018 - raises an error for devices that are not there
     placement.set_current(value)

@@ -12,10 +12,12 @@ from jax.sharding import NamedSharding, PartitionSpec, Sharding
 
 from lamina.core.check import matching_key
 from lamina.core.graph import SymbolicTensor
+from lamina.core.tracebacks import warn
 from lamina.core.variable import Variable
 from lamina.distribution.devices import DeviceMesh
 from lamina.errors import (
     ArgumentError,
+    LikelyMistakeWarning,
     ShapeError,
     StateError,
     did_you_mean,
@@ -204,22 +206,28 @@ class LayoutMap(MutableMapping[str, TensorLayout]):
         return iter(self._layouts)
 
     def check_keys(self, paths: Sequence[str]) -> None:
-        """Check that each key matches a path.
+        """Check that the keys match paths, and warn about those that match none.
 
         Args:
-            paths: the paths of a model's variables.
+            paths: the paths of a model's variables and of its layers' outputs.
 
         Raises:
-            ArgumentError: a key matches none.
+            ArgumentError: no key matches.
         """
-        for key in self._layouts:
-            if key not in paths and not any(re.fullmatch(key, p) for p in paths):
-                raise ArgumentError(
-                    f"The key {shown(key)} of the LayoutMap matches no variable of the "
-                    f"model: a key must match the whole path.{did_you_mean(key, paths)}"
-                    f" The paths are: {', '.join(paths[:8])}"
-                    f"{', ...' if len(paths) > 8 else ''}."
-                )
+        unused = [
+            key
+            for key in self._layouts
+            if key not in paths and not any(re.fullmatch(key, p) for p in paths)
+        ]
+        for key in unused[:1]:
+            message = (
+                f"The key {shown(key)} of the LayoutMap matches nothing in the model: "
+                f"a key must match the whole path.{did_you_mean(key, paths)} The paths "
+                f"are: {', '.join(paths[:8])}{', ...' if len(paths) > 8 else ''}."
+            )
+            if len(unused) == len(self._layouts):
+                raise ArgumentError(message)
+            warn(message, LikelyMistakeWarning)
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{k!r}: {v.axes}" for k, v in self._layouts.items())

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from lamina.core.tracebacks import warn
 from lamina.core.variable import Variable
 from lamina.distribution.base import Distribution
-from lamina.distribution.devices import Device, DeviceMesh, list_devices
+from lamina.distribution.devices import Device, DeviceMesh, find_device, list_devices
 from lamina.distribution.layouts import LayoutMap, TensorLayout
 from lamina.errors import ArgumentError, invalid
 
@@ -49,7 +49,7 @@ class DataParallel(Distribution):
     @property
     def num_model_replicas(self) -> int:
         """The number of copies of the model."""
-        return len(self.devices)
+        return self.device_mesh.devices.size
 
 
 class ModelParallel(Distribution):
@@ -120,7 +120,7 @@ class FullySharded(Distribution):
 
     Example:
         >>> FullySharded(devices=["cpu:0"])
-        <FullySharded device_mesh=<DeviceMesh shape=(1,), axis_names=['batch'], devices=1 cpu>>
+        <FullySharded device_mesh=<DeviceMesh shape=(1,), axis_names=['batch']>>
 
     Reference:
         Rajbhandari et al. 2020, "ZeRO: Memory optimizations toward training trillion
@@ -211,7 +211,7 @@ def distribution_of(devices: DevicesLike) -> Distribution:
     if devices == "all":
         return DataParallel(devices=known)
     if isinstance(devices, (list, tuple)):
-        return DataParallel(devices=devices)
+        return DataParallel(devices=[find_device(name) for name in devices])
     expected = (
         f"'all', a number up to {len(known)}, a list of some of {known}, or a "
         "lamina.distribution.Distribution"

@@ -20,7 +20,11 @@ class Distribution(Protocol):
 
     # Whether some variables are split among devices instead of copied to each.
     splits_variables: bool
-    devices: Sequence[Any]  # JAX devices
+
+    @property
+    def devices(self) -> Sequence[Any]:
+        """The JAX devices."""
+        ...
 
     def variable_sharding(self, variable: Variable) -> Sharding:
         """Return the sharding of a variable."""
@@ -119,6 +123,24 @@ def split_rows(batch: PyTree) -> PyTree:
         return jax.lax.with_sharding_constraint(array, sharding)
 
     return jax.tree.map(split, batch)
+
+
+def with_layout(path: str, outputs: PyTree) -> PyTree:
+    """Return the outputs of a layer with the layout that the distribution has for them.
+
+    Args:
+        path: the layer's path.
+        outputs: arrays.
+    """
+    layout = (
+        current().get_tensor_layout(f"{path}/output") if splits_variables() else None
+    )
+    if layout is None:
+        return outputs
+    sharding = layout.backend_layout
+    return jax.tree.map(
+        lambda a: jax.lax.with_sharding_constraint(a, sharding), outputs
+    )
 
 
 def placed(variables: Sequence[Variable], values: Sequence[Array]) -> list[Array]:

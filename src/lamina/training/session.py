@@ -87,7 +87,9 @@ class FitSession:
         is_asked, checks = local.on_findings is not None, options.checks_values
         pred = prepare_model(state, self._feed, checks and not is_asked, finite, True)
         if current() is not None:
-            current().check_model([v.path for v in state.model.variables])
+            outputs = [f"{layer.path}/output" for layer in state.model.all_layers()]
+            paths = [v.path for v in state.model.variables]
+            current().check_model([*paths, *outputs])
             current().check_batch(leaves(self._feed.example())[0].shape[0])
         if options.seed is not None:
             modules = self._model.modules()

@@ -48,6 +48,7 @@ from lamina.layers.base.shapes import (
     takes_any_keyword,
 )
 from lamina.layers.base.spec import describe_shapes
+from lamina.runtime.placement import with_layout
 from lamina.typing import Config, PartialShape, PyTree, RegularizerLike
 
 layer_registry = registry.Registry("layer", "keras.layers")
@@ -139,8 +140,6 @@ class Layer(Buildable):
             batch_input_shape = (None, *row)
         self.batch_input_shape = batch_input_shape or batch_shape
 
-    # Calling
-
     @filter_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "_path" not in vars(self):
@@ -204,7 +203,7 @@ class Layer(Buildable):
         try:
             if self._remat_mode is not None:
                 call = self.rematerialized_call(call, *args, **kwargs)
-            return call(*args, **kwargs)
+            return with_layout(self.path, call(*args, **kwargs))
         except Exception as error:
             if not getattr(error, "_lamina_noted", False):
                 path = "/".join(local.call.path) if local.call else self.name

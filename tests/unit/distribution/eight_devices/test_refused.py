@@ -16,7 +16,7 @@ from lamina.distribution import (
     TensorLayout,
     set_distribution,
 )
-from lamina.errors import AdviceWarning, LaminaError
+from lamina.errors import AdviceWarning, LaminaError, LikelyMistakeWarning
 from tests.unit.distribution.eight_devices.models import CLASSES, VECTORS, dense
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*equal parts")
@@ -49,7 +49,11 @@ CASES: dict[str, tuple[Any, str]] = {
     ),
     "names": (lambda: DeviceMesh((8,), ["a", "b"]), "need the same length"),
     "same names": (lambda: DeviceMesh((2, 4), ["a", "a"]), "different names"),
-    "no device": (lambda: DataParallel(devices=["cpu:9"]), "cpu:7. Received.*'cpu:9'"),
+    "no device": (
+        lambda: set_distribution(DataParallel(devices=["cpu:9"])),
+        "cpu:7. Received.*'cpu:9'",
+    ),
+    "no device of fit": (lambda: on(["cpu:9"]), "cpu:7. Received.*'cpu:9'"),
     "axis": (lambda: TensorLayout(["modle"], mesh()), "Did you mean 'model'"),
     "second mesh": (
         lambda: setattr(TensorLayout(["model"], mesh()), "device_mesh", mesh()),
@@ -68,7 +72,7 @@ CASES: dict[str, tuple[Any, str]] = {
     "not a distribution": (lambda: set_distribution(mesh()), "must be a Distribution"),
     "key without variable": (
         lambda: fit(danse__kernel=(None, "model")),
-        "matches no variable of the model.*Did you mean 'dense",
+        "matches nothing in the model.*Did you mean 'dense",
     ),
     "rank": (lambda: fit(**{".*kernel": ("model",)}), "has 1 axes.*shape"),
     "pattern": (lambda: fit(**{"(": ("model",)}), "a regular expression"),
@@ -88,6 +92,11 @@ def test_is_refused(name: str) -> None:
 def test_batch_that_does_not_divide_is_told() -> None:
     with pytest.warns(AdviceWarning, match="as fast as 1 of them. Pass batch_size=8"):
         dense().fit(VECTORS, CLASSES, batch_size=15, verbose=0, devices=8)
+
+
+def test_key_that_matches_nothing_is_told() -> None:
+    with pytest.warns(LikelyMistakeWarning, match="Did you mean 'dense.*kernel'"):
+        fit(**{".*kernel": (None, "model"), "dense/kernels": (None, "model")})
 
 
 def test_undividable_size_names_another_dimension() -> None:

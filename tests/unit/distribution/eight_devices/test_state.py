@@ -143,6 +143,18 @@ def test_variables_with_a_layout() -> None:
     )
 
 
+def test_layout_of_the_output_of_a_layer() -> None:
+    layouts = LayoutMap(DeviceMesh((2, 4), ["batch", "model"]))
+    layouts["dense/output"] = (None, "model")
+    model = dense()
+    model.layers[0].name = "dense"
+    expected = model.predict(VECTORS, verbose=0)
+    with ModelParallel(layout_map=layouts).scope():
+        hidden = jax.jit(lambda x: model.layers[0](x))(VECTORS)
+        assert_allclose(model.predict(VECTORS, verbose=0), expected, atol=1e-6)
+    assert hidden.sharding.spec[-1] == "model"
+
+
 def test_tables_and_pictures(capsys: pytest.CaptureFixture[str]) -> None:
     case = CASES["dense"]
     layouts = LayoutMap(DeviceMesh((2, 4), ["batch", "model"]))
