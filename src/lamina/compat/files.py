@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lamina.compat.notices import tell
+from lamina.core.module import is_user_defined
 from lamina.io.files import StrPath
 from lamina.saving import keras_zip
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from lamina.training.callbacks import Callback
     from lamina.typing import Logs
 
+# Classes of programs in the models that were saved without an ending, by path.
+_classes: dict[str, dict[str, type]] = {}
 _MODELS = (".keras", ".h5", ".hdf5")
 _WEIGHTS = (".h5", ".hdf5", ".safetensors")
 
@@ -47,7 +50,12 @@ def saving(save: Callable[..., Any], weights_only: bool) -> Callable[..., Any]:
     ) -> Any:
         if options.pop("save_format", None):
             tell(f"model.{save.__name__}(save_format=)", "the ending of the path")
-        return save(model, ended(filepath, weights_only), overwrite, **options)
+        path = ended(filepath, weights_only)
+        if path != filepath and not weights_only:
+            kinds = {type(layer) for layer in model.all_layers()}
+            own = {kind.__name__: kind for kind in kinds if is_user_defined(kind)}
+            _classes[os.path.abspath(path)] = own
+        return save(model, path, overwrite, **options)
 
     return call
 
@@ -63,8 +71,16 @@ def reading(load: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def load_model(filepath: StrPath, *args: Any, **options: Any) -> Any:
-    """Load a model from a file, also by its old name without an ending."""
-    return keras_zip.load_model(existing(filepath, ".keras"), *args, **options)
+    """Load a model from a file, also by its old name without an ending.
+
+    A folder of TensorFlow needed no `custom_objects`: they are those that were saved.
+    """
+    path = existing(filepath, ".keras")
+    classes = {} if path == filepath else _classes.get(os.path.abspath(path), {})
+    if classes and not args:
+        given: dict[str, Any] = options.get("custom_objects") or {}
+        options["custom_objects"] = {**classes, **given}
+    return keras_zip.load_model(path, *args, **options)
 
 
 def checkpointing(init: Callable[..., None]) -> Callable[..., None]:

@@ -87,6 +87,21 @@ def test_files_without_an_ending_get_one(tmp_path, capsys):
     assert (tmp_path / "at_1.keras").is_file()
 
 
+def test_model_of_an_own_class_is_loaded_without_it(tmp_path):
+    import keras
+    import numpy as np
+
+    class Double(keras.layers.Layer):
+        def call(self, inputs):
+            return 2 * inputs
+
+    model = keras.Sequential([keras.Input((3,)), Double()])
+    model.save(str(tmp_path / "model"))
+    del Double
+    loaded = keras.models.load_model(str(tmp_path / "model"))
+    np.testing.assert_array_equal(loaded.predict(np.ones((1, 3))), [[2, 2, 2]])
+
+
 def test_sizes_may_be_arrays():
     import tensorflow as tf
 

@@ -141,7 +141,8 @@ def test_sparse_tensors_are_made_from_indices():
     import tensorflow as tf
 
     made = tf.SparseTensor([[1, 2], [0, 1]], [4.0, 2.0], dense_shape=[2, 3])
-    assert tf.sparse.reorder(made).values.tolist() == [2, 4] and made.shape == (2, 3)
+    made = tf.sparse.reorder(made)
+    assert made.values.tolist() == [2, 4] and made.shape == (2, 3)
     text = tf.SparseTensor([[1]], [b"a"], [2])
     assert tf.sparse.to_dense(text).tolist() == [b"", b"a"]
     joined = tf.sparse.concat(0, [made, made])
@@ -173,3 +174,108 @@ def test_files_are_copied_and_moved(tmp_path):
     files.rename(path, path + "2", overwrite=True)
     assert files.listdir(str(tmp_path)) == ["a2"]
     assert tf.io.decode_base64(tf.io.encode_base64(b"\xff\xfe")).numpy() == b"\xff\xfe"
+
+
+def test_sequences_of_features_become_rows():
+    import tensorflow as tf
+
+    def words(*texts):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=texts))
+
+    example = tf.train.SequenceExample(
+        context=tf.train.Features(feature={"title": words(b"A", b"b")}),
+        feature_lists=tf.train.FeatureLists(
+            feature_list={
+                "text": tf.train.FeatureList([words(b"x"), words(b"y", b"z")])
+            }
+        ),
+    )
+    context, sequences = tf.io.parse_single_sequence_example(
+        example.SerializeToString(),
+        {"title": tf.io.VarLenFeature(tf.string)},
+        {"text": tf.io.VarLenFeature(tf.string)},
+    )
+    assert context["title"].values.tolist() == [b"A", b"b"]
+    rows = tf.RaggedTensor.from_sparse(sequences["text"])
+    assert rows.to_list() == [[b"x"], [b"y", b"z"]]
+    parts = tf.io.serialize_sparse(context["title"])
+    assert tf.io.parse_tensor(parts[1], tf.string).tolist() == [b"A", b"b"]
+
+
+RAGGED = [
+    ("from_row_lengths", ([1, 2, 3], [1, 0, 2]), [[1], [], [2, 3]]),
+    ("from_row_splits", ([1, 2, 3], [0, 1, 3]), [[1], [2, 3]]),
+    ("from_row_starts", ([1, 2, 3], [0, 2]), [[1, 2], [3]]),
+    ("from_tensor", ([[1, 2], [3, 0]],), [[1, 2], [3, 0]]),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "expected"), RAGGED)
+def test_rows_of_different_lengths(name, args, expected):
+    import tensorflow as tf
+
+    values = tf.constant(args[0])
+    rows = getattr(tf.RaggedTensor, name)(values, *args[1:])
+    assert rows.to_list() == expected and int(rows.nrows()) == len(expected)
+    flat = [item for row in expected for item in row]
+    assert rows.values.tolist() == rows.flat_values.tolist() == flat
+    assert rows.row_splits[-1] == len(flat)
+
+
+def test_rows_are_joined_and_cut():
+    import tensorflow as tf
+
+    first, second = tf.ragged.constant([[1], [2, 3]]), tf.ragged.constant([[4], []])
+    assert tf.concat([first, second], axis=0).to_list() == [[1], [2, 3], [4], []]
+    assert tf.concat([first, second], axis=1).to_list() == [[1, 4], [2, 3]]
+    assert first.to_sparse().values.tolist() == [1, 2, 3]
+    padded = tf.constant([[0, 5, 0], [0, 0, 0]])
+    assert tf.RaggedTensor.from_tensor(padded, padding=0).to_list() == [[0, 5], []]
+
+
+SETS = [
+    ("union", [[1, 5, 6, 9, 11], [0, 10, 13, 0, 0]]),
+    ("intersection", [[5, 9], [0, 0]]),
+    ("difference", [[1], [10]]),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), SETS)
+def test_sets_of_rows(name, expected):
+    import tensorflow as tf
+
+    first = tf.constant([[1, 5, 9], [10, 0, 0]])
+    second = tf.constant([[5, 6, 9, 11], [13, 0, 0, 0]])
+    found = getattr(tf.sets, name)(first, second)
+    assert tf.sparse.to_dense(found).tolist() == expected
+    assert tf.sets.size(tf.sets.difference(first, second)).tolist() == [1, 1]
+
+
+def test_first_item_of_a_queue_leaves_first():
+    import tensorflow as tf
+
+    queue = tf.queue.FIFOQueue(3, [tf.int32, tf.string], shapes=[(), ()])
+    queue.enqueue([10, b"a"])
+    queue.enqueue_many([[13, 16], [b"b", b"c"]])
+    with pytest.raises(tf.errors.OpError, match="full"):
+        queue.enqueue([1, b"d"])
+    assert queue.size() == 3 and queue.dequeue()[1] == b"a"
+    numbers, texts = queue.dequeue_many(2)
+    assert numbers.tolist() == [13, 16] and texts.tolist() == [b"b", b"c"]
+    with pytest.raises(tf.errors.OpError, match="empty"):
+        queue.dequeue()
+
+
+def test_operators_of_sparse_tensors():
+    import tensorflow as tf
+
+    sparse = tf.sparse.from_dense(DENSE)
+    np.testing.assert_allclose((sparse * 2.0 / 4.0).dense(), DENSE / 2)
+    with pytest.raises(TypeError):
+        sparse + 1.0
+    disordered = tf.SparseTensor([[0, 2], [0, 1]], [1.0, 2.0], [3, 4])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="reorder"):
+        tf.sparse.to_dense(disordered)
+    variable = tf.Variable([[1.0], [2.0]])
+    variable.scatter_update(tf.IndexedSlices(values=[[5.0]], indices=[1]))
+    assert variable.numpy().tolist() == [[1], [5]]

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.compat.tensorflow.base.declare import declared
-from lamina.compat.tensorflow.base.tensors import dtype_of, on_host
+from lamina.compat.tensorflow.base.sparse import SparseTensor
+from lamina.compat.tensorflow.base.tensors import dtype_of, is_text, on_host
 from lamina.compat.tensorflow.data.sources import Filenames, matching_files, paths
 from lamina.errors import ArgumentError, missing_package
 from lamina.ops.types import Tensor
@@ -31,6 +32,7 @@ __getattr__ = declared(
             for name in (
                 *("FixedLenFeature", "FixedLenSequenceFeature", "VarLenFeature"),
                 *("RaggedFeature", "parse_example", "parse_single_example"),
+                "parse_single_sequence_example",
             )
         },
         "TFRecordOptions": f"{_DATA}.records:TFRecordOptions",
@@ -217,11 +219,19 @@ def decode_base64(input: Text, name: str = "") -> Any:
 def serialize_tensor(tensor: Tensor, name: str = "") -> Any:
     """Return a tensor as bytes, in the format of NumPy's files."""
     buffer = _io.BytesIO()
-    np.save(buffer, np.asarray(tensor), allow_pickle=False)
+    array = np.asarray(tensor)
+    array = array.astype("S") if is_text(array) else array
+    np.save(buffer, array, allow_pickle=False)
     return on_host(buffer.getvalue())
+
+
+def serialize_sparse(sp_input: SparseTensor, name: str = "") -> Any:
+    """Return the indices, values and shape of a sparse tensor as bytes."""
+    parts = sp_input.indices, sp_input.values, sp_input.dense_shape
+    return on_host([serialize_tensor(part).item() for part in parts])
 
 
 def parse_tensor(serialized: Text, out_type: DTypeLike, name: str = "") -> Any:
     """Return the tensor that `serialize_tensor` has written."""
     found = np.load(_io.BytesIO(on_host(serialized).item()), allow_pickle=False)
-    return jnp.asarray(found)
+    return on_host(found) if is_text(found) else jnp.asarray(found)

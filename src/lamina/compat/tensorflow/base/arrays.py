@@ -14,6 +14,7 @@ import numpy as np
 from lamina import ops
 from lamina.compat.keras.backend.text import is_symbolic_text, on_symbolic_text
 from lamina.compat.tensorflow.base.declare import static, with_former_names
+from lamina.compat.tensorflow.base.ragged import RaggedTensor, concatenated
 from lamina.compat.tensorflow.base.tensors import (
     HostTensor,
     TensorShape,
@@ -138,6 +139,8 @@ def reshape(tensor: Tensor, shape: PartialShape | ArrayLike, name: Name = None) 
 
 def concat(values: Sequence[Any], axis: int, name: Name = None) -> Any:
     """Join arrays along an axis."""
+    if any(isinstance(v, RaggedTensor) for v in values):
+        return concatenated(values, axis)
     if is_host(values) or any(map(is_text, values)):
         return np.concatenate([on_host(v) for v in values], axis).view(HostTensor)
     if is_symbolic_text(values):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.compat.tensorflow.base.sparse import SparseTensor
 from lamina.compat.tensorflow.base.tensors import TensorShape, constant, on_host
 from lamina.errors import ArgumentTypeError
 from lamina.typing import ArrayLike, DTypeLike, PartialShape
@@ -52,9 +53,77 @@ class RaggedTensor:
             r.to_list() if isinstance(r, RaggedTensor) else r.tolist() for r in self
         ]
 
+    @classmethod
+    def from_row_lengths(
+        cls, values: Any, row_lengths: Sequence[int] | np.ndarray, **_: object
+    ) -> RaggedTensor:
+        """Return rows of these lengths."""
+        ends = np.cumsum(np.asarray(row_lengths, int)).tolist()
+        pairs = zip([0, *ends], ends, strict=False)
+        return cls([values[start:end] for start, end in pairs])
+
+    @classmethod
+    def from_row_splits(
+        cls, values: Any, row_splits: Sequence[int] | np.ndarray, **_: object
+    ) -> RaggedTensor:
+        """Return rows between these positions."""
+        return cls.from_row_lengths(values, np.diff(np.asarray(row_splits)))
+
+    @classmethod
+    def from_row_starts(
+        cls, values: Any, row_starts: Sequence[int] | np.ndarray, **_: object
+    ) -> RaggedTensor:
+        """Return rows that start at these positions."""
+        return cls.from_row_splits(values, [*np.asarray(row_starts), len(values)])
+
+    @classmethod
+    def from_tensor(
+        cls, tensor: Any, lengths: Any = None, padding: Any = None, **_: object
+    ) -> RaggedTensor:
+        """Return the rows of a matrix, cut to lengths or without padding."""
+        array = np.asarray(tensor)
+        if padding is not None:
+            used = np.cumsum((array != padding)[:, ::-1], axis=1)[:, ::-1] > 0
+            lengths = used.sum(1)
+        sizes = [array.shape[1]] * len(array) if lengths is None else lengths
+        return cls([tensor[i][: int(size)] for i, size in enumerate(sizes)])
+
+    @classmethod
+    def from_sparse(cls, st_input: SparseTensor, **_: object) -> RaggedTensor:
+        """Return the values of each row of a sparse matrix."""
+        rows = np.asarray(st_input.indices)[:, 0]
+        count = int(st_input.dense_shape[0])
+        return cls.from_row_lengths(st_input.values, np.bincount(rows, minlength=count))
+
+    def to_sparse(self, name: str = "") -> SparseTensor:
+        """Return the rows as a sparse matrix."""
+        return SparseTensor.of_rows(self._rows)
+
     def row_lengths(self) -> Any:
         """Return the number of items of each row."""
         return constant([len(row) for row in self])
+
+    def nrows(self) -> Any:
+        """Return the number of rows."""
+        return constant(len(self))
+
+    @property
+    def row_splits(self) -> Any:
+        """Position at which each row starts, and the end."""
+        return constant(np.cumsum([0, *map(len, self._rows)]))
+
+    @property
+    def values(self) -> Any:
+        """The items of all rows."""
+        return constant(np.concatenate([np.asarray(row) for row in self]))
+
+    @property
+    def flat_values(self) -> Any:
+        """The innermost items."""
+        is_nested = any(isinstance(row, RaggedTensor) for row in self)
+        if not is_nested:
+            return self.values
+        return constant(np.concatenate([np.asarray(r.flat_values) for r in self]))
 
     def to_tensor(
         self,
@@ -91,6 +160,14 @@ class RaggedTensor:
 
     def __repr__(self) -> str:
         return f"<RaggedTensor {self.to_list()}>"
+
+
+def concatenated(tensors: Sequence[Any], axis: int) -> RaggedTensor:
+    """Return all rows, or for axis 1 the items of each row joined."""
+    if axis == 0:
+        return ragged([row for tensor in tensors for row in tensor])
+    rows = zip(*tensors, strict=True)
+    return ragged([constant(np.concatenate(list(map(np.asarray, r)))) for r in rows])
 
 
 def ragged(rows: Sequence[Any]) -> RaggedTensor:

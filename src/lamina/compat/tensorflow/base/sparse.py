@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina.compat.tensorflow.base.tensors import TensorShape, constant, on_host
-from lamina.errors import ArgumentTypeError
+from lamina.errors import ArgumentError, ArgumentTypeError
 from lamina.typing import ArrayLike, DTypeLike, Shape
 
 
@@ -55,9 +55,27 @@ class SparseTensor:
         """The element type."""
         return self.values.dtype
 
+    def __mul__(self, other: ArrayLike) -> SparseTensor:
+        factor = np.broadcast_to(np.asarray(other), self.dense_shape.tolist())
+        factors = factor[tuple(np.asarray(self.indices).T)]
+        return SparseTensor(self.indices, self.values * factors, self.dense_shape)
+
+    def __truediv__(self, other: ArrayLike) -> SparseTensor:
+        return self * (1 / np.asarray(other))
+
     def dense(self, default_value: Any = None) -> Any:
-        """Return all values; missing ones are zero or "" by default."""
+        """Return all values; missing ones are zero or "" by default.
+
+        Raises:
+            ArgumentError: the indices are not in their order.
+        """
         values = np.asarray(self.values)
+        order = np.lexsort(np.asarray(self.indices).T[::-1])
+        if (np.diff(order) < 0).any():
+            raise ArgumentError(
+                "The indices of the SparseTensor are not in their order. Call "
+                "`tf.sparse.reorder(x)` first."
+            )
         is_text = values.dtype.kind in "OSU"
         fill = default_value
         if fill is None:

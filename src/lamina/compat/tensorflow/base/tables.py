@@ -195,7 +195,9 @@ ROOT = {
     },
     **{
         name: f"lamina.compat.tensorflow.base.variables:{name}"
-        for name in ("VariableAggregation", "VariableSynchronization")
+        for name in (
+            *("IndexedSlices", "VariableAggregation", "VariableSynchronization"),
+        )
     },
     "RaggedTensor": "lamina.compat.tensorflow.base.ragged:RaggedTensor",
     "Tensor": "jax:Array",

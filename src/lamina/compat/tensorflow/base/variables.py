@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -101,6 +101,12 @@ class Variable(_Variable):
         places = tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
         return self.assign(self.value.at[places].set(jnp.asarray(updates)))
 
+    def scatter_update(self, sparse_delta: IndexedSlices, *_: object) -> Any:
+        """Replace rows and return the variable."""
+        rows = jnp.asarray(sparse_delta.indices)
+        values = jnp.asarray(sparse_delta.values, self.dtype)
+        return self.assign(self.value.at[rows].set(values))
+
     def get_shape(self) -> TensorShape:
         """Return the shape."""
         return TensorShape(self.shape)
@@ -128,6 +134,20 @@ def _assign_slice(part: Array, value: ArrayLike) -> Any:
 
 def _slice_patches() -> Iterator[tuple[type, str, Any]]:
     yield type(jnp.zeros(0)), "assign", _assign_slice
+
+
+class IndexedSlices(NamedTuple):
+    """Rows of a tensor, and their indices.
+
+    Args:
+        values: the rows.
+        indices: their indices.
+        dense_shape: shape of the whole.
+    """
+
+    values: Any
+    indices: Any
+    dense_shape: Any = None
 
 
 class VariableAggregation:

@@ -173,6 +173,79 @@ class Example:
         return f"Example({self.features})"
 
 
+class FeatureList:
+    """Sequence of features.
+
+    Args:
+        feature: the features.
+    """
+
+    def __init__(self, feature: Sequence[Feature] = ()) -> None:
+        self.feature = list(feature)
+
+
+class FeatureLists:
+    """Sequences of features by name.
+
+    Args:
+        feature_list: the sequences.
+    """
+
+    def __init__(self, feature_list: Mapping[str, FeatureList] | None = None) -> None:
+        self.feature_list: dict[str, FeatureList] = dict(feature_list or {})
+
+
+class SequenceExample:
+    """Message of features and of sequences of features.
+
+    Args:
+        context: the features by name.
+        feature_lists: the sequences by name.
+    """
+
+    def __init__(
+        self,
+        context: Features | None = None,
+        feature_lists: FeatureLists | None = None,
+    ) -> None:
+        self.context = context or Features()
+        self.feature_lists = feature_lists or FeatureLists()
+
+    def SerializeToString(self) -> bytes:
+        """Return the message as bytes."""
+        entries = [
+            field(
+                1,
+                field(1, name.encode())
+                + field(
+                    2, b"".join(field(1, f.SerializeToString()) for f in part.feature)
+                ),
+            )
+            for name, part in sorted(self.feature_lists.feature_list.items())
+        ]
+        context = Example(self.context).SerializeToString()
+        return context + field(2, b"".join(entries))
+
+    @classmethod
+    def FromString(cls, serialized: bytes) -> SequenceExample:
+        """Return the message that bytes hold."""
+        found = cls()
+        for number, content in fields(serialized):
+            if number == 1:
+                example = Example.FromString(field(1, _bytes(content)))
+                found.context = example.features
+                continue
+            for _, entry in fields(_bytes(content)):
+                parts = dict(fields(_bytes(entry)))
+                features = [
+                    Feature.FromString(_bytes(feature))
+                    for _, feature in fields(_bytes(parts.get(2, b"")))
+                ]
+                name = _bytes(parts.get(1, b"")).decode()
+                found.feature_lists.feature_list[name] = FeatureList(features)
+        return found
+
+
 def _bytes(content: int | bytes) -> bytes:
     return content if isinstance(content, bytes) else b""
 
@@ -225,6 +298,27 @@ def parse_single_example(
     return {key: _tensor(key, kind, found) for key, kind in features.items()}
 
 
+def parse_single_sequence_example(
+    serialized: Any,
+    context_features: Mapping[str, Kind] | None = None,
+    sequence_features: Mapping[str, Kind] | None = None,
+    example_name: object = None,
+    name: str = "",
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the features of a message, and its sequences, as tensors."""
+    found = SequenceExample.FromString(on_host(serialized).item())
+    context = found.context.feature
+    sequences = found.feature_lists.feature_list
+    rows = {
+        key: [_tensor(key, kind, {key: f}) for f in sequences[key].feature]
+        for key, kind in (sequence_features or {}).items()
+    }
+    return (
+        {k: _tensor(k, kind, context) for k, kind in (context_features or {}).items()},
+        {k: _joined(kind, rows[k]) for k, kind in (sequence_features or {}).items()},
+    )
+
+
 def parse_example(
     serialized: Any,
     features: Mapping[str, Kind],
@@ -245,8 +339,10 @@ def _joined(kind: Kind, rows: list[Any]) -> Any:
     if isinstance(kind, RaggedFeature):
         return ragged(rows)
     if isinstance(kind, FixedLenSequenceFeature):
+        is_even = len({len(row) for row in rows}) == 1
         fill = b"" if str(kind.dtype) == "string" else kind.default_value or 0
-        return ragged(rows).to_tensor(fill)
+        found = np.stack(rows) if is_even else ragged(rows).to_tensor(fill)
+        return on_host(found)
     return on_host(np.stack([np.asarray(row) for row in rows]))
 
 

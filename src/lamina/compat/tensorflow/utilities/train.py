@@ -23,7 +23,7 @@ __getattr__ = declared(
         name: f"lamina.compat.tensorflow.data.examples:{name}"
         for name in (
             *("BytesList", "Example", "Feature", "Features", "FloatList"),
-            "Int64List",
+            *("FeatureList", "FeatureLists", "Int64List", "SequenceExample"),
         )
     },
 )
