@@ -41,6 +41,7 @@ CLAIMS = (
     "scale_callbacks",
     "scale_batch",
     "scale_depth",
+    "scale_devices",
     "depth_start",
     "layers",
 )
