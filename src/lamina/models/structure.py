@@ -93,6 +93,14 @@ class Structure(Trainer):
         host = self._host_function(*args[:1])
         return args if host is None else (host(host_arrays(args[0])), *args[1:])
 
+    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        # Host layers cannot run within a call of a model: the outer model calls them.
+        has_call = is_user_defined(type(self), "call")
+        if has_call or self.call_graph is None or self._host_function() is None:
+            return super()._record(args, kwargs)
+        inputs = args[0] if args else kwargs["inputs"]
+        return self._unpacked(self.call_graph.run(self.call_graph.match(inputs)))
+
     def _unpacked(self, outputs: Any) -> Any:
         """Return the only output of a graph without its list, as Keras does."""
         has_list = isinstance(outputs, (list, tuple)) and len(outputs) == 1

@@ -111,3 +111,25 @@ def test_a_model_of_host_layers_alone_converts_text():
     assert model.predict(TEXTS[:2]).tolist() == [[2, 4], [3, 4]]
     with pytest.raises(lamina.errors.ShapeError, match="takes arrays of shape"):
         model.predict(TEXTS.reshape(4, 4))
+
+
+@pytest.mark.parametrize("is_built", [True, False])
+def test_models_with_host_layers_are_called_on_symbolic_tensors(is_built):
+    vectorize = layers.TextVectorization(vocabulary=WORDS, output_sequence_length=3)
+    inner = lamina.Sequential([vectorize, layers.Embedding(5, 4), layers.Flatten()])
+    if is_built:
+        inner.build((None,))
+    text = layers.Input((), dtype="string")
+    model = lamina.Model(text, layers.Dense(1)(inner(text)))
+    kernel, bias = model.layers[-1].get_weights()
+    expected = inner.predict(TEXTS) @ kernel + bias
+    np.testing.assert_allclose(model.predict(TEXTS), expected, rtol=1e-5)
+    assert len(model.trainable_variables) == 3
+
+
+def test_inner_models_with_host_layers_take_several_inputs():
+    inner = two_inputs()
+    tensors = {name: tensor for name, tensor in inner.input.items()}
+    outer = lamina.Model(tensors, inner(tensors) * 2)
+    x = {"text": TEXTS, "other": TEXTS[::-1], "number": np.ones((16, 2), "float32")}
+    np.testing.assert_allclose(outer.predict(x), 2 * inner.predict(x), rtol=1e-5)

@@ -155,7 +155,7 @@ class Layer(Buildable):
         try:
             with call_scope(self.name, None):
                 self._check_and_build(args, kwargs)
-            outputs = record(self, args, kwargs, spec=self._infer_outputs)
+            outputs = self._record(args, kwargs)
         except ShapeError as error:
             chain = draw_chain(self, symbolic_leaves((args, kwargs)))
             error.args = (f"{chain}{error}",)
@@ -163,6 +163,9 @@ class Layer(Buildable):
         self._call_losses = []  # losses of shape inference have no values
         self._nodes.append(symbolic_leaves(outputs)[0].node)
         return outputs
+
+    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return record(self, args, kwargs, spec=self._infer_outputs)
 
     def _infer_outputs(self, *args: Any, **kwargs: Any) -> Any:
         """Trace `call`; sizes that `compute_output_shape` leaves open stay unknown."""
@@ -180,9 +183,7 @@ class Layer(Buildable):
             self._check_and_build(args, kwargs)
             self._fill_mask(args, kwargs)
             cast = self.compute_dtype if self.autocast else None
-            if cast == self.variable_dtype:
-                cast = None
-            with autocast(cast):
+            with autocast(None if cast == self.variable_dtype else cast):
                 outputs = self._call_with_note(args, kwargs)
             if self.activity_regularizer is not None:
                 for leaf in jax.tree.leaves(outputs):
@@ -340,9 +341,8 @@ class Layer(Buildable):
         """Raise an error: a metric is an attribute of the layer."""
         raise MissingMethodError(
             f"Layer {self.name!r} ({type(self).__name__}): `add_metric` does not exist "
-            "in Keras 3. Assign the metric in the constructor, "
-            "`self.total = metrics.Mean()`, and update it in `call`, "
-            "`self.total.update_state(value)`."
+            "in Keras 3. Write `self.total = metrics.Mean()` in the constructor, and "
+            "`self.total.update_state(value)` in `call`."
         )
 
     # Configuration
