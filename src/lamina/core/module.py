@@ -197,14 +197,14 @@ def known_keywords(function: F) -> F:
     Raises:
         ArgumentTypeError: the call has a keyword that the method does not take.
     """
-    known = [n for n in inspect.signature(function).parameters if n != "self"]
+    known = dict.fromkeys(list(inspect.signature(function).parameters)[1:])
 
     @filter_traceback
     @functools.wraps(function)
     def call(*args: object, **kwargs: object) -> Any:
-        unknown = [name for name in kwargs if name not in known]
-        if unknown:
-            raise _unknown_keyword(f"`{function.__name__}`", unknown, known)
+        if not known.keys() >= kwargs.keys():
+            unknown = [name for name in kwargs if name not in known]
+            raise _unknown_keyword(f"`{function.__name__}`", unknown, list(known))
         return function(*args, **kwargs)
 
     return cast(F, call)

@@ -18,6 +18,8 @@ from lamina.typing import PyTree
 Parts: TypeAlias = tuple[Any, Any, Any]
 
 _INT32 = np.iinfo(np.int32)
+# Arrays of these types are not converted.
+_KEPT = frozenset(map(np.dtype, ("float32", "float16", "int32", "uint8", "bool")))
 
 
 def is_array_like(value: object) -> bool:
@@ -60,6 +62,9 @@ def as_arrays(tree: PyTree, what: str, keep_sparse: bool = False) -> Any:
     Raises:
         DataError: a leaf is not an array, or holds something other than numbers.
     """
+
+    if type(tree) is np.ndarray and tree.dtype in _KEPT:
+        return tree
 
     def convert(value: object) -> Any:
         if isinstance(value, LazyRows):

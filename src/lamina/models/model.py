@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 import jax
+import numpy as np
 from jax.core import Tracer
 
 from lamina.core.budget import untrusted_config
@@ -112,9 +113,10 @@ class Model(Structure):
         return self.call_graph is not None or type(self).call is not Model.call
 
     def __call__(self, *args: Any, **kwargs: Any) -> jax.Array | Any:
-        if is_symbolic(args):
+        is_array = not kwargs and len(args) == 1 and isinstance(args[0], np.ndarray)
+        if not is_array and is_symbolic(args):
             return super().__call__(*args, **kwargs)
-        values = jax.tree.leaves((args, kwargs))
+        values = () if is_array else jax.tree.leaves((args, kwargs))
         is_traced = any(isinstance(v, (SymbolicTensor, Tracer)) for v in values)
         if local.state is not None or is_traced:
             return self._unpacked(super().__call__(*args, **kwargs))

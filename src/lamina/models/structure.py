@@ -103,11 +103,12 @@ class Structure(Trainer):
 
     def _unpacked(self, outputs: Any) -> Any:
         """Return the only output of a graph without its list, as Keras does."""
-        has_list = isinstance(outputs, (list, tuple)) and len(outputs) == 1
+        if not (isinstance(outputs, (list, tuple)) and len(outputs) == 1):
+            return outputs
         is_graph = self.call_graph is not None and not is_user_defined(
             type(self), "call"
         )
-        return outputs[0] if has_list and is_graph else outputs
+        return outputs[0] if is_graph else outputs
 
     @property
     def inputs(self) -> list[SymbolicTensor]:

@@ -37,8 +37,12 @@ class CompiledFunction:
             args = put_batch(args)
             place(self._cache.state().variables)
         key = tuple(sorted(static.items())), argument_shapes(args), distribution
-        function = functools.partial(self._function, **static)
-        return self._cache.get(key, lambda s: _CompiledCall(function, s, args))(args)
+
+        def make(state: ModuleState) -> _CompiledCall:
+            function = functools.partial(self._function, **static)
+            return _CompiledCall(function, state, args)
+
+        return self._cache.get(key, make)(args)
 
 
 class _CompiledCall:
@@ -59,5 +63,5 @@ class _CompiledCall:
         return result.outputs
 
     def _inputs(self, args: tuple[Any, ...]) -> tuple[PyTree, ...]:
-        values = [v.raw for v in self.state.variables]
+        values = [v.storage.array for v in self.state.variables]
         return values, self.state.hyperparameters(), args

@@ -107,6 +107,7 @@ class ProgramCache(Generic[P]):
         self._state: ModuleState | None = None
         self._extra: dict[int, Variable] = {}
         self._programs: OrderedDict[Hashable, P] = OrderedDict()
+        self._last: tuple[ModuleState, Hashable, P] | None = None  # of `get`
 
     def state(self) -> ModuleState:
         """Return the current state, with the variables that programs have captured."""
@@ -120,9 +121,13 @@ class ProgramCache(Generic[P]):
 
     def get(self, key: Hashable, make: Callable[[ModuleState], P]) -> P:
         """Return the program for a key and the current state; make it if needed."""
-        found = self._programs.get((self.state(), key))
+        state, last = self.state(), self._last
+        if last is not None and last[0] is state and last[1] == key:
+            return last[2]
+        found = self._programs.get((state, key))
         if found is not None:
-            self._programs.move_to_end((self.state(), key))
+            self._programs.move_to_end((state, key))
+            self._last = state, key, found
             return found
         program = self.make(make)
         # If tracing created modules, the program also serves the state with them,

@@ -84,16 +84,30 @@ def evaluate(state: TrainingState, options: EvaluateOptions) -> dict[str, Any]:
     return logs
 
 
+def is_one_batch(x: Data, batch_size: int | None, verbose: int | str) -> bool:
+    """Return whether data is one batch of an array, without a display of progress."""
+    if not isinstance(x, np.ndarray) or x.ndim == 0:
+        return False
+    return verbose in (0, "auto") and 0 < len(x) <= (batch_size or 32)
+
+
+def predict_batch(state: TrainingState, x: Data) -> Any:
+    """Return a model's outputs for one batch of an array.
+
+    Users call this in loops, where the preparation of other data would take most of
+    the time.
+    """
+    host = state.host(x)
+    x = as_arrays(x if host is None else host(x), "x")
+    outputs = state.predictor((x, None, None))
+    # A copy can be written to.
+    is_array = isinstance(outputs, jax.Array)
+    return np.array(outputs) if is_array else jax.tree.map(np.array, outputs)
+
+
 def predict(state: TrainingState, options: EvaluateOptions) -> Any:
     """Return a model's outputs for data as NumPy arrays."""
-    host = state.host(options.x)
-    if _is_one_batch(options):
-        # Users call this in loops, where preparation would take most of the time.
-        x = options.x if host is None else host(options.x)
-        batch = as_arrays(x, "x"), None, None
-        # A copy can be written to.
-        return jax.tree.map(np.array, state.predictor(batch))
-    feed = replace(options, host=host).feed()
+    feed = replace(options, host=state.host(options.x)).feed()
     if options.verbose == "auto" and (feed.steps or 0) < _LONG_PREDICTION:
         options = replace(options, verbose=0)
     callbacks = callback_list(state.model, options, feed.steps)
@@ -104,16 +118,6 @@ def predict(state: TrainingState, options: EvaluateOptions) -> Any:
         evaluation = Evaluation(state, "predict", feed, callbacks, interrupt)
         evaluation.run()
     return joined(*evaluation.loop.outputs)
-
-
-def _is_one_batch(options: EvaluateOptions) -> bool:
-    """Return whether the data is one batch of an array, with nothing to report to."""
-    x = options.x
-    if not isinstance(x, np.ndarray) or x.ndim == 0:
-        return False
-    is_plain = options.callbacks is None and options.steps is None
-    is_quiet = options.verbose in (0, "auto")
-    return is_plain and is_quiet and 0 < len(x) <= (options.batch_size or 32)
 
 
 def on_batch(

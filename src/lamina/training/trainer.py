@@ -314,6 +314,10 @@ class Trainer(ModelSteps):
             steps: number of batches; all batches by default.
             callbacks: `Callback` objects.
         """
+        is_plain = steps is None and callbacks is None
+        if is_plain and evaluation.is_one_batch(x, batch_size, verbose):
+            with self._training.on_devices():
+                return evaluation.predict_batch(self._training, x)
         options = EvaluateOptions(**_arguments(locals()))
         with self._training.on_devices():
             return evaluation.predict(self._training, options)
@@ -372,4 +376,5 @@ class Trainer(ModelSteps):
 
 def _arguments(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a method from its local variables."""
-    return {k: v for k, v in variables.items() if k not in ("self", "return_dict")}
+    local = "self", "return_dict", "is_plain"
+    return {k: v for k, v in variables.items() if k not in local}

@@ -91,3 +91,22 @@ def test_second_compile_does_not_retrace_calls() -> None:
         model.compile(optimizer, "mse")
         model.predict(np.ones((2, 1)))
     assert len(traces) == before
+
+
+@pytest.mark.parametrize("call", ["predict", "__call__"])
+def test_inputs_are_checked_after_a_call_that_fits(call: str) -> None:
+    model = lamina.Sequential([lamina.Input((3,)), lamina.layers.Dense(1)])
+    method = getattr(model, call)
+    x = np.arange(6, dtype="float32").reshape(2, 3)
+    expected = np.asarray(method(x))
+    np.testing.assert_array_equal(method(x.astype("float64")), expected)
+    np.testing.assert_array_equal(method(x.astype("int64")), expected)
+    np.testing.assert_array_equal(method(x[:1]), expected[:1])
+    with pytest.raises(lamina.errors.LaminaError):
+        method(x[:, :2])
+    with pytest.raises(lamina.errors.DataError):
+        method(x.astype(str))
+    model.set_weights([2 * w for w in model.get_weights()])
+    np.testing.assert_array_equal(method(x), 2 * expected)
+    model.layers[0].trainable = False
+    np.testing.assert_array_equal(method(x), 2 * expected)
