@@ -12,7 +12,7 @@ from typing import Any
 from lamina.compat.defaults import Release, release
 from lamina.compat.names import ADVICE, CHANGED, NAMES, VERSIONS
 from lamina.compat.patches import with_old_names
-from lamina.compat.paths import PATHS, library_paths
+from lamina.compat.paths import PATHS, SOURCES_OF_TENSORFLOW, library_paths
 from lamina.compat.source import SOURCE_NAMES, public_module, source_modules
 from lamina.errors import MissingPackageError
 from lamina.lazy import LazyImport
@@ -23,6 +23,8 @@ _VERSION_1 = "compat.tensorflow.compat.v1"
 _TENSORFLOW = ("compat.tensorflow", "compat.tensorflow.utilities", _VERSION_1)
 # Modules of Keras that TensorFlow also publishes itself.
 _SAME_IN_TENSORFLOW = ("initializers", "losses", "metrics", "optimizers")
+# Modules that have no names of their own.
+_FOLDERS = (*ROOTS, "tensorflow.contrib", "tensorflow.python")
 _MISSING = object()
 
 
@@ -140,9 +142,10 @@ class CompatFinder(MetaPathFinder, Loader):
         """Return the spec of a module of Keras or TensorFlow that lamina has."""
         if fullname.partition(".")[0] not in ROOTS:
             return None
-        if fullname not in (*ROOTS, "tensorflow.python") and not _exists(fullname):
+        if fullname not in _FOLDERS and not _exists(fullname):
             # With its `name`, `from module import name` would hide the message.
-            advice = ADVICE.get(fullname.rpartition(".")[2], "")
+            parts = fullname.split(".")
+            advice = next((ADVICE[part] for part in parts if part in ADVICE), "")
             raise MissingPackageError(
                 f"lamina does not have {fullname}. {advice}".rstrip()
                 + " The page docs/old-code.md lists what runs."
@@ -184,7 +187,11 @@ def module_paths(fullname: str) -> Sequence[str]:
     if root != "tensorflow":
         return library_paths(".".join(rest))
     if rest[:1] == ["python"]:
-        rest = rest[1:]
+        path = ".".join(rest[1:])
+        path = SOURCES_OF_TENSORFLOW.get(path, path)
+        rest = path.split(".") if path else []
+    if rest[:2] == ["contrib", "keras"]:
+        return library_paths(".".join(rest[2:]))
     if rest[:2] in (["compat", "v1"], ["compat", "v2"]):
         paths = module_paths(".".join([root, *rest[2:]]))
         # Today's names come last where the program asks for those of TensorFlow 1.

@@ -33,7 +33,13 @@ class _OldKeys(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         prefix = "val_" if name.startswith("val_") else ""
-        new = prefix + OTHER_NAMES.get(name.removeprefix(prefix), "")
+        metric = name.removeprefix(prefix)
+        new = prefix + OTHER_NAMES.get(metric, "")
+        if new not in self and metric in ("acc", "accuracy"):
+            # The name of the only accuracy, such as `binary_accuracy`.
+            found = [n for n in self if n.endswith("_accuracy")]
+            known = [n for n in found if n.startswith("val_") == bool(prefix)]
+            new = known[0] if len(known) == 1 else new
         if new not in self:
             raise KeyError(name)
         tell(f"history[{name!r}]", f"history[{new!r}]")

@@ -23,6 +23,7 @@ _SHORT_NAMES = {
     )
     for name in (short, short.upper())
 }
+_SHAPES = "lamina.compat.keras.backend.shapes"
 _RENAMED = {
     "": {"version": f"{_FUNCTIONS}:version"},
     "layers": {
@@ -41,7 +42,14 @@ _RENAMED = {
         "BatchNormalizationV2": "lamina.layers:BatchNormalization",
     },
     "saving": {"load_model": "lamina.compat.files:load_model"},
+    "applications.imagenet_utils": {
+        name: f"{_SHAPES}:obtain_input_shape"
+        for name in ("_obtain_input_shape", "obtain_input_shape")
+    },
     "models": {
+        **dict.fromkeys(("Container", "Network"), "lamina:Model"),
+        "get_source_inputs": "lamina.utils:get_source_inputs",
+        "model_from_config": f"{_FUNCTIONS}:model_from_config",
         "slice_X": f"{_FUNCTIONS}:slice_arrays",
         "model_from_yaml": f"{_FUNCTIONS}:model_from_yaml",
         "load_model": "lamina.compat.files:load_model",
@@ -61,7 +69,15 @@ _RENAMED = {
         **_SHORT_NAMES,
         "cosine_proximity": "lamina.losses:cosine_similarity",
         "cosine_similarity": "lamina.losses:cosine_similarity",
+        "kullback_leibler_divergence": "lamina.losses:kl_divergence",
         "logcosh": "lamina.losses:log_cosh",
+        **{
+            name: f"lamina.compat.keras.metrics:{name}"
+            for name in (
+                *("fbeta_score", "fmeasure", "matthews_correlation"),
+                *("precision", "recall"),
+            )
+        },
     },
     "regularizers": {
         "l1l2": "lamina.regularizers:L1L2",
@@ -79,6 +95,7 @@ _RENAMED = {
     "initializers": {
         "normal": "lamina.initializers:RandomNormal",
         "uniform": "lamina.initializers:RandomUniform",
+        "_compute_fans": f"{_SHAPES}:get_fans",
         "zero": "lamina.initializers:Zeros",
         "one": "lamina.initializers:Ones",
     },
@@ -90,7 +107,17 @@ _RENAMED = {
     },
     "utils": {
         "plot": "lamina.utils:plot_model",
-        "print_summary": f"{_FUNCTIONS}:print_summary",
+        **{
+            name: f"{_FUNCTIONS}:{name}"
+            for name in (
+                *("convert_all_kernels_in_model", "count_params", "get_test_data"),
+                *("has_arg", "print_summary", "slice_arrays", "to_list"),
+                "unpack_singleton",
+            )
+        },
+        "convert_kernel": f"{_SHAPES}:convert_kernel",
+        "conv_output_length": f"{_SHAPES}:conv_output_length",
+        "conv_input_length": f"{_SHAPES}:conv_input_length",
         "probas_to_classes": f"{_FUNCTIONS}:probas_to_classes",
         "categorical_probas_to_classes": f"{_FUNCTIONS}:probas_to_classes",
         "multi_gpu_model": f"{_FUNCTIONS}:multi_gpu_model",
@@ -102,6 +129,16 @@ _RENAMED = {
     },
     "preprocessing.image": {
         "ImageDataGenerator": f"{_PREPROCESSING}.images:ImageDataGenerator",
+        **{
+            name: f"{_PREPROCESSING}.random_images:{name}"
+            for name in (
+                *("DirectoryIterator", "Iterator", "NumpyArrayIterator"),
+                *("apply_transform", "flip_axis", "list_pictures"),
+                *("random_brightness", "random_channel_shift", "random_rotation"),
+                *("random_shear", "random_shift", "random_zoom"),
+                "transform_matrix_offset_center",
+            )
+        },
     },
     "preprocessing.sequence": {
         name: f"{_PREPROCESSING}.sequences:{name}"

@@ -18,7 +18,8 @@ _BACKEND = (
 )
 _UTILS = (
     *("np_utils", "generic_utils", "data_utils", "layer_utils", "io_utils"),
-    *("vis_utils", "visualize_util", "training_utils"),
+    *("vis_utils", "visualize_util", "training_utils", "multi_gpu_utils"),
+    "test_utils",
 )
 # Paths whose modules have other paths in lamina.
 PATHS: dict[str, tuple[str, ...]] = {
@@ -29,6 +30,10 @@ PATHS: dict[str, tuple[str, ...]] = {
     "engine.sequential": ("models",),
     "engine.base_layer": ("layers",),
     "engine.input_layer": ("layers", ""),
+    "engine.network": ("layers", "models", ""),
+    "engine.saving": ("models", "saving"),
+    "utils.conv_utils": ("compat.keras.backend.shapes",),
+    "datasets.data_utils": ("utils",),
     "legacy": ("legacy",),
     "legacy.layers": ("layers",),
     "objectives": ("losses",),
@@ -36,6 +41,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "backend": _BACKEND,
     "backend.tensorflow_backend": _BACKEND,
     "backend.theano_backend": _BACKEND,
+    "backend.common": _BACKEND,
     **{f"utils.{name}": ("utils",) for name in _UTILS},
     "callbacks.callbacks": ("callbacks",),
     "callbacks.experimental": ("callbacks",),
@@ -45,6 +51,25 @@ PATHS: dict[str, tuple[str, ...]] = {
     "wrappers.scikit_learn": ("compat.keras.wrappers",),
     "mixed_precision.experimental": ("mixed_precision",),
     "experimental": ("optimizers.schedules",),
+}
+# Modules of `tensorflow.python`, and the public ones; "" is `tensorflow` itself.
+SOURCES_OF_TENSORFLOW = {
+    **dict.fromkeys(
+        (
+            *("ops.array_ops", "framework.ops", "ops.control_flow_ops"),
+            *("ops.variables", "client", "framework", "ops", "util"),
+        ),
+        "",
+    ),
+    "client.device_lib": "config",
+    "framework.dtypes": "dtypes",
+    "ops.math_ops": "math",
+    **{f"ops.{name}_ops": name for name in ("image", "nn", "random", "string")},
+    "ops.nn": "nn",
+    "ops.string_ops": "strings",
+    "ops.linalg_ops": "linalg",
+    "training": "train",
+    "util.nest": "nest",
 }
 # Modules of Keras whose path, without its start, is a public one.
 _STARTS = ("src.", "api.", "_tf_keras.keras.")

@@ -49,3 +49,12 @@ def test_checkpoint_of_a_period_saves_every_so_many_epochs(tmp_path):
     x = np.ones((4, 2))
     model.fit(x, x[:, :1], epochs=7, verbose=0, callbacks=[checkpoint])
     assert sorted(os.listdir(tmp_path)) == ["3.keras", "6.keras"]
+
+
+def test_history_finds_the_only_accuracy():
+    logs = callbacks.History().history
+    logs.update({"binary_accuracy": [0.5], "val_binary_accuracy": [0.25]})
+    assert logs["acc"] == [0.5] and logs["val_acc"] == [0.25]
+    logs["other_accuracy"] = [1.0]
+    with pytest.raises(KeyError):
+        logs["acc"]

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from lamina import models, utils
+from lamina import layers, models, utils
+from lamina.compat.keras.backend.shapes import convert_kernel
 from lamina.compat.names import VERSIONS
 from lamina.compat.notices import tell
 from lamina.errors import FileFormatError
 from lamina.models import Model
+from lamina.typing import Config
 
 
 def cache_home() -> Path:
@@ -75,6 +77,72 @@ class Reduction:
 
     AUTO = SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
     NONE, SUM = "none", "sum"
+
+
+def model_from_config(config: Config, custom_objects: Config | None = None) -> Any:
+    """Return the model or layer that a config with its class describes."""
+    tell("model_from_config(config)", "keras.models.model_from_json(text)")
+    return layers.deserialize(config, custom_objects)
+
+
+def has_arg(fn: Callable[..., Any], name: str, accept_all: bool = False) -> bool:
+    """Return whether a function takes an argument by name."""
+    parameters = inspect.signature(fn).parameters
+    found = parameters.get(name)
+    if found is None:
+        kinds = [p.kind for p in parameters.values()]
+        return accept_all and inspect.Parameter.VAR_KEYWORD in kinds
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return found.kind in named
+
+
+def to_list(x: Any, allow_tuple: bool = False) -> list[Any]:
+    """Return a list as it is, and anything else as the item of one."""
+    if isinstance(x, list):
+        return x
+    return list(x) if allow_tuple and isinstance(x, tuple) else [x]
+
+
+def unpack_singleton(x: Any) -> Any:
+    """Return the only item of a list, or the list."""
+    return x[0] if len(x) == 1 else x
+
+
+def count_params(weights: Sequence[Any]) -> int:
+    """Return the number of values in weights."""
+    return sum(int(np.prod(weight.shape)) for weight in weights)
+
+
+def convert_all_kernels_in_model(model: Model) -> None:
+    """Flip the kernels of all convolutions, which Theano stores reversed."""
+    for layer in model.layers:
+        if hasattr(layer, "kernel_size") and layer.get_weights():
+            kernel, *rest = layer.get_weights()
+            layer.set_weights([convert_kernel(kernel), *rest])
+
+
+def get_test_data(
+    num_train: int = 1000,
+    num_test: int = 500,
+    input_shape: Sequence[int] = (10,),
+    output_shape: Sequence[int] = (2,),
+    classification: bool = True,
+    num_classes: int = 2,
+    **old: Any,
+) -> Any:
+    """Return random data for training and for tests; the targets shift the inputs."""
+    train, test = old.get("nb_train", num_train), old.get("nb_test", num_test)
+    classes, count = old.get("nb_class", num_classes), train + test
+    if classification:
+        y = np.random.randint(0, classes, count)
+        shift: Any = y
+    else:
+        y = 2 * np.random.random((count, *output_shape))
+        shift = y.reshape(count, -1)[:, 0]
+    shift = shift.reshape(-1, *[1] * len(input_shape))
+    x = shift + 0.7 * np.random.standard_normal((count, *input_shape))
+    x = x.astype("float32")
+    return (x[:train], y[:train]), (x[train:], y[train:])
 
 
 def slice_arrays(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lamina import initializers
+from lamina.compat.keras.backend.shapes import get_fans as get_fans
 from lamina.initializers import get
 from lamina.typing import Array
 

@@ -10,6 +10,12 @@ from typing import Any
 import jax.numpy as jnp
 
 from lamina.layers import Layer, MultiHeadAttention
+from lamina.layers.attention.computation import (
+    HeadsCall,
+    attended_axes,
+    einsum_attention,
+    fused_attention,
+)
 from lamina.metrics import Metric
 from lamina.models import Model
 from lamina.ops.nn.attention_mask import AttentionConfig
@@ -37,10 +43,12 @@ def compute_attention(
     """Return the outputs of projected heads, and the attention weights or `None`."""
     config = AttentionConfig(1 / math.sqrt(query.shape[-1]), False, None)
     masks = [] if attention_mask is None else [jnp.asarray(attention_mask, bool)]
-    arguments = query, key, value, masks, config, training
+    rate = vars(layer).get("dropout", 0.0)
+    drop = (layer.dropout, layer.seed_generator) if training and rate else None
+    call = HeadsCall(query, key, value, masks, config, drop)
     if return_attention_scores or query.ndim != 4:
-        return layer._einsum_attention(*arguments)
-    return layer._fused_attention(*arguments), None
+        return einsum_attention(call, attended_axes(layer, call, layer.attention_axes))
+    return fused_attention(call, layer.flash_attention, rate > 0), None
 
 
 def _alias(name: str) -> property:

@@ -76,6 +76,20 @@ class LogicalDeviceConfiguration(NamedTuple):
     memory_limit: int | None = None
 
 
+class Device(NamedTuple):
+    """A device that JAX sees, as `device_lib.list_local_devices` describes it."""
+
+    name: str
+    device_type: str
+    physical_device_desc: str
+
+
+def list_local_devices(session_config: object = None) -> list[Device]:
+    """Return the devices that JAX sees."""
+    found = [(d.name.replace("physical_", ""), d) for d in list_physical_devices()]
+    return [Device(name, d.device_type, f"device: {name}") for name, d in found]
+
+
 class _Experimental:
     """Functions of `tensorflow.config.experimental`."""
 

@@ -1,0 +1,146 @@
+"""Functions of `keras.preprocessing.image` that change one image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from lamina.compat.keras.preprocessing.image_batches import ImageBatches
+from lamina.compat.keras.preprocessing.images import ImageDataGenerator
+
+Iterator = DirectoryIterator = NumpyArrayIterator = ImageBatches
+
+
+def _changed(x: np.ndarray, channel_axis: int, options: dict[str, Any]) -> np.ndarray:
+    """Return an image after the random changes of a generator."""
+    axis = "channels_first" if channel_axis == 0 else "channels_last"
+    generator = ImageDataGenerator(data_format=axis, **options)
+    seed = int(np.random.randint(2**31))
+    return generator.random_transform(np.asarray(x), seed)
+
+
+def random_rotation(
+    x: np.ndarray,
+    rg: float,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    **_: object,
+) -> np.ndarray:
+    """Return an image rotated by at most `rg` degrees."""
+    fill: dict[str, Any] = {"fill_mode": fill_mode, "cval": cval}
+    return _changed(x, channel_axis, {"rotation_range": rg, **fill})
+
+
+def random_shift(
+    x: np.ndarray,
+    wrg: float,
+    hrg: float,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    **_: object,
+) -> np.ndarray:
+    """Return an image shifted by at most these fractions of its width and height."""
+    fill: dict[str, Any] = {"fill_mode": fill_mode, "cval": cval}
+    ranges = {"width_shift_range": wrg, "height_shift_range": hrg}
+    return _changed(x, channel_axis, {**ranges, **fill})
+
+
+def random_shear(
+    x: np.ndarray,
+    intensity: float,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    **_: object,
+) -> np.ndarray:
+    """Return an image sheared by at most `intensity` degrees."""
+    fill: dict[str, Any] = {"fill_mode": fill_mode, "cval": cval}
+    return _changed(x, channel_axis, {"shear_range": intensity, **fill})
+
+
+def random_zoom(
+    x: np.ndarray,
+    zoom_range: Sequence[float],
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    **_: object,
+) -> np.ndarray:
+    """Return an image zoomed by factors between two bounds."""
+    fill: dict[str, Any] = {"fill_mode": fill_mode, "cval": cval}
+    return _changed(x, channel_axis, {"zoom_range": zoom_range, **fill})
+
+
+def random_channel_shift(
+    x: np.ndarray, intensity_range: float, channel_axis: int = 0
+) -> np.ndarray:
+    """Return an image with a random number added to each channel."""
+    return _changed(x, channel_axis, {"channel_shift_range": intensity_range})
+
+
+def random_brightness(
+    x: np.ndarray, brightness_range: Sequence[float], scale: bool = True
+) -> np.ndarray:
+    """Return an image whose values are multiplied by a random factor."""
+    return _changed(x, 2, {"brightness_range": brightness_range})
+
+
+def flip_axis(x: np.ndarray, axis: int) -> np.ndarray:
+    """Return an image reversed along an axis."""
+    return np.flip(np.asarray(x), axis)
+
+
+def transform_matrix_offset_center(matrix: np.ndarray, x: int, y: int) -> np.ndarray:
+    """Return a transformation around the center of an image with these sizes."""
+    center, back = np.eye(3), np.eye(3)
+    center[:2, 2] = x / 2 + 0.5, y / 2 + 0.5
+    back[:2, 2] = -x / 2 - 0.5, -y / 2 - 0.5
+    return center @ matrix @ back
+
+
+def apply_transform(
+    x: np.ndarray,
+    transform_matrix: np.ndarray,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+) -> np.ndarray:
+    """Return an image transformed by a matrix of 3 rows and columns."""
+    offset: Any = transform_matrix[:2, 2]
+    channels = [
+        ndimage.affine_transform(
+            channel,
+            transform_matrix[:2, :2],
+            offset,
+            order=1,
+            mode=fill_mode,
+            cval=cval,
+        )
+        for channel in np.moveaxis(np.asarray(x), channel_axis, 0)
+    ]
+    return np.moveaxis(np.stack(channels), 0, channel_axis)
+
+
+def list_pictures(
+    directory: str, ext: str | Sequence[str] = "jpg|jpeg|bmp|png|ppm"
+) -> list[str]:
+    """Return the paths of the images in a folder and those below it."""
+    names = ext if isinstance(ext, str) else "|".join(ext)
+    pattern = re.compile(rf"(?:{names})$")
+    found = (p for p in Path(directory).rglob("*.*") if pattern.search(p.name))
+    return sorted(map(str, found))
