@@ -92,6 +92,13 @@ def get_registered_name(obj: Any) -> str:
     return vars(obj).get("_registered_name") or obj.__name__
 
 
+def snake_case(name: str) -> str:
+    """Convert a name to snake case: `"MaxPooling2D"` to `"max_pooling2d"`."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
 def get_registered_object(
     name: str,
     custom_objects: Mapping[str, Any] | None = None,

@@ -2,8 +2,9 @@
 
 `@op` lets a JAX function also accept variables and symbolic tensors. Shapes come from
 `jax.eval_shape`: unknown dimensions are evaluated at two sizes, and whatever differs
-between the two results is unknown too. If that fails, an unknown dimension takes the
-size of a known one of another tensor: (None, 3) with (2, None) gives (2, 3).
+between the two results is unknown too. If that fails at small sizes as well, an unknown
+dimension takes the size of a known one of another tensor: (None, 3) with (2, None)
+gives (2, 3).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from lamina.core.tracebacks import shorten
 from lamina.core.tracing.attributes import StoredAttributes
 from lamina.core.tracing.unknown_sizes import (
     PROBES,
+    SMALL_PROBES,
     Sizes,
     candidate_sizes,
     hide_unknown_sizes,
@@ -190,10 +192,13 @@ def infer(
     shapes = {id(t): t.shape for t in symbolic_leaves((args, kwargs))}
     probes = PROBES if any(None in shape for shape in shapes.values()) else PROBES[:1]
 
-    def evaluate(sizes: Sizes) -> list[Any]:
+    def evaluate(sizes: Sizes, probes: Sequence[int] = probes) -> list[Any]:
         return [_evaluate(function, args, kwargs, p, sizes) for p in probes]
 
-    def evaluate_with_known_sizes(error: Exception) -> list[Any] | None:
+    def evaluate_at_other_sizes(error: Exception) -> list[Any] | None:
+        for others in SMALL_PROBES if probes == PROBES else ():
+            with suppress(Exception):
+                return evaluate({}, others)
         leaves = jax.tree.leaves((args, kwargs), is_leaf=_is_leaf)
         integers = [v for v in leaves if type(v) is int and v > 0]
         # A function may also use arrays, whose sizes the error names.
@@ -206,7 +211,7 @@ def infer(
     try:
         results = evaluate({})
     except Exception as error:
-        results = evaluate_with_known_sizes(error)
+        results = evaluate_at_other_sizes(error)
         if results is None:
             for probe in probes[1:]:
                 try:
@@ -232,14 +237,9 @@ def _evaluate(
     probe: int,
     sizes: Sizes,
 ) -> tuple[Any, list[Any]]:
-    """Evaluate a call's output shapes and mask shapes for given sizes.
+    """Evaluate the shapes of a call's outputs and of their masks.
 
-    Args:
-        function: the function to call.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
-        probe: the size of unknown dimensions.
-        sizes: exceptions to `probe`.
+    Unknown dimensions have the size `probe`, with the exceptions in `sizes`.
     """
     leaves = symbolic_leaves((args, kwargs))
     owner = [m for m in [getattr(function, "__self__", None)] if isinstance(m, Module)]

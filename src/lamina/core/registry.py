@@ -24,8 +24,10 @@ from lamina.core.custom_objects import (
     find_class,
     find_function,
     get_registered_name,
+    get_registered_object,
     library,
     module_of,
+    snake_case,
 )
 from lamina.core.dtypes import KNOWN_DTYPES, POLICY_CLASSES, DTypePolicy, policy_config
 from lamina.core.scope import local, override
@@ -39,13 +41,6 @@ from lamina.errors import (
 )
 from lamina.lazy import LazyImport, LazyTable
 from lamina.typing import ArrayLike, Config
-
-
-def snake_case(name: str) -> str:
-    """Convert a name to snake case: `"MaxPooling2D"` to `"max_pooling2d"`."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 class Registry:
@@ -281,7 +276,8 @@ def deserialize(
     """Return the object that a config describes.
 
     Args:
-        config: a config that `serialize` returned.
+        config: a config that `serialize` returned, or the name of one of the custom or
+            module objects; a class in `module_objects` is called without arguments.
         custom_objects: classes and functions by their names in the config.
         safe_mode: must be true: no config can make lamina run code.
         module_objects: further classes and functions by their names in the config.
@@ -298,6 +294,10 @@ def deserialize(
         3
     """
     require_safe(safe_mode)
+    if isinstance(config, str):
+        named = (module_objects or {}).get(config, config)
+        found = get_registered_object(config, custom_objects)
+        return found or (named() if isinstance(named, type) else named)
     objects = {**(module_objects or {}), **(custom_objects or {})}
     with custom_object_scope(objects), untrusted_config(config):
         return _object(config)

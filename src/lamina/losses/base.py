@@ -15,6 +15,7 @@ import numpy as np
 
 from lamina.config import floatx
 from lamina.core.check import check_arguments, one_of, optional
+from lamina.core.custom_objects import snake_case
 from lamina.core.dtypes import PolicyLike, get_dtype_policy
 from lamina.core.masks import get_mask
 from lamina.core.module import (
@@ -24,7 +25,7 @@ from lamina.core.module import (
     unique_name,
     with_default_name,
 )
-from lamina.core.registry import Registry, serialize, snake_case
+from lamina.core.registry import Registry, serialize
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentTypeError, MissingMethodError, ShapeError
 from lamina.ops.types import float_array

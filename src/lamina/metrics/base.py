@@ -12,9 +12,10 @@ import numpy as np
 from lamina import initializers
 from lamina.config import floatx
 from lamina.core.check import Check, is_int
+from lamina.core.custom_objects import snake_case
 from lamina.core.dtypes import PolicyLike, get_dtype_policy, standardize_dtype
 from lamina.core.module import Module, accepted_names, unique_name
-from lamina.core.registry import Registry, snake_case
+from lamina.core.registry import Registry
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing import stateless
 from lamina.core.variable import Variable

@@ -110,6 +110,20 @@ class Structure(Trainer):
         )
         return outputs[0] if is_graph else outputs
 
+    def _infer_outputs(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the graph's outputs for inputs of the same shapes, or infer others.
+
+        The outputs have sizes that only the layers know, by `compute_output_shape`.
+        """
+        graph = self.call_graph
+        flags = (v for v in (*args[1:], *kwargs.values()) if v is not None)
+        is_plain = all(isinstance(v, bool) for v in flags)
+        if graph is not None and is_plain and not is_user_defined(type(self), "call"):
+            outputs = graph.outputs_for(args[0])
+            if outputs is not None:
+                return outputs
+        return super()._infer_outputs(*args, **kwargs)
+
     @property
     def inputs(self) -> list[SymbolicTensor]:
         """The input tensors of the graph."""

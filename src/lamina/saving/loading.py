@@ -11,7 +11,7 @@ import numpy as np
 
 from lamina.core.budget import untrusted_config
 from lamina.core.custom_objects import custom_object_scope
-from lamina.core.module import is_user_defined
+from lamina.core.module import Module, is_user_defined
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.registry import deserialize
 from lamina.core.variable import Variable, deferred_init
@@ -136,6 +136,7 @@ def read_weights(
     skip: Collection[str],
     tolerance: Tolerance,
     hint: str = "",
+    omitted: Iterable[Module] = (),
 ) -> LoadReport:
     """Read the variables of a model from a file.
 
@@ -147,6 +148,7 @@ def read_weights(
         skip: names of attributes to leave unchanged.
         tolerance: mismatches to allow.
         hint: text to show below a table of mismatches.
+        omitted: modules to leave unchanged, with those that only they have.
 
     Raises:
         FileFormatError: the file's variables do not match the module's.
@@ -155,7 +157,7 @@ def read_weights(
     matched: list[tuple[_Pair, list[str]]] = []
     custom: list[tuple[_Pair, list[Mismatch]]] = []
     report = LoadReport([], [], hint)
-    for record in records.module_records(root, skip, complete=False):
+    for record in records.module_records(root, skip, False, omitted):
         found = stored.at(record.path)
         known |= {record.location(key) for key in found.datasets}
         keys = match_keys(record, found)

@@ -94,9 +94,16 @@ def group_of(path: str) -> str:
     return f"{path}/vars".lstrip("/")
 
 
-def saved_modules(root: Module) -> Iterator[tuple[str, Module]]:
-    """Yield each module that is saved, with its path, parents first."""
-    seen: set[int] = set()
+def saved_modules(
+    root: Module, omitted: Iterable[Module] = ()
+) -> Iterator[tuple[str, Module]]:
+    """Yield each module that is saved, with its path, parents first.
+
+    Args:
+        root: a model.
+        omitted: modules to omit, with those that only they have.
+    """
+    seen = {id(module) for module in omitted}
     entered: set[int] = set()  # A container may contain itself.
 
     def visit(path: str, value: object) -> Iterator[tuple[str, Module]]:
@@ -138,7 +145,10 @@ def optimizer_names(root: Module) -> set[str]:
 
 
 def module_records(
-    root: Module, skip: Collection[str] = (), complete: bool = True
+    root: Module,
+    skip: Collection[str] = (),
+    complete: bool = True,
+    omitted: Iterable[Module] = (),
 ) -> Iterator[ModuleRecord]:
     """Yield the record of each module.
 
@@ -147,8 +157,9 @@ def module_records(
         skip: names of the root's attributes to skip.
         complete: whether all variables exist. While a file is loaded, some may be
             missing, and a module that cannot list its variables has none.
+        omitted: modules to omit, with those that only they have.
     """
-    for path, module in saved_modules(root):
+    for path, module in saved_modules(root, omitted):
         if path.split("/")[0] in skip:
             continue
         variables: dict[str, Any] = {}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from lamina.core.module import Module
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, StateError, invalid
 from lamina.io import files
@@ -33,6 +34,7 @@ def save_weights(
     filepath: files.StrPath,
     overwrite: bool = True,
     max_shard_size: float | None = None,
+    objects_to_skip: Sequence[Module] = (),
 ) -> None:
     """Save the weights of a model to a file.
 
@@ -45,10 +47,13 @@ def save_weights(
         filepath: a path that ends in `.weights.h5`, `.safetensors`, `.h5` or `.hdf5`.
         overwrite: whether an existing file may be replaced.
         max_shard_size: must be `None`: weights are written to one file.
+        objects_to_skip: layers whose weights a `.weights.h5` file does not get, each
+            with the layers that only it has.
 
     Raises:
         ArgumentError: the suffix is unknown, or the file exists and `overwrite` is
-            false; or `max_shard_size` is not `None`.
+            false; or `max_shard_size` is not `None`; or there are `objects_to_skip`
+            for another format.
         StateError: the model has layers without weights, because it is not built.
         SaveError: the disk is full, or the folder cannot be written to.
 
@@ -64,12 +69,15 @@ def save_weights(
         hint = "A file of any size is read in parts: remove the argument."
         raise invalid("save_weights", "max_shard_size", max_shard_size, "None", hint)
     files.warn_legacy_format(filepath, ".weights.h5")
-    prepare_weights(model, filepath, overwrite)()
+    prepare_weights(model, filepath, overwrite, objects_to_skip)()
 
 
 @between_dispatches
 def prepare_weights(
-    model: Trainer, filepath: files.StrPath, overwrite: bool = True
+    model: Trainer,
+    filepath: files.StrPath,
+    overwrite: bool = True,
+    objects_to_skip: Sequence[Module] = (),
 ) -> Callable[[], None]:
     """Snapshot a model's weights and return the function that writes the file.
 
@@ -79,13 +87,16 @@ def prepare_weights(
         filepath, [_HDF5, _SAFETENSORS, *files.HDF5_SUFFIXES], overwrite
     )
     _require_built(model)
+    if not path.name.endswith(_HDF5):
+        _refuse_skipped(objects_to_skip, repr(path.name))
     if files.is_legacy_hdf5(path):
         contents = _legacy_weights_file.load()(model)
     elif path.name.endswith(_SAFETENSORS):
         arrays = {name: v.value for name, v in named_weights(model).items()}
         contents = SafetensorsFile(arrays, {"format": "lamina"})
     else:
-        contents = records.weights_file(records.module_records(model), checksum=True)
+        found = records.module_records(model, omitted=objects_to_skip)
+        contents = records.weights_file(found, checksum=True)
     return partial(write_file, path, contents)
 
 
@@ -113,6 +124,7 @@ def load_weights(
     strict: bool = True,
     name_map: NameMap | None = None,
     by_name: bool = False,
+    objects_to_skip: Sequence[Module] = (),
 ) -> LoadReport:
     """Load the weights of a model from a file.
 
@@ -130,6 +142,8 @@ def load_weights(
             and to `None` to skip it.
         by_name: for an `.h5` file in the Keras 2 layout: whether to match layers by
             name instead of order and skip layers that only one side has.
+        objects_to_skip: layers to leave unchanged, as those that `save_weights`
+            skipped.
 
     Returns:
         A report of loaded and mismatched variables.
@@ -137,7 +151,7 @@ def load_weights(
     Raises:
         FileFormatError: the file's variables do not match the model's.
         ArgumentError: `name_map` maps to an unknown name, or the file's format does not
-            support `name_map` or `by_name`.
+            support `name_map`, `by_name` or `objects_to_skip`.
 
     Example:
         >>> import pathlib, tempfile
@@ -161,6 +175,8 @@ def load_weights(
                 "into the original one and use `layer.set_weights(other.get_weights())`"
                 "."
             )
+        if isinstance(contents, Tensors) or old is not None:
+            _refuse_skipped(objects_to_skip, what)
         if isinstance(contents, Tensors):
             return load_named_weights(model, contents.arrays, name_map, tolerance)
         if name_map is not None:
@@ -175,4 +191,13 @@ def load_weights(
             stored = records.StoredModel(contents.weights(), contents.metadata)
         else:
             stored = records.StoredModel(contents)
-        return read_weights(model, stored, records.optimizer_names(model), tolerance)
+        skip = records.optimizer_names(model)
+        return read_weights(model, stored, skip, tolerance, omitted=objects_to_skip)
+
+
+def _refuse_skipped(skipped: Sequence[Module], what: str) -> None:
+    if skipped:
+        raise ArgumentError(
+            f"`objects_to_skip` is for `.weights.h5` files. {what} has another format. "
+            "Remove the argument, or use a `.weights.h5` file."
+        )

@@ -167,6 +167,7 @@ def test_files_are_copied_and_moved(tmp_path):
     import tensorflow as tf
 
     files, path = tf.io.gfile, str(tmp_path / "a")
+    assert files.get_registered_schemes() == [""]
     tf.io.write_file(path, "text")
     files.copy(path, path + "2")
     with pytest.raises(FileExistsError, match="overwrite=True"):

@@ -117,6 +117,7 @@ def test_layers_follow_the_map_by_path(tmp_path):
         block = each.layers[1]
         assert block.inner.path == "block/inner"
         assert block.inner.compute_dtype == "bfloat16"
+        assert block.inner.quantization_mode is None
         assert block.inner.kernel.dtype == "float32"
         assert block.outer.kernel.dtype == "float16"
 

@@ -43,6 +43,41 @@ def test_layer_call_gets_none_without_a_mask() -> None:
         NeedsMask()(layers.Input((3, 2)))
 
 
+class Positions(layers.Layer):
+    """Layer that adds the first rows of a table to a sequence."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.table = self.add_weight((length, 3))
+
+    def call(self, inputs: Any) -> Any:
+        sizes = ops.shape(inputs)[-2:]
+        return inputs + ops.slice(self.table, (0, 0), sizes)
+
+
+@pytest.mark.parametrize("length", [10, 200])
+def test_table_of_positions_leaves_the_length_unknown(length: int) -> None:
+    """Keras infers shapes at lengths 83 and 89."""
+    assert Positions(length)(layers.Input((None, 3))).shape == (None, None, 3)
+
+
+def test_nested_model_has_the_sizes_that_its_layers_declare() -> None:
+    class Declared(Positions):
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return input_shape
+
+    tokens = layers.Input((None,), dtype="int32")
+    vectors = layers.Embedding(5, 3, mask_zero=True)(tokens)
+    inner = lamina.Model({"tokens": tokens}, [Declared(4)(vectors)])
+    (outer,) = inner({"tokens": layers.Input((None,), dtype="int32")}, training=False)
+    assert outer.shape == (None, None, 3)
+    model = lamina.Model(inner.input, inner(inner.input))
+    x = {"tokens": np.array([[1, 2, 0]])}
+    np.testing.assert_array_equal(model.predict(x, verbose=0), inner(x))
+    (fixed,) = inner(layers.Input((2,), dtype="int32"))
+    assert fixed.shape == (None, 2, 3)
+
+
 def test_errors_show_unknown_sizes_as_unknown() -> None:
     inner = lamina.Sequential([layers.Input((4,)), layers.Dense(3)], name="inner")
     with pytest.raises(

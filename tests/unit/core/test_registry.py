@@ -84,3 +84,16 @@ def test_config_of_a_stack_needs_configs_of_layers():
     stack = {"module": "keras", "class_name": "Sequential"}
     with pytest.raises(FileFormatError, match="'config'"):
         deserialize({**stack, "config": {"name": "a", "layers": [config, {}]}})
+
+
+def test_names_of_module_objects_are_called_and_others_returned():
+    """As in Keras, custom objects are returned as they are."""
+
+    def double(x):
+        return 2 * x
+
+    table = {"list": list, "double": double}
+    assert deserialize("list", module_objects=table) == []
+    assert deserialize("double", module_objects=table) is double
+    assert deserialize("list", table, module_objects=table) is list
+    assert deserialize("other", module_objects=table) == "other"

@@ -93,6 +93,32 @@ def test_part_of_a_layer_can_be_loaded(tmp_path):
     np.testing.assert_array_equal(with_bias.get_weights()[0], model.get_weights()[0])
 
 
+def test_layers_to_skip_are_neither_saved_nor_loaded(tmp_path):
+    """A file of a head does not have the weights of the model below it."""
+
+    def classifier() -> tuple[lamina.Sequential, lamina.Sequential]:
+        backbone = stack(3, 2)
+        return backbone, lamina.Sequential([backbone, layers.Dense(1)])
+
+    backbone, model = classifier()
+    skipped = [backbone, *backbone.layers]
+    path = tmp_path / "head.weights.h5"
+    lamina.saving.save_weights(model, path, objects_to_skip=skipped)
+    backbone, other = classifier()
+    before = backbone.get_weights()
+    with pytest.raises(FileFormatError, match="missing in the file"):
+        lamina.saving.load_weights(other, path)
+    skipped = [backbone, *backbone.layers]
+    report = lamina.saving.load_weights(other, path, objects_to_skip=skipped)
+    assert len(report.loaded) == 2 and not report.mismatches
+    for old, now in zip(before, backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, now)
+    head = [m.layers[-1].get_weights()[0] for m in (model, other)]
+    np.testing.assert_array_equal(*head)
+    with pytest.raises(ArgumentError, match="is for `.weights.h5` files"):
+        lamina.saving.save_weights(model, "w.safetensors", objects_to_skip=skipped)
+
+
 def test_long_tables_are_truncated(tmp_path):
     stack(*[3] * 30).save_weights(tmp_path / "w.weights.h5")
     with pytest.raises(FileFormatError, match="and 40 more"):

@@ -90,6 +90,11 @@ class _Files:
             raise FileExistsError(f"{dst!r} exists. Pass `overwrite=True`.")
         os.replace(src, dst)
 
+    @staticmethod
+    def get_registered_schemes() -> list[str]:
+        """Return the schemes of paths: only that of local files."""
+        return [""]
+
 
 gfile = _Files()
 

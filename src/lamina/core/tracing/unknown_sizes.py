@@ -17,6 +17,8 @@ from lamina.typing import PartialShape
 # Both are divisible by small numbers, so that pooling, strides and reshaping of an
 # unknown dimension work as with a real one.
 PROBES = (960, 1920)
+# For calls that fail at those, such as slices of a table of few positions.
+SMALL_PROBES = ((60, 120), (6, 12), (2, 4))
 
 _SHAPE_WORDS = re.compile("shape|dimension|rank")
 

@@ -256,6 +256,14 @@ class CallGraph:
             if fitted_shape(tensor.shape, array.shape, self.exact) is None:
                 raise input_error(tensor, array.shape, to_train)
 
+    def outputs_for(self, inputs: PyTree) -> Any:
+        """Return new symbolic outputs, `None` if inputs have other shapes or masks."""
+        fits = all(
+            isinstance(t, SymbolicTensor) and (t.shape, t.mask) == (own.shape, own.mask)
+            for t, own in zip(self.match(inputs), self.input_leaves, strict=True)
+        )
+        return map_symbolic(_unconnected, self.outputs) if fits else None
+
     def match(self, inputs: PyTree) -> list[Any]:
         """Return arrays in the order of the graph's inputs.
 
@@ -333,6 +341,12 @@ def _pair(wanted: PyTree, given: PyTree, found: dict[int, Any]) -> None:
                 f"{list(given)}."
             )
         _pair(part, given[key], found)
+
+
+def _unconnected(tensor: SymbolicTensor) -> SymbolicTensor:
+    found = SymbolicTensor(tensor.shape, tensor.dtype)
+    found.mask = tensor.mask
+    return found
 
 
 def _by_key(tree: object) -> dict[Any, Any]:

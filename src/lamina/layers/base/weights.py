@@ -69,6 +69,11 @@ class WeightOwner(Operation):
         """The element type of the variables."""
         return self._layer_policy().variable_dtype
 
+    @property
+    def quantization_mode(self) -> None:
+        """Always `None`: no policy quantizes."""
+        return self._layer_policy().quantization_mode
+
     def _layer_policy(self) -> DTypePolicy:
         policy = self.dtype_policy
         return policy[self.path] if isinstance(policy, DTypePolicyMap) else policy

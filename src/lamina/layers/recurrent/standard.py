@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from lamina.core.check import Check
+from lamina.core.custom_objects import snake_case
 from lamina.core.module import described_names, signature
-from lamina.core.registry import serialize, snake_case
+from lamina.core.registry import serialize
 from lamina.layers.base import InputSpec
 from lamina.layers.recurrent.cells import (
     GRUCell,
