@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from lamina.data.rows import cut, gather, leaves, map_rows
 from lamina.data.shuffle import shuffled
+from lamina.runtime.single_kernel import single_kernel
 from lamina.typing import Array, PyTree
 
 Index: TypeAlias = Array | int
@@ -83,7 +84,11 @@ class Batches(NamedTuple):
             return map_rows(lambda a: cut(a, start, count), arrays)
         # Indices are in bounds and unique, since an order is a permutation.
         rows = leaves(arrays)[0].shape[0]
-        indices = shuffled(start + jnp.arange(count), rows, *run)
+        indices = single_kernel(
+            lambda start, *run: shuffled(start + jnp.arange(count), rows, *run),
+            start,
+            *run,
+        )
         return map_rows(lambda a: gather(a, indices), arrays)
 
     def numbered(self, data: Data, run: Run, i: int) -> tuple[PyTree, Any]:

@@ -52,16 +52,20 @@ def shuffled(positions: Index, rows: int, seed: Index, epoch: Index) -> jax.Arra
             right = _add(right, _mix(lax.add(left, keys[i + 1])), b)
         return lax.add(lax.mul(left, b), right)
 
-    def outside(x: jax.Array) -> jax.Array:
-        return jnp.any(x >= rows)
+    def is_open(state: tuple[jax.Array, jax.Array]) -> jax.Array:
+        x, is_first = state
+        return is_first | jnp.any(x >= rows)
 
-    def again(x: jax.Array) -> jax.Array:
-        return lax.select(lax.ge(x, np.uint32(rows)), permute(x), x)
+    def again(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        x, is_first = state
+        is_due = lax.ge(x, np.uint32(rows)) | is_first
+        return lax.select(is_due, permute(x), x), jnp.bool_(False)
 
-    # Even if a * b = rows: XLA would fuse hashes without a loop into the loops that
-    # read the rows, which can take LLVM minutes to compile.
-    x = permute(jnp.asarray(positions, jnp.uint32))
-    return jax.lax.while_loop(outside, again, x).astype(jnp.int32)
+    # A loop even if a * b = rows: XLA would fuse hashes without a loop into the loops
+    # that read the rows, which can take LLVM minutes to compile. The first round is in
+    # the loop too, so that its code is compiled once.
+    start = jnp.asarray(positions, jnp.uint32), jnp.bool_(True)
+    return lax.while_loop(is_open, again, start)[0].astype(jnp.int32)
 
 
 def permutation(seed: int, epoch: int, rows: int) -> np.ndarray:

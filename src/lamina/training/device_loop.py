@@ -13,19 +13,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from lamina.core.module import Module
 from lamina.core.scope import RunKey
 from lamina.data.batches import INNER_CHUNK, Batches
 from lamina.runtime.executable import Program
-from lamina.runtime.placement import as_rows, placed, split_rows, splits_variables
+from lamina.runtime.placement import as_rows, placed, split_rows
 from lamina.runtime.pure_function import PureFunction, PureResult, TracedStep
-from lamina.training.dispatch import LogMode, unpack_args
+from lamina.runtime.single_kernel import single_kernel
+from lamina.training.dispatch import DispatchArgs, LogMode, unpack_args
+from lamina.training.guard import NEVER, LoopState, run_while_finite
 from lamina.typing import Array, PyTree
-
-# Number of a batch that comes after any other.
-_NEVER = np.int32(2**31 - 1)
 
 
 class Step(NamedTuple):
@@ -108,36 +106,22 @@ def loop_program(spec: LoopSpec) -> Program:
     """
 
     def run(inputs: LoopInputs, buffers: Sequence[Array]) -> Any:
-        inputs = inputs._replace(
-            changed=as_rows(inputs.changed), hyperparameters=[*inputs.hyperparameters]
-        )
+        inputs = inputs._replace(changed=as_rows(inputs.changed))
         values, result = _DeviceLoop(spec, inputs).dispatch(as_rows(buffers))
         return values, Unnamed(result)
 
     return Program(run, donate=(1,))
 
 
-class LoopState(NamedTuple):
-    """Carry of the loop from step to step."""
+class _Chunk(NamedTuple):
+    """Consecutive batches of one epoch."""
 
-    changed: Any  # values of the variables that the step assigns, as rows
-    logs: Any  # what the last step returned; None if logs follow from the state
-    recorded: Any  # logs of `log_mode`, along a first axis
-
-
-class _Search(NamedTuple):
-    """Search for the last batch up to which everything is finite.
-
-    Everything is finite after the batches before `good`, and something is not after
-    those before `bad`. The next attempt runs the batches before `end`.
-    """
-
-    good: Any
-    bad: Any
-    end: Any
-    back: Any  # how far the end moves back after the next failure
-    is_finite: Any  # whether the last attempt ended with finite values
-    state: LoopState  # the state after the last attempt
+    end: Array  # one past the last batch
+    number: Array  # of the first batch in its epoch
+    epoch: Array  # uint32
+    index: Array  # of the epoch in the dispatch
+    is_full: Array  # whether its batches are full ones
+    is_end: Array  # whether the epoch ends with it
 
 
 class _DeviceLoop:
@@ -145,8 +129,11 @@ class _DeviceLoop:
 
     def __init__(self, spec: LoopSpec, inputs: LoopInputs) -> None:
         self.step, self.traced, self.batches, self.log_mode = spec
-        self.inputs = inputs
-        self.args = unpack_args(inputs.args, inputs.bad)
+        args, self.limit, hyperparameters = single_kernel(
+            _unpack, inputs.args, inputs.bad, inputs.hyperparameters
+        )
+        self.args = args._replace(bad=inputs.bad)
+        self.inputs = inputs._replace(hyperparameters=hyperparameters)
 
     def dispatch(self, buffers: Sequence[Array]) -> tuple[list[Array], DispatchResult]:
         """Run the batches of the arguments and return the new values and the logs."""
@@ -157,13 +144,13 @@ class _DeviceLoop:
             lambda s: jnp.zeros((self.log_mode.limit, *s.shape), s.dtype), shapes
         )
         start = LoopState(changed, None if step.results else logs, recorded)
-        limit = jnp.where(args.bad < 0, args.last, args.first)
         if step.guard:
-            first = args.first
-            state, bad = run_while_finite(self.run, start, buffers, first, limit)
+            state, bad = run_while_finite(
+                self.run, start, buffers, args.first, self.limit
+            )
             bad = jnp.where(bad < 0, args.bad, bad)
         else:
-            state, bad = self.run(start, limit)[0], args.bad
+            state, bad = self.run(start, self.limit)[0], args.bad
         logs = self._logs(state.changed, state.logs)
         values = placed(self.traced.changed, self._shaped(state.changed))
         return values, DispatchResult(logs, bad, state.recorded)
@@ -177,64 +164,71 @@ class _DeviceLoop:
 
         def run_chunk(carry: tuple[Any, Any, LoopState]) -> Any:
             first, _, state = carry
-            end = self._chunk_end(first, limit)
-            return end, *self._run_chunk(first, end, state)
+            chunk = single_kernel(self._chunk, first, limit)
+            return chunk.end, *self._run_chunk(first, chunk, state)
 
         _, bad, state = jax.lax.while_loop(
-            lambda carry: (carry[0] < limit) & (carry[1] == _NEVER),
+            lambda carry: (carry[0] < limit) & (carry[1] == NEVER),
             run_chunk,
-            (self.args.first, _NEVER, start),
+            (self.args.first, NEVER, start),
         )
         return state, bad
 
-    def _chunk_end(self, first: Array, limit: Array) -> Any:
-        """Return where the chunk that begins at a batch ends."""
+    def _chunk(self, first: Array, limit: Array) -> _Chunk:
+        """Return the chunk that begins at a batch."""
         edge = steps = self.args.steps
-        _, number = self._epoch_and_number(first)
+        epochs, number = self._epoch_and_number(first)
+        is_full = jnp.bool_(True)
         if self.batches.rest:
-            full = self.batches.full(self.inputs.data)
-            edge = jnp.where(number < full, full, steps)
-        return jnp.minimum(
+            is_full = number < self.batches.full(self.inputs.data)
+            edge = jnp.where(is_full, self.batches.full(self.inputs.data), steps)
+        end = jnp.minimum(
             jnp.minimum(first + INNER_CHUNK, limit), first - number + edge
+        )
+        return _Chunk(
+            end,
+            number,
+            self.args.epoch + epochs.astype(jnp.uint32),
+            index=epochs - self._epoch_and_number(self.args.first)[0],
+            is_full=is_full,
+            is_end=self._epoch_and_number(end)[1] == 0,
         )
 
     def _run_chunk(
-        self, first: Array, end: Array, state: LoopState
+        self, first: Array, chunk: _Chunk, state: LoopState
     ) -> tuple[Array, LoopState]:
-        """Run batches `first` to `end` and return the bad batch and the new state."""
+        """Run a chunk from batch `first` on; return the bad batch and the new state."""
         batches, data = self.batches, self.inputs.data
-        epochs, number = self._epoch_and_number(first)
-        order = self.args.seed, self.args.epoch + epochs.astype(jnp.uint32)
+        order = self.args.seed, chunk.epoch
 
         def run_full_batches(state: LoopState) -> tuple[LoopState, Array]:
-            block = batches.block(data, order, number)
+            block = batches.block(data, order, chunk.number)
 
             def body(
                 n: Array, carry: tuple[LoopState, Array]
             ) -> tuple[LoopState, Array]:
                 state, bad = carry
-                batch = batches.take(data, order, n - (first - number), block)
+                batch = batches.take(data, order, n - (first - chunk.number), block)
                 state, finite = self._run_step(0, n, state, batch)
                 return state, jnp.where(finite, bad, jnp.minimum(bad, n))
 
-            return jax.lax.fori_loop(first, end, body, (state, _NEVER))
+            return jax.lax.fori_loop(first, chunk.end, body, (state, NEVER))
 
         def run_last_batch(state: LoopState) -> tuple[LoopState, Array]:
             batch = batches.take_rest(data, order)
             state, finite = self._run_step(1, first, state, batch)
-            return state, jnp.where(finite, _NEVER, first)
+            return state, jnp.where(finite, NEVER, first)
 
-        changed = self._reset_metrics(state.changed, number == 0)
+        changed = self._reset_metrics(state.changed, chunk.number == 0)
         state = state._replace(changed=changed)
         if batches.rest:
-            is_full = number < batches.full(data)
-            state, bad = jax.lax.cond(is_full, run_full_batches, run_last_batch, state)
+            state, bad = jax.lax.cond(
+                chunk.is_full, run_full_batches, run_last_batch, state
+            )
         else:
             state, bad = run_full_batches(state)
         if self.log_mode.of == "epochs":
-            is_end = self._epoch_and_number(end)[1] == 0
-            index = epochs - self._epoch_and_number(self.args.first)[0]
-            state = self._recorded(state, index, is_end)
+            state = self._recorded(state, chunk.index, chunk.is_end)
         return bad, state
 
     def _reset_metrics(self, changed: Sequence[Array], where: Array) -> list[Array]:
@@ -304,91 +298,10 @@ class _DeviceLoop:
         return jax.lax.div(batch, steps), jax.lax.rem(batch, steps)
 
 
-def run_while_finite(
-    run: Callable[[LoopState, Any], tuple[LoopState, Array]],
-    start: LoopState,
-    buffers: Sequence[Array],
-    first: Array,
-    limit: Array,
-) -> tuple[LoopState, Array]:
-    """Run the batches from `first` to `limit` as far as everything stays finite.
-
-    Values are checked once, at the end: `start` still holds those from before, and
-    running steps again is cheaper than a copy of the state every few steps. If
-    something is not finite, the steps are run again from `start`, to an end that lies
-    one batch earlier, then two more, then four, until it is found.
-
-    Args:
-        run: runs the batches before a limit, and returns the state and the number of
-            the batch whose loss is not finite, or `_NEVER`.
-        start: the state before the first batch.
-        buffers: arrays that the new values are written into.
-        first: the first batch.
-        limit: the batch to stop before.
-
-    Returns:
-        The state, and the number of the batch that is not finite, or -1.
-    """
-
-    def attempt(search: _Search) -> _Search:
-        good, bad, end, back, _, _ = search
-        state, stopped = run(start, end)
-        is_finite = (stopped == _NEVER) & _still_finite(state.changed, start.changed)
-        bad = jnp.where(is_finite, bad, jnp.minimum(stopped, end - 1) + 1)
-        # A device that adds in another order each time may find fewer good ones.
-        good = jnp.where(is_finite, end, jnp.where(bad > good, good, first))
-        back = jnp.where(is_finite, 1, back)
-        end = jnp.maximum(bad - back, good)
-        return _Search(good, bad, end, 2 * back, is_finite, state)
-
-    def is_open(search: _Search) -> Any:
-        return ~search.is_finite | (search.bad - search.good > 1)
-
-    found = jax.lax.while_loop(
-        is_open,
-        attempt,
-        _Search(
-            good=first,
-            bad=limit + 1,
-            end=limit,
-            back=jnp.int32(1),
-            is_finite=jnp.bool_(False),
-            state=start._replace(changed=buffers),
-        ),
-    )
-    return found.state, jnp.where(found.bad > limit, -1, found.good)
-
-
-# Arrays of at most so many elements are checked together.
-_SMALL = 2**16
-
-
-def _still_finite(new: Sequence[Array], old: Sequence[Array]) -> Array:
-    """Return whether everything that was finite still is; a metric may be infinite.
-
-    Small arrays are checked together: XLA compiles each sum in milliseconds, which
-    would be most of a deep network's compile time.
-    """
-    floats = [
-        (after, before)
-        for after, before in zip(new, old, strict=True)
-        if jnp.issubdtype(after.dtype, jnp.floating)
-    ]
-    most = 0 if splits_variables() else _SMALL
-    small = [pair for pair in floats if pair[0].size <= most]
-    good = jnp.bool_(True)
-    for after, before in floats:
-        if after.size > most:
-            good &= jnp.isfinite(_total(after)) | ~jnp.isfinite(_total(before))
-    if small:
-        after, before = (
-            jnp.concatenate([a.ravel() for a in arrays])
-            for arrays in zip(*small, strict=True)
-        )
-        good &= jnp.all(jnp.isfinite(after) | ~jnp.isfinite(before))
-    return good
-
-
-def _total(x: jax.Array) -> jax.Array:
-    """Return the sum, in a type that finite 16-bit floats do not overflow."""
-    return jnp.sum(x, dtype=jnp.promote_types(x.dtype, jnp.float32))
+def _unpack(
+    array: Array, bad: Array, hyperparameters: Array
+) -> tuple[DispatchArgs, Array, list[Array]]:
+    """Return the arguments of a dispatch, its limit, and the hyperparameters."""
+    args = unpack_args(array, bad)
+    limit = jnp.where(bad < 0, args.last, args.first)
+    return args._replace(bad=None), limit, [*hyperparameters]
