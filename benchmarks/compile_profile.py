@@ -15,14 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
+from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from benchmarks import machine
 from benchmarks.claim import load_claim
-from benchmarks.page import table
 from benchmarks.peers.keras_api import alone_or_together, compiled
-from benchmarks.results import RESULTS
+from benchmarks.results import RESULTS, table
 from benchmarks.workload import Training, deep
 
 MODELS = ("seed_model", "auto_mpg", "mnist_cnn", "lstm", "2", "8", "32")
@@ -183,10 +183,20 @@ def main() -> None:
     context = get_context("spawn")
     with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
         profiles = list(pool.map(profile, models))
-    path = RESULTS / f"compile_profile-{machine.slug(machine.describe())}.json"
     if not sys.argv[1:]:
-        path.write_text(json.dumps(profiles, indent=1) + "\n")
+        text = json.dumps(profiles, indent=1, sort_keys=True)
+        path_of(machine.slug(machine.describe())).write_text(text + "\n")
     print("\n".join(tables(profiles)))
+
+
+def path_of(slug: str) -> Path:
+    return RESULTS / f"compile_profile-{slug}.json"
+
+
+def profiles_of(slug: str) -> list[dict[str, Any]]:
+    """Return the stored profiles of a machine, if any."""
+    path = path_of(slug)
+    return json.loads(path.read_text()) if path.exists() else []
 
 
 def tables(profiles: Sequence[Mapping[str, Any]]) -> Iterator[str]:

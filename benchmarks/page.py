@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import charts
 from benchmarks.__main__ import CLAIMS
 from benchmarks.claim import load_claim
-from benchmarks.results import BUSY, US, Result, load
+from benchmarks.compile_profile import profiles_of, tables
+from benchmarks.results import BUSY, US, Result, load, table
 
 DOCS = Path(__file__).parents[1] / "docs"
 Quantity = dict[str, Any]
@@ -37,6 +38,15 @@ work of each library. `python -m benchmarks` measures the claims on your machine
   unchanged.
 - Start and memory refer to the whole process with empty compile caches. The start is
   measured once and includes reading the files of the libraries.
+"""
+
+COMPILATION = """\
+### Compilation
+
+The training program for one full batch, by `python -m benchmarks.compile_profile`: a
+claim's network, or a number of dense layers of 64. Equal kernels are compiled once and
+counted once. JAX traces and lowers the program; `first fit` has these times, the
+compilation, the checks of `fit` and the step.
 """
 
 
@@ -67,6 +77,9 @@ def machine(slug: str, results: Sequence[Result]) -> Iterator[str]:
         yield picture(slug, "memory", "Peak memory of the process")
         charts.memory(training, DOCS / f"performance-{slug}-memory.svg")
         yield whole_process_table(training)
+    if profiles := profiles_of(slug):
+        yield COMPILATION
+        yield from tables(profiles)
     if growing:
         yield "### Scaling\n"
         yield picture(
@@ -96,11 +109,6 @@ def heading(results: Sequence[Result]) -> str:
 
 def picture(slug: str, kind: str, text: str) -> str:
     return f"![{text}](performance-{slug}-{kind}.svg)\n"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---", *("--:" for _ in head[1:])], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def ratio_table(results: Sequence[Result]) -> str:
