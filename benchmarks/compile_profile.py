@@ -70,7 +70,8 @@ def training_of(model: str) -> Training:
     """Return the task of a claim, or of a number of dense layers."""
     if model.isdigit():
         return deep(int(model))
-    training: Training = load_claim(model).peer("lamina").arguments["training"]
+    training = load_claim(model).peer("lamina").arguments["training"]
+    assert isinstance(training, Training)
     return training
 
 
@@ -156,7 +157,7 @@ def profile(model: str) -> dict[str, Any]:
     """Return counts and seconds of the training program for one batch of a model."""
     os.environ["LAMINA_COMPILE_CACHE"] = "off"
     lamina, jax = import_module("lamina"), import_module("jax")
-    seconds: Counter[str] = Counter()
+    seconds = dict.fromkeys([*STAGES.values(), "first fit"], 0.0)
 
     def note(event: str, duration: float, **names: str) -> None:
         stage = STAGES.get(event.rpartition("/")[-1])
@@ -175,7 +176,7 @@ def profile(model: str) -> dict[str, Any]:
     text = next(
         t for t in (e.as_text() for e in executables) if "HloModule jit_run" in t
     )
-    return {"model": model, "seconds": dict(seconds), "counts": counts(text)}
+    return {"model": model, "seconds": seconds, "counts": counts(text)}
 
 
 def main() -> None:

@@ -119,7 +119,7 @@ class _Chunk(NamedTuple):
     end: Array  # one past the last batch
     number: Array  # of the first batch in its epoch
     epoch: Array  # uint32
-    index: Array  # of the epoch in the dispatch
+    epoch_index: Array  # of the epoch in the dispatch
     is_full: Array  # whether its batches are full ones
     is_end: Array  # whether the epoch ends with it
 
@@ -189,7 +189,7 @@ class _DeviceLoop:
             end,
             number,
             self.args.epoch + epochs.astype(jnp.uint32),
-            index=epochs - self._epoch_and_number(self.args.first)[0],
+            epoch_index=epochs - self._epoch_and_number(self.args.first)[0],
             is_full=is_full,
             is_end=self._epoch_and_number(end)[1] == 0,
         )
@@ -228,7 +228,7 @@ class _DeviceLoop:
         else:
             state, bad = run_full_batches(state)
         if self.log_mode.of == "epochs":
-            state = self._recorded(state, chunk.index, chunk.is_end)
+            state = self._recorded(state, chunk.epoch_index, chunk.is_end)
         return bad, state
 
     def _reset_metrics(self, changed: Sequence[Array], where: Array) -> list[Array]:

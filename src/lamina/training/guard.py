@@ -70,8 +70,10 @@ def run_while_finite(
         state, stopped = run(start, search.end)
         is_finite = _still_finite(state.changed, start.changed)
         numbers = search.good, search.bad, search.end, search.back
-        numbers = single_kernel(_next, first, stopped, is_finite, *numbers)
-        return _Search(*numbers, state)
+        good, bad, end, back, is_finite = single_kernel(
+            _next, first, stopped, is_finite, *numbers
+        )
+        return _Search(good, bad, end, back, is_finite, state)
 
     def is_open(search: _Search) -> Any:
         return ~search.is_finite | (search.bad - search.good > 1)
