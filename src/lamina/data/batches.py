@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from lamina.core.tracing.single_kernel import single_kernel
 from lamina.data.rows import cut, gather, leaves, map_rows
 from lamina.data.shuffle import shuffled
-from lamina.runtime.single_kernel import single_kernel
 from lamina.typing import Array, PyTree
 
 Index: TypeAlias = Array | int

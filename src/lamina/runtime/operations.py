@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.tracebacks import is_library_file
+from lamina.core.tracing.single_kernel import single_kernel
 from lamina.runtime.executable import in_process_compile
+from lamina.runtime.placement import splits_variables
 from lamina.typing import Array
 
 # Calls whose body is part of the list. Loops and branches are one operation.
@@ -242,3 +244,40 @@ def is_finite(value: object) -> Array:
 @jax.jit
 def _all_finite(value: Array) -> Array:
     return jnp.isfinite(value).all()
+
+
+# Arrays of at most so many elements are checked together.
+_SMALL = 2**16
+
+
+def still_finite(new: Sequence[Array], old: Sequence[Array]) -> Array:
+    """Return whether everything that was finite still is; a metric may be infinite.
+
+    Small arrays are checked together: XLA compiles each sum in milliseconds, which
+    would be most of a deep network's compile time.
+    """
+    floats = [
+        (after, before)
+        for after, before in zip(new, old, strict=True)
+        if jnp.issubdtype(after.dtype, jnp.floating)
+    ]
+    most = 0 if splits_variables() else _SMALL
+    small = [pair for pair in floats if pair[0].size <= most]
+    good = single_kernel(_still_finite_together, *small) if small else jnp.bool_(True)
+    for after, before in floats:
+        if after.size > most:
+            good &= jnp.isfinite(_total(after)) | ~jnp.isfinite(_total(before))
+    return good
+
+
+def _still_finite_together(*pairs: tuple[jax.Array, jax.Array]) -> Array:
+    after, before = (
+        jnp.concatenate([a.ravel() for a in arrays])
+        for arrays in zip(*pairs, strict=True)
+    )
+    return jnp.all(jnp.isfinite(after) | ~jnp.isfinite(before))
+
+
+def _total(x: jax.Array) -> jax.Array:
+    """Return the sum, in a type that finite 16-bit floats do not overflow."""
+    return jnp.sum(x, dtype=jnp.promote_types(x.dtype, jnp.float32))

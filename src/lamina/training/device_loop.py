@@ -13,17 +13,27 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lamina.core.module import Module
 from lamina.core.scope import RunKey
+from lamina.core.tracing.single_kernel import single_kernel
 from lamina.data.batches import INNER_CHUNK, Batches
 from lamina.runtime.executable import Program
+from lamina.runtime.operations import still_finite
 from lamina.runtime.placement import as_rows, placed, split_rows
 from lamina.runtime.pure_function import PureFunction, PureResult, TracedStep
-from lamina.runtime.single_kernel import single_kernel
-from lamina.training.dispatch import DispatchArgs, LogMode, unpack_args
-from lamina.training.guard import NEVER, LoopState, run_while_finite
+from lamina.training.dispatch import (
+    DispatchArgs,
+    DispatchResult,
+    LogMode,
+    Unnamed,
+    unpack_args,
+)
 from lamina.typing import Array, PyTree
+
+# Number of a batch that comes after any other.
+_NEVER = np.int32(2**31 - 1)
 
 
 class Step(NamedTuple):
@@ -59,43 +69,6 @@ class LoopInputs(NamedTuple):
     bad: Any
 
 
-class DispatchResult(NamedTuple):
-    """Logs that a dispatch returns."""
-
-    logs: Any
-    bad: Any  # batch whose loss or gradients were not finite, else -1
-    recorded: Any = ()  # the logs of `log_mode`, along a first axis
-
-
-@jax.tree_util.register_pytree_node_class
-class Unnamed:
-    """A result of a program that has no names in its text.
-
-    With another name of a metric, the text and so the compiled program is the same.
-    """
-
-    def __init__(self, result: DispatchResult) -> None:
-        self.result = result
-
-    def tree_flatten(self) -> tuple[list[Any], Any]:
-        """Return the arrays, and the structure with its names."""
-        return jax.tree.flatten(self.result)
-
-    @classmethod
-    def tree_unflatten(cls, structure: Any, arrays: Sequence[Any]) -> Unnamed:
-        """Return the result with its names."""
-        return cls(jax.tree.unflatten(structure, arrays))
-
-    def named(self) -> DispatchResult:
-        """Return the result, with logs in the order of their names."""
-        logs, bad, recorded = self.result
-        return DispatchResult(_sorted(logs), bad, _sorted(recorded))
-
-
-def _sorted(logs: PyTree) -> PyTree:
-    return dict(sorted(logs.items())) if isinstance(logs, OrderedDict) else logs
-
-
 def loop_program(spec: LoopSpec) -> Program:
     """Make the program that runs a step over batches.
 
@@ -111,6 +84,29 @@ def loop_program(spec: LoopSpec) -> Program:
         return values, Unnamed(result)
 
     return Program(run, donate=(1,))
+
+
+class LoopState(NamedTuple):
+    """Carry of the loop from step to step."""
+
+    changed: Any  # values of the variables that the step assigns, as rows
+    logs: Any  # what the last step returned; None if logs follow from the state
+    recorded: Any  # logs of `log_mode`, along a first axis
+
+
+class _Search(NamedTuple):
+    """Search for the last batch up to which everything is finite.
+
+    Everything is finite after the batches before `good`, and something is not after
+    those before `bad`. The next attempt runs the batches before `end`.
+    """
+
+    good: Any
+    bad: Any
+    end: Any
+    back: Any  # how far the end moves back after the next failure
+    is_finite: Any  # whether the last attempt ended with finite values
+    state: LoopState  # the state after the last attempt
 
 
 class _Chunk(NamedTuple):
@@ -168,9 +164,9 @@ class _DeviceLoop:
             return chunk.end, *self._run_chunk(first, chunk, state)
 
         _, bad, state = jax.lax.while_loop(
-            lambda carry: (carry[0] < limit) & (carry[1] == NEVER),
+            lambda carry: (carry[0] < limit) & (carry[1] == _NEVER),
             run_chunk,
-            (self.args.first, NEVER, start),
+            (self.args.first, _NEVER, start),
         )
         return state, bad
 
@@ -212,12 +208,12 @@ class _DeviceLoop:
                 state, finite = self._run_step(0, n, state, batch)
                 return state, jnp.where(finite, bad, jnp.minimum(bad, n))
 
-            return jax.lax.fori_loop(first, chunk.end, body, (state, NEVER))
+            return jax.lax.fori_loop(first, chunk.end, body, (state, _NEVER))
 
         def run_last_batch(state: LoopState) -> tuple[LoopState, Array]:
             batch = batches.take_rest(data, order)
             state, finite = self._run_step(1, first, state, batch)
-            return state, jnp.where(finite, NEVER, first)
+            return state, jnp.where(finite, _NEVER, first)
 
         changed = self._reset_metrics(state.changed, chunk.number == 0)
         state = state._replace(changed=changed)
@@ -305,3 +301,74 @@ def _unpack(
     args = unpack_args(array, bad)
     limit = jnp.where(bad < 0, args.last, args.first)
     return args._replace(bad=None), limit, [*hyperparameters]
+
+
+def run_while_finite(
+    run: Callable[[LoopState, Any], tuple[LoopState, Array]],
+    start: LoopState,
+    buffers: Sequence[Array],
+    first: Array,
+    limit: Array,
+) -> tuple[LoopState, Array]:
+    """Run the batches from `first` to `limit` as far as everything stays finite.
+
+    Values are checked once, at the end: `start` still holds those from before, and
+    running steps again is cheaper than a copy of the state every few steps. If
+    something is not finite, the steps are run again from `start`, to an end that lies
+    one batch earlier, then two more, then four, until it is found.
+
+    Args:
+        run: runs the batches before a limit, and returns the state and the number of
+            the batch whose loss is not finite, or `_NEVER`.
+        start: the state before the first batch.
+        buffers: arrays that the new values are written into.
+        first: the first batch.
+        limit: the batch to stop before.
+
+    Returns:
+        The state, and the number of the batch that is not finite, or -1.
+    """
+
+    def attempt(search: _Search) -> _Search:
+        state, stopped = run(start, search.end)
+        is_finite = still_finite(state.changed, start.changed)
+        numbers = search.good, search.bad, search.end, search.back
+        good, bad, end, back, is_finite = single_kernel(
+            _next, first, stopped, is_finite, *numbers
+        )
+        return _Search(good, bad, end, back, is_finite, state)
+
+    def is_open(search: _Search) -> Any:
+        return ~search.is_finite | (search.bad - search.good > 1)
+
+    found = jax.lax.while_loop(
+        is_open,
+        attempt,
+        _Search(
+            good=first,
+            bad=limit + 1,
+            end=limit,
+            back=jnp.int32(1),
+            is_finite=jnp.bool_(False),
+            state=start._replace(changed=buffers),
+        ),
+    )
+    return found.state, jnp.where(found.bad > limit, -1, found.good)
+
+
+def _next(
+    first: Array,
+    stopped: Array,
+    is_finite: Array,
+    good: Array,
+    bad: Array,
+    end: Array,
+    back: Array,
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Return the numbers of a `_Search` after an attempt that stopped at a batch."""
+    is_finite &= stopped == _NEVER
+    bad = jnp.where(is_finite, bad, jnp.minimum(stopped, end - 1) + 1)
+    # A device that adds in another order each time may find fewer good ones.
+    good = jnp.where(is_finite, end, jnp.where(bad > good, good, first))
+    back = jnp.where(is_finite, 1, back)
+    return good, bad, jnp.maximum(bad - back, good), 2 * back, is_finite

@@ -21,13 +21,18 @@ from lamina.runtime.module_state import ModuleState, ProgramCache
 from lamina.runtime.placement import current, place
 from lamina.runtime.pure_function import TracedStep, trace_step
 from lamina.training.device_loop import (
-    DispatchResult,
     LoopInputs,
     LoopSpec,
     Step,
     loop_program,
 )
-from lamina.training.dispatch import LOG_LAST, DispatchArgs, LogMode, pack_args
+from lamina.training.dispatch import (
+    LOG_LAST,
+    DispatchArgs,
+    DispatchResult,
+    LogMode,
+    pack_args,
+)
 from lamina.typing import PyTree
 
 # Temporary bytes of a program. On a CPU each call allocates them at once, so a program

@@ -18,13 +18,13 @@ from lamina.lazy import LazyImport
 from lamina.runtime.interrupts import Interrupted
 from lamina.training.callbacks.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
-from lamina.training.device_loop import DispatchResult
 from lamina.training.dispatch import (
     ENDLESS,
     LOG_BATCHES,
     LOG_EPOCHS,
     LOG_LAST,
     DispatchArgs,
+    DispatchResult,
     LogMode,
 )
 from lamina.training.engine import Engine, Runner

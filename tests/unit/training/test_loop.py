@@ -13,8 +13,8 @@ from jax import lax
 import lamina
 from lamina import callbacks, config, layers
 from lamina.errors import LikelyMistakeWarning
-from lamina.runtime import executable
-from lamina.training import engine, guard, loop, prepare
+from lamina.runtime import executable, operations
+from lamina.training import engine, loop, prepare
 from tests.unit.training.helpers import assert_same_bits, blobs, classifier, state_of
 
 
@@ -279,7 +279,7 @@ def test_what_was_finite_and_is_not(
     dtype: str, size: int, before: float, after: float, good: bool
 ) -> None:
     old, new = jnp.full(size, before, dtype), jnp.full(size, after, dtype)
-    assert bool(guard._still_finite([new], [old])) is good
+    assert bool(operations.still_finite([new], [old])) is good
 
 
 def test_arrays_that_somebody_holds_outlive_training() -> None:

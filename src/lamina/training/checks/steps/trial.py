@@ -14,8 +14,7 @@ from lamina.data.batches import Batches, Segment
 from lamina.data.feeds import Feed
 from lamina.data.rows import on_device
 from lamina.errors import StateError
-from lamina.training.device_loop import DispatchResult
-from lamina.training.dispatch import DispatchArgs
+from lamina.training.dispatch import DispatchArgs, DispatchResult
 from lamina.training.engine import Engine
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lamina.runtime.single_kernel import single_kernel
+from lamina.core.tracing.single_kernel import single_kernel
 
 _MARK = "xla_cpu_small_call"
 
