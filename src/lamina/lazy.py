@@ -21,15 +21,22 @@ class LazyImport:
 
     def __init__(self, origin: str) -> None:
         self.module, _, self.__name__ = origin.partition(":")
+        self._is_loaded = False
 
     def load(self) -> Any:
         """Import the module, and return it or the name in it."""
+        found = sys.modules.get(self.module) if self._is_loaded else None
+        found = found or self._imported()
+        return getattr(found, self.__name__) if self.__name__ else found
+
+    def _imported(self) -> Any:
         # Packages first: `import package.module` takes the lock of the module before
         # that of the package, which another thread may take in the opposite order.
         names = itertools.accumulate(self.module.split("."), "{}.{}".format)
         with collection_paused(permanent=True):
             *_, found = map(importlib.import_module, names)
-        return getattr(found, self.__name__) if self.__name__ else found
+        self._is_loaded = True
+        return found
 
 
 class LazyTable(dict[str, Any]):

@@ -78,7 +78,7 @@ class Storage:
 
     def __getstate__(self) -> dict[str, Any]:
         if self.sharding is None:
-            return vars(self)
+            return vars(self) | {"_donation_buffer": None}
         # A copy lies on one device, as another process may have no more.
         array = jnp.asarray(np.asarray(self.array))
         return vars(self) | vars(Storage(array))

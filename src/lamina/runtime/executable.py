@@ -145,8 +145,10 @@ def _key(args: object) -> Hashable:
 
 def _placement(args: object) -> Hashable:
     """Return the shardings of arguments on several devices."""
+    # Another thread's dispatch may have deleted an array; its sharding is still known.
     arrays = [a for a in jax.tree.leaves(args) if isinstance(a, jax.Array)]
-    return tuple([a.sharding if len(a.devices()) > 1 else None for a in arrays])
+    shardings = [a.sharding for a in arrays]
+    return tuple([s if len(s.device_set) > 1 else None for s in shardings])
 
 
 def argument_shapes(args: object) -> Hashable:

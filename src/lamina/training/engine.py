@@ -38,6 +38,8 @@ from lamina.typing import PyTree
 # Temporary bytes of a program. On a CPU each call allocates them at once, so a program
 # that needs more is not called before the running one has ended.
 _LARGE = 2**25
+# Bytes of a model's buffers that are retained after training.
+_RETAINED = 2**20
 
 
 class Engine:
@@ -107,6 +109,7 @@ class LoopRunner:
         traced = spec.traced
         self.state, self.captured = traced.state, traced.captured
         self._changed, self._fixed = traced.changed, traced.fixed
+        self._is_small = sum(v.raw.nbytes for v in self._changed) < _RETAINED
         self._program = loop_program(spec)
         self._executable: Any = None
         self._is_large = False
@@ -134,7 +137,12 @@ class LoopRunner:
         return unnamed.named()
 
     def release(self) -> None:
-        """Free the memory that is retained for the next dispatch."""
+        """Free the memory that is retained for the next dispatch, if it is much.
+
+        Allocating the buffers of a small model takes longer than an epoch of it.
+        """
+        if self._is_small:
+            return
         for variable in self._changed:
             variable.storage.drop_donation_buffer()
 

@@ -13,6 +13,7 @@ from lamina.data.rows import leaves
 from lamina.data.streams import State
 from lamina.errors import LaminaError
 from lamina.lazy import LazyImport
+from lamina.optimizers import Optimizer
 from lamina.runtime.interrupts import Interrupt
 from lamina.runtime.placement import current
 from lamina.training.callbacks import History, TerminateOnNaN
@@ -263,8 +264,12 @@ class FitSession:
 
 def _finalize(model: MetricsOwner) -> None:
     """Write the optimizer's averages into the weights, if it keeps any."""
-    if hasattr(model.optimizer, "finalize_variable_values"):
-        model.optimizer.finalize_variable_values(model.trainable_variables)
+    optimizer: Any = model.optimizer
+    method = getattr(type(optimizer), "finalize_variable_values", None)
+    # Listing the variables takes as long as a short epoch.
+    has_none = method is Optimizer.finalize_variable_values and not optimizer.use_ema
+    if hasattr(optimizer, "finalize_variable_values") and not has_none:
+        optimizer.finalize_variable_values(model.trainable_variables)
 
 
 def check_fit(state: TrainingState, options: Callable[[], FitOptions]) -> Findings:

@@ -61,8 +61,9 @@ def _is_checked(state: TrainingState, given: FitOptions, case: Case) -> bool:
     """Return whether the last call had this data and these arguments; store them."""
     weight, held_out = given.sample_weight, given.validation_data
     data = list(_leaves((given.x, given.y, weight, held_out)))
+    layers = state.once("layers", lambda: tuple(map(id, case.model.all_layers())))
     key = (
-        *map(id, case.model.all_layers()),
+        *layers,
         *(given.check_level, config.silenced_checks()),
         *(given.batch_size, given.epochs, given.steps_per_epoch, given.shuffle),
         *(given.validation_split, repr(given.class_weight)),
