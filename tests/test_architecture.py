@@ -146,7 +146,7 @@ def test_functions_import_nothing_of_lamina(module):
     assert [f.name for f in functions if internal_imports(f)] == []
 
 
-def test_files_and_functions_are_small():
+def test_files_classes_and_functions_are_small():
     sizes = [measure(path) for path in python_files(*SOURCES)]
     assert [text for size in sizes for text in size.too_big()] == []
 

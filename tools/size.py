@@ -18,12 +18,22 @@ SOURCES = ("src", "tests", "tools", "benchmarks", "examples")
 FILE_LIMIT = 500
 SOURCE_FILE_LIMIT = 400
 FUNCTION_LIMIT = 50
+CLASS_LIMIT = 120
+# The methods of these classes are Keras's, and most of their lines are signatures.
+LARGE_CLASSES = {
+    "ImageDataGenerator": "22 arguments, and three methods of up to 16, as in Keras 2",
+    "Layer": "the public methods of Keras's layers",
+    "Model": "the public methods of Keras's models",
+    "Trainer": "signatures of `compile`, `fit`, `evaluate` and `predict`",
+    "WeightOwner": "the public properties of Keras's layers about weights",
+}
 
 
 class Size(NamedTuple):
     path: Path
     lines: int
     functions: dict[str, int]  # body lines without the docstring, by name and line
+    classes: dict[str, int]  # lines of code, by name
 
     def too_big(self) -> Iterator[str]:
         where = self.path.relative_to(ROOT)
@@ -33,6 +43,10 @@ class Size(NamedTuple):
         for name, lines in self.functions.items():
             if lines > FUNCTION_LIMIT:
                 yield f"{where}:{name}: {lines} lines, at most {FUNCTION_LIMIT}"
+        for name, lines in self.classes.items():
+            is_large = lines > CLASS_LIMIT and name not in LARGE_CLASSES
+            if is_large and where.parts[0] == "src":
+                yield f"{where}:{name}: {lines} lines of code, at most {CLASS_LIMIT}"
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -41,12 +55,31 @@ def python_files(*folders: str) -> list[Path]:
 
 def measure(path: Path) -> Size:
     source = path.read_text(encoding="utf-8")
+    lines, nodes = source.splitlines(), list(ast.walk(ast.parse(source)))
     functions = {
         f"{node.lineno} {node.name}": body_lines(node)
-        for node in ast.walk(ast.parse(source))
+        for node in nodes
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
-    return Size(path, len(source.splitlines()), functions)
+    classes = {
+        node.name: code_lines(node, lines)
+        for node in nodes
+        if isinstance(node, ast.ClassDef)
+    }
+    return Size(path, len(lines), functions, classes)
+
+
+def code_lines(cls: ast.ClassDef, lines: list[str]) -> int:
+    """Count the lines of a class that are not blank, comments or docstrings."""
+    documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    texts = [
+        node.body[0]
+        for node in ast.walk(cls)
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False)
+    ]
+    documentation = {n for t in texts for n in range(t.lineno, t.end_lineno + 1)}
+    code = set(range(cls.lineno, cls.end_lineno + 1)) - documentation
+    return sum(lines[n - 1].strip()[:1] not in ("", "#") for n in code)
 
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

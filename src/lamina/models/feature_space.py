@@ -27,7 +27,7 @@ from lamina.layers import (
     StringLookup,
 )
 from lamina.layers.base import Layer
-from lamina.layers.preprocessing.lookup_base import Lookup
+from lamina.layers.preprocessing.vocabulary import VocabularyLayer
 from lamina.models.feature_kinds import (
     Cross,
     Feature,
@@ -248,7 +248,7 @@ def _needs_data(layer: Layer) -> bool:
         return layer.input_mean is None
     if isinstance(layer, Discretization):
         return layer.num_bins is not None
-    if isinstance(layer, Lookup):
+    if isinstance(layer, VocabularyLayer):
         return not layer.has_input_vocabulary
     return hasattr(layer, "adapt")
 

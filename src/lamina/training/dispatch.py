@@ -1,7 +1,9 @@
-"""Arguments and results of one dispatch of the device loop."""
+"""Dispatches of the device loop: their arguments, sizes and results."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,11 +12,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.typing import Array, PyTree
+from lamina.typing import Array, Logs, PyTree
 
 # Batches in an epoch of unknown length.
 ENDLESS = 2**31 - 1
 _32_BITS = 0xFFFFFFFF
+# Seconds between two dispatches. Each allocates all its memory, which costs up to a
+# fourth of a step of a convolutional network, so it should run several steps.
+_WAKE_SECONDS = 0.4
 
 
 class LogMode(NamedTuple):
@@ -96,3 +101,43 @@ class Unnamed:
 
 def _sorted(logs: PyTree) -> PyTree:
     return dict(sorted(logs.items())) if isinstance(logs, OrderedDict) else logs
+
+
+class ChunkSizer:
+    """Number of steps in a dispatch, such that Python wakes a few times a second."""
+
+    def __init__(self) -> None:
+        self.chunk = 1
+        self._last = 0.0
+
+    def begin(self, last: int) -> None:
+        """Begin with the number that earlier dispatches had, if it is larger."""
+        self.chunk = max(self.chunk, last)
+
+    def start(self) -> None:
+        """Start the clock: a dispatch was made after a pause."""
+        self._last = time.perf_counter()
+
+    def note(self, steps: int) -> None:
+        """Adapt the number to the time that steps took since the last call."""
+        now = time.perf_counter()
+        per_step = max((now - self._last) / steps, 1e-7)
+        self._last = now
+        # Growth is bounded, since a first step may be far from typical.
+        self.chunk = max(1, min(int(_WAKE_SECONDS / per_step), 16 * self.chunk))
+
+
+def host_logs(logs: Logs) -> dict[str, Any]:
+    """Return logs as Python floats, or NumPy arrays for metrics of several values."""
+    # For a few scalars this is several times faster than `jax.device_get`.
+    return plain_logs({k: np.asarray(v) for k, v in logs.items()})
+
+
+def plain_logs(logs: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return scalars as Python floats."""
+    return {k: float(v) if np.ndim(v) == 0 else v for k, v in logs.items()}
+
+
+def unknown_logs(logs: dict[str, Any]) -> dict[str, Any]:
+    """Return NaN for each of the logs: metrics of no batch have no value."""
+    return {k: math.nan if np.ndim(v) == 0 else v * math.nan for k, v in logs.items()}

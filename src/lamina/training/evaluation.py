@@ -13,17 +13,13 @@ from lamina.core.tracebacks import warn
 from lamina.data.adapt import adapt
 from lamina.data.arrays import as_arrays
 from lamina.data.feeds import Feed
+from lamina.errors import LaminaError
 from lamina.lazy import LazyImport
 from lamina.runtime.interrupts import Interrupt
 from lamina.training.callbacks import CallbackList
 from lamina.training.callbacks.batch_hooks import joined
-from lamina.training.dispatch import DispatchArgs
-from lamina.training.loop import (
-    EpochLoop,
-    NonFiniteWarning,
-    host_logs,
-    unknown_logs,
-)
+from lamina.training.dispatch import DispatchArgs, host_logs, unknown_logs
+from lamina.training.loop import EpochLoop, NonFiniteWarning
 from lamina.training.options import EvaluateOptions
 from lamina.training.prepare import callback_list, prepare_model
 from lamina.training.state import TrainingState
@@ -71,6 +67,34 @@ class Evaluation:
 
     def _is_stopped(self) -> bool:
         return getattr(self._model, self._stop) or self._interrupt.requested
+
+
+def validation(
+    state: TrainingState,
+    feed: Feed | None,
+    callbacks: CallbackList,
+    interrupt: Interrupt,
+    checks_values: bool,
+) -> Evaluation | None:
+    """Prepare the evaluation after epochs, so that mistakes show before the first.
+
+    Args:
+        state: the model's training.
+        feed: the validation data, whose order of rows needs no seed; or `None`.
+        callbacks: the callbacks of the run.
+        interrupt: a request to stop.
+        checks_values: whether to check the values of the data.
+    """
+    if feed is None:
+        return None
+    result = Evaluation(state, "test", feed, callbacks, interrupt)
+    try:
+        prepare_model(state, feed, checks_values)
+        result.loop.prepare(everything=True)
+    except LaminaError as error:
+        error.add_note("This is about the validation data.")
+        raise
+    return result
 
 
 def evaluate(state: TrainingState, options: EvaluateOptions) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
@@ -23,21 +22,21 @@ from lamina.training.dispatch import (
     LOG_BATCHES,
     LOG_EPOCHS,
     LOG_LAST,
+    ChunkSizer,
     DispatchArgs,
     DispatchResult,
     LogMode,
+    host_logs,
+    plain_logs,
+    unknown_logs,
 )
 from lamina.training.engine import Engine, Runner
-from lamina.typing import Logs
 
 if TYPE_CHECKING:
     from lamina.training.checks.steps.replay import FailedStep
 
 _explain = LazyImport("lamina.training.checks.steps.not_finite:explain")
 _failed_step = LazyImport("lamina.training.checks.steps.replay:FailedStep")
-# Seconds between two dispatches. Each allocates all its memory, which costs up to a
-# fourth of a step of a convolutional network, so it should run several steps.
-_WAKE_SECONDS = 0.4
 # Shortest time between two segments that is reported as waiting for data.
 _MIN_WAIT_SECONDS = 1e-3
 
@@ -48,45 +47,6 @@ class NonFiniteWarning(RuntimeWarning):
     The history's last epoch then has the metrics of its steps before that one, or NaN
     if it had none, and NaN as loss.
     """
-
-
-class ChunkSizer:
-    """Number of steps in a dispatch, such that Python wakes a few times a second."""
-
-    def __init__(self) -> None:
-        self.chunk = 1
-        self._last = 0.0
-
-    def begin(self, runner: Runner) -> None:
-        """Begin with the number that a loop's last dispatches had, if it is larger."""
-        self.chunk = max(self.chunk, runner.chunk)
-
-    def start(self) -> None:
-        """Start the clock: a dispatch was made after a pause."""
-        self._last = time.perf_counter()
-
-    def note(self, steps: int) -> None:
-        """Adapt the number to the time that steps took since the last call."""
-        now = time.perf_counter()
-        per_step = max((now - self._last) / steps, 1e-7)
-        self._last = now
-        # Growth is bounded, since a first step may be far from typical.
-        self.chunk = max(1, min(int(_WAKE_SECONDS / per_step), 16 * self.chunk))
-
-
-def host_logs(logs: Logs) -> dict[str, Any]:
-    """Return logs as Python floats, or NumPy arrays for metrics of several values."""
-    # For a few scalars this is several times faster than `jax.device_get`.
-    return _plain({k: np.asarray(v) for k, v in logs.items()})
-
-
-def _plain(logs: dict[str, np.ndarray]) -> dict[str, Any]:
-    return {k: float(v) if np.ndim(v) == 0 else v for k, v in logs.items()}
-
-
-def unknown_logs(logs: dict[str, Any]) -> dict[str, Any]:
-    """Return NaN for each of the logs: metrics of no batch have no value."""
-    return {k: math.nan if np.ndim(v) == 0 else v * math.nan for k, v in logs.items()}
 
 
 class EpochResult(NamedTuple):
@@ -120,7 +80,7 @@ class EpochLoop:
         pause: Callable[[int, Any, Any], None] = lambda *_: None,
     ) -> None:
         self.engine, self.feed, self.callbacks = engine, feed, callbacks
-        self._stopped, self._seed, self._pause = stopped, seed, pause
+        self._stopped, self.seed, self.pause = stopped, seed, pause
         self.kind = engine.step.kind
         self.needs = callbacks.batch_needs(self.kind)
         if not engine.is_compiled and self.needs == "batches":
@@ -133,11 +93,11 @@ class EpochLoop:
         self.interrupted = False
         self.done = 0  # batches of the epoch whose results the variables hold
         self.outputs: list[Any] = []  # of each batch, if steps predict
-        self._started = False
+        self.started = False  # whether a dispatch was made
         self.stream_state: Any = None  # position of the stream, or an earlier one
-        self._hooks = BatchHooks(callbacks, self.kind)
+        self.hooks = BatchHooks(callbacks, self.kind)
         # Logs are of the batches so far; outputs must be of all.
-        self._ends_at = () if self.kind == "predict" else (Interrupted,)
+        self.ends_at = () if self.kind == "predict" else (Interrupted,)
 
     def epochs(
         self, number: int, most: int, step: int, first: int = 0
@@ -150,95 +110,41 @@ class EpochLoop:
             step: training steps before it.
             first: the batch to begin with.
         """
-        self._number, self._step, self._first = number, step, first
-        self._steps = self.feed.steps
-        self._bad: Any = -1
-        self._out: DispatchResult | None = None
-        self._pending: tuple[DispatchResult, Segment, int, int] | None = None
-        self._failed: FailedStep | None = None
         self.done = first
         if self.stream_state is not None:  # after the last batch of another epoch
             self.stream_state = 0, self.stream_state[1]
         may_fuse = most > 1 and first == 0 and self._join and self.needs == "epochs"
         finished: list[EpochResult] = []
         with suppress(Interrupted):  # then the next epoch ends before its first batch
-            finished = self._fused_epochs(most) if may_fuse else []
-        return finished or [self._epoch()]
+            finished = self._fused_epochs(number, most, step) if may_fuse else []
+        return finished or [_Epoch(self, number, step, first).run()]
 
-    def _epoch(self) -> EpochResult:
-        with (
-            closing(self._segments(self._number)) as segments,
-            suppress(*self._ends_at),
-        ):
-            self._run(segments)
-        whole = self.done == self._steps or not self._should_stop()
-        if not whole and self._started:
-            self._pause(self.done, self._bad, self.stream_state)
-        self._settle()
-        self._hooks.flush()
-        if self._out is None:
-            return EpochResult(self._logs_before(), self.done, whole)
-        logs = {} if self.kind == "predict" else host_logs(self._out.logs)
-        bad = int(np.asarray(self._bad))
-        if bad < 0:
-            return EpochResult(logs, self.done, whole)
-        assert self._failed is not None
-        return EpochResult(self._not_finite(logs, self._failed), bad)
-
-    def _logs_before(self) -> dict[str, Any]:
-        """Return logs of an epoch that was resumed after its last batch."""
-        results = self.engine.step.results
-        return host_logs(results()) if results and self.done > 0 else {}
-
-    def _run(self, segments: Generator[Segment]) -> None:
-        """Run segments up to the last one or to a stop."""
-        while not self._should_stop():
-            began = time.perf_counter()
-            segment = next(segments, None)
-            if segment is None:
-                return
-            self._note_wait(time.perf_counter() - began)
-            self.stream_state = segment.before
-            self._segment(segment)
-            if self.done == segment.last:
-                self.stream_state = segment.after
-
-    def _note_wait(self, seconds: float) -> None:
-        """Report that the next segment came late, if the device had nothing to do."""
-        if seconds < _MIN_WAIT_SECONDS:
-            return
-        running = jax.tree.leaves(self._pending[0].logs) if self._pending else []
-        # In eager steps of users, logs may be NumPy arrays.
-        if not any(hasattr(log, "is_ready") and not log.is_ready() for log in running):
-            self.callbacks.on_data_wait(self.kind, seconds)
-
-    def _fused_epochs(self, most: int) -> list[EpochResult]:
+    def _fused_epochs(self, number: int, most: int, step: int) -> list[EpochResult]:
         """Run several short epochs of arrays in one dispatch, if more than one fits."""
-        segment = next(self._segments(self._number))
-        if self._log_mode(segment) != LOG_EPOCHS:
+        segment = next(self.segments(number))
+        if self.log_mode(segment) != LOG_EPOCHS:
             return []
-        steps, runner = segment.last, self._runner(segment)
-        self.sizer.begin(runner)
+        steps, runner = segment.last, self.runner(segment)
+        self.sizer.begin(runner.chunk)
         count = min(most, LOG_EPOCHS.limit, self.sizer.chunk // steps)
         if count <= 1:
             return []
         self.sizer.start()
-        number = self._number
-        args = DispatchArgs(self._seed, self._step, number, steps, 0, count * steps)
+        args = DispatchArgs(self.seed, step, number, steps, 0, count * steps)
         out = runner.run(segment.data, args)
-        self._started = True
+        self.started = True
         recorded = jax.device_get(out.recorded)
         self.sizer.note(count * steps)
         runner.chunk = self.sizer.chunk
         bad = int(out.bad)
         complete = count if bad < 0 else bad // steps
         finished = [
-            EpochResult(_plain({k: v[i] for k, v in recorded.items()}), steps)
+            EpochResult(plain_logs({k: v[i] for k, v in recorded.items()}), steps)
             for i in range(complete)
         ]
         if bad >= 0:
             failed = _failed_step.load()(self.engine, segment, args, bad)
-            logs = self._not_finite(host_logs(out.logs), failed)
+            logs = self.not_finite(host_logs(out.logs), failed)
             finished.append(EpochResult(logs, failed.batch_number))
         return finished
 
@@ -254,118 +160,201 @@ class EpochLoop:
             if everything:
                 self.trace()
             return
-        first, *rest = self._segments(0)
+        first, *rest = self.segments(0)
         if everything:
-            self._runner(first)
+            self.runner(first)
         for segment in rest:
-            self._runner(segment).prepare(segment.data)
+            self.runner(segment).prepare(segment.data)
 
     def trace(self) -> None:
         """Trace one step, so that it raises what it would raise."""
         if self.engine.is_compiled:
             self.engine.trace(self.feed.example())
 
-    def _segments(self, number: int) -> Generator[Segment]:
+    def segments(self, number: int) -> Generator[Segment]:
+        """Return the segments of an epoch."""
         if self.kind == "predict":
             return _single_batches(self.feed)
         return self.feed.segments(number, self._join)
 
-    def _log_mode(self, segment: Segment) -> LogMode:
+    def log_mode(self, segment: Segment) -> LogMode:
+        """Return which logs the dispatches of a segment return."""
         if self.needs == "batches":
             return LOG_BATCHES
         may_fuse = segment.short and self._join and self.kind == "train"
         return LOG_EPOCHS if may_fuse else LOG_LAST
 
-    def _runner(self, segment: Segment) -> Runner:
-        return self.engine.runner(segment, self._log_mode(segment))
+    def runner(self, segment: Segment) -> Runner:
+        """Return the compiled loop for a segment."""
+        return self.engine.runner(segment, self.log_mode(segment))
+
+    def should_stop(self) -> bool:
+        """Return whether to stop before the next dispatch."""
+        return self.interrupted or self._stopped()
+
+    def not_finite(self, logs: dict[str, Any], step: FailedStep) -> dict[str, Any]:
+        """Stop, warn, and return the logs with NaN as loss."""
+        self.interrupted = True
+        warn(_explain.load()(step), NonFiniteWarning)
+        known = logs if step.batch_number > 0 else unknown_logs(logs)
+        return {**known, "loss": float("nan")}
+
+
+class _Epoch:
+    """One epoch of a loop: its dispatches, and what callbacks are told about them.
+
+    Args:
+        loop: the loop.
+        number: the epoch.
+        step: training steps before it.
+        first: the batch to begin with.
+    """
+
+    def __init__(self, loop: EpochLoop, number: int, step: int, first: int) -> None:
+        self._loop, self._number, self._step, self._first = loop, number, step, first
+        self._steps, self._callbacks = loop.feed.steps, loop.callbacks
+        self._bad: Any = -1
+        self._out: DispatchResult | None = None
+        self._pending: tuple[DispatchResult, Segment, int, int] | None = None
+        self._failed: FailedStep | None = None
+
+    def run(self) -> EpochResult:
+        """Run the batches up to the last one or to a stop."""
+        loop = self._loop
+        with (
+            closing(loop.segments(self._number)) as segments,
+            suppress(*loop.ends_at),
+        ):
+            self._run_segments(segments)
+        whole = loop.done == self._steps or not loop.should_stop()
+        if not whole and loop.started:
+            loop.pause(loop.done, self._bad, loop.stream_state)
+        self._settle()
+        loop.hooks.flush()
+        if self._out is None:
+            return EpochResult(self._logs_before(), loop.done, whole)
+        logs = {} if loop.kind == "predict" else host_logs(self._out.logs)
+        bad = int(np.asarray(self._bad))
+        if bad < 0:
+            return EpochResult(logs, loop.done, whole)
+        assert self._failed is not None
+        return EpochResult(loop.not_finite(logs, self._failed), bad)
+
+    def _logs_before(self) -> dict[str, Any]:
+        """Return logs of an epoch that was resumed after its last batch."""
+        results = self._loop.engine.step.results
+        return host_logs(results()) if results and self._loop.done > 0 else {}
+
+    def _run_segments(self, segments: Generator[Segment]) -> None:
+        """Run segments up to the last one or to a stop."""
+        loop = self._loop
+        while not loop.should_stop():
+            began = time.perf_counter()
+            segment = next(segments, None)
+            if segment is None:
+                return
+            _note_wait(loop, self._pending, time.perf_counter() - began)
+            loop.stream_state = segment.before
+            self._segment(segment)
+            if loop.done == segment.last:
+                loop.stream_state = segment.after
 
     def _segment(self, segment: Segment) -> None:
-        runner = self._runner(segment)
-        self.sizer.begin(runner)
-        self.done = max(segment.first, self._first)
-        while self.done < segment.last and not self._should_stop():
-            first = self.done
+        loop = self._loop
+        runner = loop.runner(segment)
+        loop.sizer.begin(runner.chunk)
+        loop.done = max(segment.first, self._first)
+        while loop.done < segment.last and not loop.should_stop():
+            first = loop.done
             if first > self._first:
-                self._pause(first, self._bad, self.stream_state)
+                loop.pause(first, self._bad, loop.stream_state)
             last = min(segment.last, first + self._limit())
-            if self.needs == "model":
-                self._hooks.begin(first)
+            if loop.needs == "model":
+                loop.hooks.begin(first)
             if self._pending is None:
-                self.sizer.start()
+                loop.sizer.start()
             out = self._dispatch(runner, segment, first, last)
-            self.done = last
-            if self.needs != "epochs":
+            loop.done = last
+            if loop.needs != "epochs":
                 self._report_batches(out, first, last)
             self._settle()
             self._pending = out, segment, last - first, last
-        runner.chunk = self.sizer.chunk
+        runner.chunk = loop.sizer.chunk
 
     def _limit(self) -> int:
-        if self.needs == "model":
+        loop = self._loop
+        if loop.needs == "model":
             return 1
-        most = LOG_BATCHES.limit if self.needs == "batches" else self.sizer.chunk
-        return min(most, self.sizer.chunk, self.callbacks.batches_to_pause())
+        most = LOG_BATCHES.limit if loop.needs == "batches" else loop.sizer.chunk
+        return min(most, loop.sizer.chunk, self._callbacks.batches_to_pause())
 
     def _dispatch(
         self, runner: Runner, segment: Segment, first: int, last: int
     ) -> DispatchResult:
-        if self.needs == "model":
-            runner = self._runner(segment)
+        loop = self._loop
+        if loop.needs == "model":
+            runner = loop.runner(segment)
         self._out = runner.run(segment.data, self._args(first, last))
-        self._started = True
+        loop.started = True
         self._bad = self._out.bad
         return self._out
 
     def _args(self, first: int, last: int = 0) -> DispatchArgs:
         steps = ENDLESS if self._steps is None else self._steps
         return DispatchArgs(
-            self._seed, self._step, self._number, steps, first, last, self._bad
+            self._loop.seed, self._step, self._number, steps, first, last, self._bad
         )
 
     def _settle(self) -> None:
         """Wait for the dispatch before the running one."""
+        loop = self._loop
         if self._pending is None:
             return
         (out, segment, steps, done), self._pending = self._pending, None
         jax.block_until_ready(out.logs)
-        self.sizer.note(steps)
+        loop.sizer.note(steps)
         bad = int(out.bad)
         if bad >= 0:
-            self.interrupted = True
-            step = _failed_step.load()(self.engine, segment, self._args(bad), bad)
+            loop.interrupted = True
+            step = _failed_step.load()(loop.engine, segment, self._args(bad), bad)
             self._failed = self._failed or step
         logs = out.logs
-        if self.kind == "predict":
-            self.outputs.append(jax.tree.map(np.asarray, logs))
+        if loop.kind == "predict":
+            loop.outputs.append(jax.tree.map(np.asarray, logs))
             logs = {}
-        self.callbacks.on_progress(self.kind, done, logs)
+        self._callbacks.on_progress(loop.kind, done, logs)
 
     def _report_batches(self, out: DispatchResult, first: int, last: int) -> None:
+        loop = self._loop
         bad = int(out.bad)
         recorded = jax.device_get(out.recorded)
         for i in range(first, last):
-            if self.needs == "batches":
-                self._hooks.begin(i)
-                logs = _plain({k: v[i - first] for k, v in recorded.items()})
-            elif self.kind == "predict":
+            if loop.needs == "batches":
+                loop.hooks.begin(i)
+                logs = plain_logs({k: v[i - first] for k, v in recorded.items()})
+            elif loop.kind == "predict":
                 logs = {"outputs": jax.tree.map(np.asarray, out.logs)}
             else:
                 logs = host_logs(out.logs)
             if i == bad:
-                self.interrupted = True
-                self._hooks.end(i, unknown_logs(logs))
+                loop.interrupted = True
+                loop.hooks.end(i, unknown_logs(logs))
                 return
-            self._hooks.end(i, logs)
+            loop.hooks.end(i, logs)
 
-    def _should_stop(self) -> bool:
-        return self.interrupted or self._stopped()
 
-    def _not_finite(self, logs: dict[str, Any], step: FailedStep) -> dict[str, Any]:
-        """Stop, warn, and return the logs with NaN as loss."""
-        self.interrupted = True
-        warn(_explain.load()(step), NonFiniteWarning)
-        known = logs if step.batch_number > 0 else unknown_logs(logs)
-        return {**known, "loss": float("nan")}
+def _note_wait(
+    loop: EpochLoop,
+    pending: tuple[DispatchResult, Segment, int, int] | None,
+    seconds: float,
+) -> None:
+    """Report that the next segment came late, if the device had nothing to do."""
+    if seconds < _MIN_WAIT_SECONDS:
+        return
+    running = jax.tree.leaves(pending[0].logs) if pending else []
+    # In eager steps of users, logs may be NumPy arrays.
+    if not any(hasattr(log, "is_ready") and not log.is_ready() for log in running):
+        loop.callbacks.on_data_wait(loop.kind, seconds)
 
 
 def _single_batches(feed: Feed) -> Generator[Segment]:

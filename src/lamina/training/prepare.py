@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import jax
 
+from lamina.core.random.seeds import SeedGenerator
+from lamina.core.scope import local
 from lamina.core.variable import state_lock
 from lamina.data.feeds import Feed
+from lamina.data.rows import leaves
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.lazy import LazyImport
 from lamina.runtime.executable import argument_shapes
-from lamina.training.callbacks import Callback, CallbackList, History
-from lamina.training.checks.arrays import check_data
+from lamina.runtime.placement import current
+from lamina.training.callbacks import (
+    Callback,
+    CallbackList,
+    History,
+    TerminateOnNaN,
+)
+from lamina.training.checks.arrays import check_class_weight, check_data
+from lamina.training.checks.findings import Findings
 from lamina.training.checks.label_shapes import check_label_shapes
-from lamina.training.options import EvaluateOptions
+from lamina.training.options import EvaluateOptions, FitOptions
 from lamina.training.state import MetricsOwner, TrainingState, is_overridden
 
+_CHECKS = LazyImport("lamina.training.checks.report")
 _REPORT = LazyImport("lamina.report.callback:Report")
 
 
@@ -46,17 +56,16 @@ def callback_list(
     return CallbackList(callbacks, history, verbose > 0, model, **params)
 
 
-def add_report(callbacks: CallbackList, report: str | Path | Callback) -> None:
-    """Append the callback of a report; as the last, it gets the logs of all others.
-
-    Args:
-        callbacks: the callbacks of a run.
-        report: the path of the page, or the callback.
-    """
-    added = report if isinstance(report, Callback) else _REPORT.load()(report)
-    added.set_model(callbacks.model)
-    added.set_params(callbacks.params)
-    callbacks.append(added)
+def fit_callbacks(model: MetricsOwner, options: FitOptions) -> CallbackList:
+    """Return the callbacks of `fit`; that of a report, the last, gets all logs."""
+    callbacks = callback_list(model, options, None, history=True)
+    report = options.report
+    if report is not None:
+        added = report if isinstance(report, Callback) else _REPORT.load()(report)
+        added.set_model(callbacks.model)
+        added.set_params(callbacks.params)
+        callbacks.append(added)
+    return callbacks
 
 
 def prepare_model(
@@ -99,6 +108,58 @@ def prepare_model(
             lambda data, whole: check_data(data, plan, pred, graph, finite and whole)
         )
     return pred
+
+
+def check_fit_data(
+    state: TrainingState,
+    given: FitOptions,
+    options: FitOptions,
+    feed: Feed,
+    callbacks: CallbackList,
+) -> Findings:
+    """Build the model for `fit`, seed its layers, and check the data and the model.
+
+    Args:
+        state: the training of a compiled model.
+        given: the arguments of `fit`.
+        options: the arguments with the rows of validation taken out.
+        feed: the training data.
+        callbacks: the callbacks of the run.
+
+    Returns:
+        The likely mistakes.
+    """
+    finite = callbacks.find(TerminateOnNaN) is None  # else it decides
+    # A program that is only checked shows likely mistakes before an error.
+    is_asked, checks = local.on_findings is not None, options.checks_values
+    pred = prepare_model(state, feed, checks and not is_asked, finite, True)
+    placement = current()
+    if placement is not None:
+        outputs = [f"{layer.path}/output" for layer in state.model.all_layers()]
+        paths = [v.path for v in state.model.variables]
+        placement.check_model([*paths, *outputs])
+        placement.check_batch(leaves(feed.example())[0].shape[0])
+    if options.seed is not None:
+        modules = state.model.modules()
+        generators = (m for m in modules if isinstance(m, SeedGenerator))
+        for number, generator in enumerate(generators):
+            generator.reseed(options.seed, number)
+    if state.plan is not None:
+        check_class_weight(options.class_weight, state.plan, pred)
+    report = _CHECKS.load()
+    case = report.Case(
+        state.model,
+        state.plan,
+        feed.sample(),
+        pred,
+        options,
+        callbacks.callbacks,
+        is_whole=feed.is_resident,
+    )
+    found = report.check_case(state, given, case)
+    if is_asked:
+        prepare_model(state, feed, checks, finite, True)
+    return found
 
 
 def _program_graph(model: MetricsOwner) -> CallGraph | None:

@@ -5,31 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local, override
-from lamina.data.rows import leaves
 from lamina.data.streams import State
 from lamina.errors import LaminaError
 from lamina.lazy import LazyImport
 from lamina.optimizers import Optimizer
 from lamina.runtime.interrupts import Interrupt
-from lamina.runtime.placement import current
-from lamina.training.callbacks import History, TerminateOnNaN
+from lamina.training.callbacks import History
 from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.manager import CheckpointManager
-from lamina.training.checks.arrays import check_class_weight
 from lamina.training.checks.findings import Finding, Findings, error_finding
-from lamina.training.evaluation import Evaluation
+from lamina.training.evaluation import validation
 from lamina.training.loop import EpochLoop, EpochResult
 from lamina.training.options import FitOptions
-from lamina.training.prepare import add_report, callback_list, prepare_model
+from lamina.training.prepare import (
+    check_fit_data,
+    fit_callbacks,
+)
 from lamina.training.state import MetricsOwner, TrainingState
 from lamina.typing import Array
 
 _BETWEEN, _STEPS, _VALIDATION = "between epochs", "steps", "validation"
-_report = LazyImport("lamina.training.checks.report")
 _watch = LazyImport("lamina.training.checks.watch")
 
 
@@ -48,22 +47,21 @@ class FitSession:
         self._given = options
         options = replace(options, host=state.host(options.x)).with_split()
         self._state, self._model, self._options = state, state.model, options
-        callbacks = callback_list(state.model, options, None, history=True)
-        if options.report is not None:
-            add_report(callbacks, options.report)
-        self._callbacks = callbacks
+        self._callbacks = callbacks = fit_callbacks(state.model, options)
         self._checkpoints = CheckpointManager(state, callbacks, options.resume)
         self._seed = self._checkpoints.seed(options.seed)
         one_by_one = callbacks.batch_needs("train") == "model"
         self._feed = options.train_feed(self._seed, most=1 if one_by_one else None)
         callbacks.params["steps"] = self._feed.steps
         self._interrupt = Interrupt(terminate=self._checkpoints.is_active)
-        findings = self._prepare()
+        found = check_fit_data(state, self._given, options, self._feed, callbacks)
         callbacks.set_fit_arguments(
-            {**vars(self._given), "seed": self._seed, "findings": findings}
+            {**vars(self._given), "seed": self._seed, "findings": found}
         )
         self._held_out = options.validation_feed()
-        self._validation = self._make_validation()
+        self._validation = validation(
+            state, self._held_out, callbacks, self._interrupt, options.checks_values
+        )
         self._loop = EpochLoop(
             state.engine("train"),
             self._feed,
@@ -80,62 +78,10 @@ class FitSession:
         self._is_fresh = state.steps_done == 0 and options.initial_epoch == 0
         self._model.stop_training = False
 
-    def _prepare(self) -> Findings:
-        """Build the model, seed its layers and check the data."""
-        state, options = self._state, self._options
-        finite = self._callbacks.find(TerminateOnNaN) is None  # else it decides
-        # A program that is only checked shows likely mistakes before an error.
-        is_asked, checks = local.on_findings is not None, options.checks_values
-        pred = prepare_model(state, self._feed, checks and not is_asked, finite, True)
-        if current() is not None:
-            outputs = [f"{layer.path}/output" for layer in state.model.all_layers()]
-            paths = [v.path for v in state.model.variables]
-            current().check_model([*paths, *outputs])
-            current().check_batch(leaves(self._feed.example())[0].shape[0])
-        if options.seed is not None:
-            modules = self._model.modules()
-            generators = (m for m in modules if isinstance(m, SeedGenerator))
-            for number, generator in enumerate(generators):
-                generator.reseed(options.seed, number)
-        if state.plan is not None:
-            check_class_weight(options.class_weight, state.plan, pred)
-        arrays, callbacks = self._feed.sample(), self._callbacks.callbacks
-        report = _report.load()
-        case = report.Case(
-            state.model,
-            state.plan,
-            arrays,
-            pred,
-            options,
-            callbacks,
-            is_whole=self._feed.is_resident,
-        )
-        found = report.check_case(state, self._given, case)
-        if is_asked:
-            prepare_model(state, self._feed, checks, finite, True)
-        return found
-
-    def _make_validation(self) -> Evaluation | None:
-        """Prepare the evaluation after epochs, so that mistakes show before the first.
-
-        The order of rows needs no seed, as it is that of the data.
-        """
-        feed, state = self._held_out, self._state
-        if feed is None:
-            return None
-        validation = Evaluation(state, "test", feed, self._callbacks, self._interrupt)
-        try:
-            prepare_model(state, feed, self._options.checks_values)
-            validation.loop.prepare(everything=True)
-        except LaminaError as error:
-            error.add_note("This is about the validation data.")
-            raise
-        return validation
-
     def run(self) -> History:
         """Train up to the last epoch; an interrupt is reported, then raised."""
         if local.on_findings is not None:
-            return self._untrained()
+            return _untrained(self._model, self._options, self._validation is not None)
         with self._interrupt as interrupt, self._callbacks.compile_clock("train"):
             try:
                 with self._callbacks as callbacks, self._checkpoints as checkpoints:
@@ -143,41 +89,30 @@ class FitSession:
                     logs = self._epochs(self._begin())
                     interrupt.check()
                     _finalize(self._model)
-                    self._model.history.findings = found = self._findings()
+                    stopped = interrupt.requested or self._loop.interrupted
+                    found = Findings()
+                    if not stopped and self._options.check_level in ("all", "probe"):
+                        run = self._loop.engine, self._feed, self._is_fresh
+                        found = _watch.load().watch(self._model, callbacks, *run)
+                    self._model.history.findings = found
                     callbacks.on_train_end(logs)
                     if self._options.verbose and found:
                         print(_watch.load().text_of(found), flush=True)
-                    stopped = interrupt.requested or self._loop.interrupted
                     checkpoints.complete = not stopped
                 interrupt.check()
             except KeyboardInterrupt:
-                print(self._interruption(), flush=True)
+                place = _place(self._stage, self._epoch, self._loop.done)
+                newest = self._checkpoints.newest_file()
+                print(_interruption(place, self._model.history, newest), flush=True)
                 raise
         return self._model.history
-
-    def _untrained(self) -> History:
-        """Return a history without values, for a program that is only checked."""
-        names = ["loss", *self._model.metrics_names]
-        if self._validation is not None:
-            names += [f"val_{name}" for name in names]
-        history, epochs = self._model.history, range(self._options.epochs)
-        history.epoch = list(epochs)
-        # Old programs find old names in this dictionary.
-        history.history.clear()
-        history.history.update({name: [math.nan for _ in epochs] for name in names})
-        return history
 
     def _begin(self) -> TrainPosition:
         """Return the position to train from, that of a resumed run if there is one."""
         options = self._options
         start = TrainPosition(options.initial_epoch, 0, self._state.steps_done)
-        return self._checkpoints.begin(
-            self._feed,
-            self._held_out,
-            start,
-            options.epochs,
-            **options.record(self._seed),
-        )
+        data, record = (self._feed, self._held_out), options.record(self._seed)
+        return self._checkpoints.begin(*data, start, options.epochs, **record)
 
     def _epochs(self, position: TrainPosition) -> dict[str, Any]:
         """Train from a position and return the last epoch's logs."""
@@ -232,34 +167,42 @@ class FitSession:
         self._stage = _BETWEEN
         return logs
 
-    def _findings(self) -> Findings:
-        is_looked_for = self._options.check_level in ("all", "probe")
-        if self._interrupt.requested or self._loop.interrupted or not is_looked_for:
-            return Findings()
-        engine, fresh = self._loop.engine, self._is_fresh
-        return _watch.load().watch(
-            self._model, self._callbacks, engine, self._feed, fresh
-        )
-
-    def _interruption(self) -> str:
-        """Return a line that says where training was interrupted and what was kept."""
-        where = {
-            _BETWEEN: f"after epoch {self._epoch}",
-            _STEPS: f"in epoch {self._epoch + 1}, step {self._loop.done}",
-            _VALIDATION: f"in the validation of epoch {self._epoch + 1}",
-        }[self._stage]
-        count = len(self._model.history.epoch)
-        kept = f"weights kept, history has {count} epoch{'' if count == 1 else 's'}"
-        newest = self._checkpoints.newest_file()
-        checkpoint = f", checkpoint in {str(newest)!r}" if newest else ""
-        return f"Interrupted {where}: {kept}{checkpoint}."
-
     def _is_stopped(self) -> bool:
         return self._model.stop_training or self._interrupt.requested
 
     def _pause(self, batch: int, bad: Array | int, stream: State) -> None:
         position = TrainPosition(self._epoch, batch, self._state.steps_done)
         self._checkpoints.pause(position, bad, stream, self._interrupt.requested)
+
+
+def _untrained(model: MetricsOwner, options: FitOptions, is_validated: bool) -> History:
+    """Return a history without values, for a program that is only checked."""
+    names = ["loss", *model.metrics_names]
+    if is_validated:
+        names += [f"val_{name}" for name in names]
+    history, epochs = model.history, range(options.epochs)
+    history.epoch = list(epochs)
+    # Old programs find old names in this dictionary.
+    history.history.clear()
+    history.history.update({name: [math.nan for _ in epochs] for name in names})
+    return history
+
+
+def _place(stage: str, epoch: int, step: int) -> str:
+    """Return where training is."""
+    return {
+        _BETWEEN: f"after epoch {epoch}",
+        _STEPS: f"in epoch {epoch + 1}, step {step}",
+        _VALIDATION: f"in the validation of epoch {epoch + 1}",
+    }[stage]
+
+
+def _interruption(place: str, history: History, checkpoint: Path | None) -> str:
+    """Return a line that says where training was interrupted and what was kept."""
+    count = len(history.epoch)
+    kept = f"weights kept, history has {count} epoch{'' if count == 1 else 's'}"
+    file = f", checkpoint in {str(checkpoint)!r}" if checkpoint else ""
+    return f"Interrupted {place}: {kept}{file}."
 
 
 def _finalize(model: MetricsOwner) -> None:

@@ -5,11 +5,57 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.check import one_of
-from lamina.layers.preprocessing.lookup_base import Lookup, Vocabulary, Weights
+from lamina import config
+from lamina.core.check import is_int, one_of
+from lamina.layers.base.attributes import Converted
+from lamina.layers.preprocessing.categorical import encode, encoded_shape
+from lamina.layers.preprocessing.hashing import farm_hash, salt_pair, sip_hash
+from lamina.layers.preprocessing.index_table import Token
 from lamina.layers.preprocessing.tokens import decoded
+from lamina.layers.preprocessing.vocabulary import (
+    Vocabulary,
+    VocabularyLayer,
+    Weights,
+)
+from lamina.typing import PartialShape
+
+
+class Lookup(VocabularyLayer):
+    """Base class of layers that map values to indices of a vocabulary."""
+
+    salt: Converted[Sequence[int] | None] = Converted(salt_pair)
+
+    @property
+    def output_dtype(self) -> str:
+        """Element type of the output."""
+        if self.invert:
+            return self.kind
+        return "int32" if self.output_mode == "int" else config.floatx()
+
+    def compute_output_shape(self, input_shape: PartialShape) -> PartialShape:
+        """Return the shape of the output for inputs of a shape."""
+        return encoded_shape(input_shape, self.output_mode, self._depth())
+
+    def call(self, inputs: Any) -> Any:
+        self._require_vocabulary()
+        if self.invert:
+            return self._table.values_of(inputs)
+        values = self._values(inputs)
+        found = self._table.indices_of(values, self._oov_buckets)
+        indices = jnp.asarray(found.reshape(inputs.shape))
+        mode = "count" if self.output_mode == "tf_idf" else self.output_mode
+        encoded = encode(indices, mode, self._depth(), config.floatx())
+        return encoded if self._idf is None else encoded * self._idf
+
+    def _oov_buckets(self, values: list[Token]) -> np.ndarray:
+        """Return a number for each value out of the vocabulary, by its hash."""
+        if is_int(values[0]) and self.oov_method == "floormod":
+            return np.asarray(values)
+        text = [str(value).encode() for value in values]
+        return farm_hash(text) if self.salt is None else sip_hash(text, self.salt)
 
 
 class StringLookup(Lookup):

@@ -14,12 +14,16 @@ from lamina.core.check import Check, one_of, optional, positive_int
 from lamina.core.module import Module, Untracked
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.preprocessing.categorical import dense, encode
-from lamina.layers.preprocessing.lookup_base import Lookup, Vocabulary, Weights
 from lamina.layers.preprocessing.tokens import (
     STANDARDIZATIONS,
     TextFunction,
     Tokenizer,
     decoded,
+)
+from lamina.layers.preprocessing.vocabulary import (
+    Vocabulary,
+    VocabularyLayer,
+    Weights,
 )
 from lamina.typing import Array, PartialShape, PyTree
 
@@ -51,7 +55,7 @@ _never_ragged = Check(
 )
 
 
-class TextVectorization(Lookup):
+class TextVectorization(VocabularyLayer):
     """Mapping of texts to indices or vectors of their tokens.
 
     Each text is standardized and split into tokens, these are joined to n-grams, and
@@ -101,7 +105,7 @@ class TextVectorization(Lookup):
     list_dtype = object
     num_oov_indices, invert, mask_token, oov_token = 1, False, "", "[UNK]"
     arguments = {
-        **Lookup.arguments,
+        **VocabularyLayer.arguments,
         "standardize": _or_function(one_of(*STANDARDIZATIONS)),
         "split": _or_function(one_of("whitespace", "character")),
         "ngrams": optional(_widths),
@@ -160,9 +164,9 @@ class TextVectorization(Lookup):
                 the weights do not match it.
         """
         super().set_vocabulary(vocabulary, idf_weights)
-        padding = 0 if self._has_mask_index else -1
+        padding = 0 if self._table.has_mask_index else -1
         self._index_of = Untracked({b"": padding})
-        for token, index in self._indices.items():
+        for token, index in self._table.indices.items():
             self._index_of[str(token).encode()] = index
 
     def adapt(
@@ -207,6 +211,11 @@ class TextVectorization(Lookup):
 
     # Lookup
 
+    @property
+    def output_dtype(self) -> str:
+        """Element type of the output."""
+        return "int32" if self.output_mode == "int" else config.floatx()
+
     def compute_output_shape(self, input_shape: PartialShape) -> PartialShape:
         """Return the shape of the output for inputs of a shape."""
         leading, depth = self._leading(input_shape), self._depth()
@@ -238,7 +247,7 @@ class TextVectorization(Lookup):
         """Return the indices of all tokens, and the number of tokens of each text."""
         rows = self._rows(texts, self.output_sequence_length)
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        unknown = repeat(int(self._has_mask_index))
+        unknown = repeat(int(self._table.has_mask_index))
         found = map(self._index_of.get, chain.from_iterable(rows), unknown)
         return np.fromiter(found, np.int32, lengths.sum()), lengths
 
