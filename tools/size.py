@@ -71,21 +71,24 @@ def measure(path: Path) -> Size:
 
 def code_lines(cls: ast.ClassDef, lines: list[str]) -> int:
     """Count the lines of a class that are not blank, comments or docstrings."""
-    documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     texts = [
         node.body[0]
         for node in ast.walk(cls)
-        if isinstance(node, documented) and ast.get_docstring(node, clean=False)
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and ast.get_docstring(node, clean=False)
     ]
-    documentation = {n for t in texts for n in range(t.lineno, t.end_lineno + 1)}
-    code = set(range(cls.lineno, cls.end_lineno + 1)) - documentation
+    code = set(line_numbers(cls)).difference(*map(line_numbers, texts))
     return sum(lines[n - 1].strip()[:1] not in ("", "#") for n in code)
+
+
+def line_numbers(node: ast.stmt) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     has_docstring = ast.get_docstring(function, clean=False) is not None
     body = function.body[has_docstring:]
-    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+    return line_numbers(body[-1]).stop - body[0].lineno if body else 0
 
 
 def package(path: Path) -> str:

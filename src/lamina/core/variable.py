@@ -35,6 +35,7 @@ _CHECKS = {
         ("model",),
     ),
 }
+_KEPT = ("float16", "bfloat16", "float32")
 _version = [0]
 # More values would clutter a printed list of variables.
 _MAX_SHOWN = 16
@@ -45,11 +46,7 @@ _get_initializer: list[Callable[[str], Initializer]] = []
 
 
 def register_initializers(get: Callable[[str], Initializer]) -> None:
-    """Set the function that returns an initializer by its name.
-
-    Args:
-        get: takes a name.
-    """
+    """Set the function that returns an initializer by its name."""
     _get_initializer[:] = [get]
 
 
@@ -208,18 +205,7 @@ class Variable:
     @filter_traceback
     def assign(self, value: ArrayLike) -> jax.Array:
         """Replace the value and return the new array."""
-        if isinstance(value, Variable):
-            value = value.value
-        use_device()
-        if local.state is None and isinstance(value, float):
-            # Else JAX compiles a conversion.
-            value = np.array(value, self.storage.array.dtype)
-        new = jnp.asarray(value, self.dtype)
-        if new.shape != self.shape:
-            raise ShapeError(
-                f"Variable {self.path!r} has shape {self.shape}; "
-                f"a value of shape {new.shape} cannot be assigned to it."
-            )
+        new = _assignable(self, value)
         if local.state is None:
             if isinstance(new, Tracer):
                 if self.ignores_tracers:
@@ -344,10 +330,29 @@ def _converted(value: object, dtype: DTypeLike) -> jax.Array:
     if dtype is None:
         array = np.asarray(value)
         dtype = None if array.dtype.kind in "biuc" else standardize_dtype(None)
-        dtype = _preserved_dtype(value, dtype)
+        # Floats of 16 and 32 bits keep their type, unless they are Python's.
+        if hasattr(value, "dtype") and array.dtype.name in _KEPT:
+            dtype = array.dtype.name
     if isinstance(value, jax.Array):
         return jnp.array(value, dtype)
     return _on_device(np.array(value, dtype and jnp.dtype(dtype)))
+
+
+def _assignable(variable: Variable, value: Any) -> jax.Array:
+    """Return a value as an array of a variable's type and shape."""
+    if isinstance(value, Variable):
+        value = value.value
+    use_device()
+    if local.state is None and isinstance(value, float):
+        # Else JAX compiles a conversion.
+        value = np.array(value, variable.storage.array.dtype)
+    new = jnp.asarray(value, variable.dtype)
+    if new.shape != variable.shape:
+        raise ShapeError(
+            f"Variable {variable.path!r} has shape {variable.shape}; "
+            f"a value of shape {new.shape} cannot be assigned to it."
+        )
+    return new
 
 
 def _shown_value(variable: Variable) -> str:
@@ -368,12 +373,6 @@ def snapshot(variables: Iterable[Variable]) -> list[jax.Array]:
 
 def _plain(value: ArrayLike) -> jax.Array:
     return value.value if isinstance(value, Variable) else jnp.asarray(value)
-
-
-def _preserved_dtype(value: object, default: str | None) -> str | None:
-    """Return an array's own type if it is a 16- or 32-bit float, else `default`."""
-    name = getattr(getattr(value, "dtype", None), "name", "")
-    return name if name in ("float16", "bfloat16", "float32") else default
 
 
 def _on_device(value: ArrayLike) -> jax.Array:

@@ -173,7 +173,7 @@ class _DeviceLoop:
     def _chunk(self, first: Array, limit: Array) -> _Chunk:
         """Return the chunk that begins at a batch."""
         edge = steps = self.args.steps
-        epochs, number = self._epoch_and_number(first)
+        epochs, number = _epoch_and_number(first, self.args.steps)
         is_full = jnp.bool_(True)
         if self.batches.rest:
             is_full = number < self.batches.full(self.inputs.data)
@@ -185,9 +185,9 @@ class _DeviceLoop:
             end,
             number,
             self.args.epoch + epochs.astype(jnp.uint32),
-            epoch_index=epochs - self._epoch_and_number(self.args.first)[0],
+            epoch_index=epochs - _epoch_and_number(self.args.first, self.args.steps)[0],
             is_full=is_full,
-            is_end=self._epoch_and_number(end)[1] == 0,
+            is_end=_epoch_and_number(end, self.args.steps)[1] == 0,
         )
 
     def _run_chunk(
@@ -285,13 +285,13 @@ class _DeviceLoop:
         pairs = zip(self.traced.changed, changed, strict=True)
         return [value.reshape(v.shape) for v, value in pairs]
 
-    def _epoch_and_number(self, batch: Array) -> tuple[Array, Array]:
-        """Return how many epochs of the dispatch precede a batch, and its number.
 
-        `//` and `%` would compile a dozen operations for signs that do not occur.
-        """
-        steps = self.args.steps
-        return jax.lax.div(batch, steps), jax.lax.rem(batch, steps)
+def _epoch_and_number(batch: Array, steps: Array) -> tuple[Array, Array]:
+    """Return how many epochs of the dispatch precede a batch, and its number.
+
+    `//` and `%` would compile a dozen operations for signs that do not occur.
+    """
+    return jax.lax.div(batch, steps), jax.lax.rem(batch, steps)
 
 
 def _unpack(
