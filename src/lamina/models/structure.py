@@ -243,9 +243,7 @@ class Structure(Trainer):
                 lambda: self._fit_options(x=x, y=y, **{"check": "all", **arguments}),
             )
             if probe and not found.of("error"):
-                weight = arguments.get("sample_weight")
-                size = arguments.get("batch_size")
-                found = Findings([*found, *_probe.load()(self, x, y, weight, size)])
+                found = Findings([*found, *_probed(self, x, y, arguments)])
         return found
 
     @filter_traceback
@@ -297,6 +295,14 @@ class Structure(Trainer):
         """
         measure = _profile.load()
         return measure(self, x, y, sample_weight, batch_size, steps)
+
+
+def _probed(
+    model: Structure, x: Data, y: Data | None, arguments: dict[str, Any]
+) -> Findings:
+    """Return the findings of training on one batch."""
+    weight, size = arguments.get("sample_weight"), arguments.get("batch_size")
+    return _probe.load()(model, x, y, weight, size)
 
 
 def _shapes_of(tensors: list[SymbolicTensor]) -> Any:
