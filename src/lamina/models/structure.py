@@ -54,22 +54,7 @@ class Structure(Trainer):
         Raises:
             ArgumentError: there is no such layer.
         """
-        found = self.layers
-        if index is not None:
-            if not -len(found) <= index < len(found):
-                raise ArgumentError(
-                    f"Model {self.name!r} has {len(found)} layers; there is none at "
-                    f"index {index}."
-                )
-            return found[index]
-        for layer in found:
-            if layer.name == name:
-                return layer
-        names = [layer.name for layer in found]
-        raise ArgumentError(
-            f"Model {self.name!r} has no layer {name!r}.{did_you_mean(name, names)} "
-            f"Its layers are: {', '.join(names)}."
-        )
+        return _find_layer(self, name, index)
 
     def _known_graph(self, what: str) -> CallGraph:
         if self.call_graph is None:
@@ -93,32 +78,32 @@ class Structure(Trainer):
         host = self._host_function(*args[:1])
         return args if host is None else (host(host_arrays(args[0])), *args[1:])
 
+    def _called_graph(self) -> CallGraph | None:
+        """Return the graph, unless a user's `call` replaces it."""
+        return None if is_user_defined(type(self), "call") else self.call_graph
+
     def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         # Host layers cannot run within a call of a model: the outer model calls them.
-        has_call = is_user_defined(type(self), "call")
-        if has_call or self.call_graph is None or self._host_function() is None:
+        graph = self._called_graph()
+        if graph is None or self._host_function() is None:
             return super()._record(args, kwargs)
         inputs = args[0] if args else kwargs["inputs"]
-        return self._unpacked(self.call_graph.run(self.call_graph.match(inputs)))
+        return self._unpacked(graph.run(graph.match(inputs)))
 
     def _unpacked(self, outputs: Any) -> Any:
         """Return the only output of a graph without its list, as Keras does."""
         if not (isinstance(outputs, (list, tuple)) and len(outputs) == 1):
             return outputs
-        is_graph = self.call_graph is not None and not is_user_defined(
-            type(self), "call"
-        )
-        return outputs[0] if is_graph else outputs
+        return outputs if self._called_graph() is None else outputs[0]
 
     def _infer_outputs(self, *args: Any, **kwargs: Any) -> Any:
         """Return the graph's outputs for inputs of the same shapes, or infer others.
 
         The outputs have sizes that only the layers know, by `compute_output_shape`.
         """
-        graph = self.call_graph
+        graph = self._called_graph()
         flags = (v for v in (*args[1:], *kwargs.values()) if v is not None)
-        is_plain = all(isinstance(v, bool) for v in flags)
-        if graph is not None and is_plain and not is_user_defined(type(self), "call"):
+        if graph is not None and all(isinstance(v, bool) for v in flags):
             outputs = graph.outputs_for(args[0])
             if outputs is not None:
                 return outputs
@@ -297,8 +282,27 @@ class Structure(Trainer):
         return measure(self, x, y, sample_weight, batch_size, steps)
 
 
+def _find_layer(model: Structure, name: str | None, index: int | None) -> Layer:
+    found = model.layers
+    if index is not None:
+        if not -len(found) <= index < len(found):
+            raise ArgumentError(
+                f"Model {model.name!r} has {len(found)} layers; there is none at index "
+                f"{index}."
+            )
+        return found[index]
+    for layer in found:
+        if layer.name == name:
+            return layer
+    names = [layer.name for layer in found]
+    raise ArgumentError(
+        f"Model {model.name!r} has no layer {name!r}.{did_you_mean(name, names)} "
+        f"Its layers are: {', '.join(names)}."
+    )
+
+
 def _probed(
-    model: Structure, x: Data, y: Data | None, arguments: dict[str, Any]
+    model: Structure, x: Data | None, y: Data | None, arguments: dict[str, Any]
 ) -> Findings:
     """Return the findings of training on one batch."""
     weight, size = arguments.get("sample_weight"), arguments.get("batch_size")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -160,7 +161,7 @@ class _DeviceLoop:
 
         def run_chunk(carry: tuple[Any, Any, LoopState]) -> Any:
             first, _, state = carry
-            chunk = single_kernel(self._chunk, first, limit)
+            chunk = single_kernel(partial(_chunk_at, self), first, limit)
             return chunk.end, *self._run_chunk(first, chunk, state)
 
         _, bad, state = jax.lax.while_loop(
@@ -169,26 +170,6 @@ class _DeviceLoop:
             (self.args.first, _NEVER, start),
         )
         return state, bad
-
-    def _chunk(self, first: Array, limit: Array) -> _Chunk:
-        """Return the chunk that begins at a batch."""
-        edge = steps = self.args.steps
-        epochs, number = _epoch_and_number(first, self.args.steps)
-        is_full = jnp.bool_(True)
-        if self.batches.rest:
-            is_full = number < self.batches.full(self.inputs.data)
-            edge = jnp.where(is_full, self.batches.full(self.inputs.data), steps)
-        end = jnp.minimum(
-            jnp.minimum(first + INNER_CHUNK, limit), first - number + edge
-        )
-        return _Chunk(
-            end,
-            number,
-            self.args.epoch + epochs.astype(jnp.uint32),
-            epoch_index=epochs - _epoch_and_number(self.args.first, self.args.steps)[0],
-            is_full=is_full,
-            is_end=_epoch_and_number(end, self.args.steps)[1] == 0,
-        )
 
     def _run_chunk(
         self, first: Array, chunk: _Chunk, state: LoopState
@@ -284,6 +265,26 @@ class _DeviceLoop:
         """Return the variables in their own shapes."""
         pairs = zip(self.traced.changed, changed, strict=True)
         return [value.reshape(v.shape) for v, value in pairs]
+
+
+def _chunk_at(loop: _DeviceLoop, first: Array, limit: Array) -> _Chunk:
+    """Return the chunk that begins at a batch."""
+    args, batches = loop.args, loop.batches
+    edge = args.steps
+    epochs, number = _epoch_and_number(first, args.steps)
+    is_full = jnp.bool_(True)
+    if batches.rest:
+        is_full = number < batches.full(loop.inputs.data)
+        edge = jnp.where(is_full, batches.full(loop.inputs.data), args.steps)
+    end = jnp.minimum(jnp.minimum(first + INNER_CHUNK, limit), first - number + edge)
+    return _Chunk(
+        end,
+        number,
+        args.epoch + epochs.astype(jnp.uint32),
+        epoch_index=epochs - _epoch_and_number(args.first, args.steps)[0],
+        is_full=is_full,
+        is_end=_epoch_and_number(end, args.steps)[1] == 0,
+    )
 
 
 def _epoch_and_number(batch: Array, steps: Array) -> tuple[Array, Array]:
