@@ -184,6 +184,8 @@ def _targets(fullname: str) -> dict[str, ModuleType]:
 def module_paths(fullname: str) -> Sequence[str]:
     """Return the paths within lamina of the modules that a module's names are in."""
     root, *rest = fullname.split(".")
+    if root == "keras_preprocessing":
+        return library_paths(".".join(["preprocessing", *rest]))
     if root != "tensorflow":
         return library_paths(".".join(rest))
     if rest[:1] == ["python"]:

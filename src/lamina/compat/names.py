@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 # Versions that programs compare with.
-VERSIONS = {"keras": "3.15.1", "keras_core": "0.1.7", "tensorflow": "2.16.1"}
+VERSIONS = {
+    "keras": "3.15.1",
+    "keras_core": "0.1.7",
+    "keras_preprocessing": "1.1.2",
+    "tensorflow": "2.16.1",
+}
 
 _LAYERS = "lamina.compat.keras.layers"
 _OWN_LAYERS = (
@@ -112,7 +117,7 @@ _RENAMED = {
             for name in (
                 *("convert_all_kernels_in_model", "count_params", "get_test_data"),
                 *("has_arg", "print_summary", "slice_arrays", "to_list"),
-                "unpack_singleton",
+                *("unpack_singleton", "warmstart_embedding_matrix"),
             )
         },
         "convert_kernel": f"{_SHAPES}:convert_kernel",

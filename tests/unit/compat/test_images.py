@@ -115,7 +115,9 @@ def test_model_trains_on_a_folder(tmp_path, capsys):
         str(tmp_path), target_size=(4, 4), batch_size=3, class_mode="binary"
     )
     assert "Found 4 images belonging to 2 classes." in capsys.readouterr().out
-    assert batches.class_indices == {"cat": 0, "dog": 1}
+    assert batches.class_indices == {"cat": 0, "dog": 1} and batches.num_classes == 2
+    assert batches.image_shape == batches[0][0].shape[1:] and batches.batch_index == 0
+    assert_array_equal(batches.labels, batches.classes)
     assert_array_equal(batches.classes, [0, 0, 1, 1])
     layers = lamina.layers
     model = lamina.Sequential([layers.Flatten(), layers.Dense(1, "sigmoid")])

@@ -166,3 +166,16 @@ def test_small_functions_of_keras_2():
     assert y.shape == (8, 2)
     config = {"class_name": "Dense", "config": {"units": 2}}
     assert importlib.import_module("keras.models").model_from_config(config).units == 2
+
+
+def test_vectors_of_known_words_are_kept(tmp_path):
+    import keras
+
+    known = tmp_path / "words.txt"
+    known.write_text("a\nb\n")
+    found = keras.utils.warmstart_embedding_matrix(
+        str(known), ["b", "c"], np.array([[1.0, 2.0], [3.0, 4.0]]), "zeros"
+    )
+    assert found.tolist() == [[3, 4], [0, 0]]
+    found = keras.utils.warmstart_embedding_matrix(["a"], ["b"], np.ones((1, 2)))
+    assert abs(found).max() <= 0.05

@@ -339,3 +339,74 @@ def test_checks_of_elements():
             getattr(tf.debugging, f"assert_{name}")(value)
     with pytest.raises(ArgumentError, match="assert_type"):
         tf.debugging.assert_type(tf.constant(1), tf.float32)
+
+
+def test_candidates_are_drawn_by_frequency():
+    import tensorflow as tf
+
+    sample = tf.random.log_uniform_candidate_sampler
+    found, true, drawn = sample([[0]], 1, 4, unique=True, range_max=6, seed=1)
+    assert len(set(found.tolist())) == 4 and max(found.tolist()) < 6
+    share = np.log(2) / np.log(7)
+    assert_allclose(true, [[1 - (1 - share) ** 4]], rtol=1e-5)
+    assert drawn.shape == (4,)
+    _, true, _ = sample([[0]], 1, 4, unique=False, range_max=6)
+    assert_allclose(true, [[4 * share]], rtol=1e-5)
+
+
+def test_stateless_numbers_depend_on_the_seeds_only():
+    import tensorflow as tf
+
+    for draw in (
+        lambda seed: tf.random.stateless_truncated_normal((50,), seed),
+        lambda seed: tf.random.stateless_categorical([[0.0, 1.0]], 50, seed),
+    ):
+        first = np.asarray(draw([1, 2]))
+        assert_array_equal(first, draw([1, 2]))
+        assert not np.array_equal(first, draw([1, 3])) and abs(first).max() <= 2
+
+
+def test_writing_of_summaries_may_be_paused(tmp_path):
+    import tensorflow as tf
+
+    summary = tf.summary
+    assert not summary.should_record_summaries()
+    with summary.create_noop_writer().as_default(), summary.record_if(False):
+        summary.audio("a", np.zeros((1, 2, 1)), 8000, step=0)
+        summary.trace_on(graph=True)
+        summary.trace_export("a", step=0, profiler_outdir=str(tmp_path))
+    summary.flush()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_package_of_preprocessing_is_that_of_keras():
+    import keras
+    from keras_preprocessing.image import ImageDataGenerator
+    from keras_preprocessing.sequence import pad_sequences
+    from keras_preprocessing.text import Tokenizer
+
+    assert ImageDataGenerator is keras.preprocessing.image.ImageDataGenerator
+    assert Tokenizer is keras.preprocessing.text.Tokenizer
+    assert pad_sequences([[1]], maxlen=2).tolist() == [[0, 1]]
+
+
+def test_program_without_a_tpu_has_one_device():
+    import tensorflow as tf
+
+    distribute = tf.distribute
+    for create in (
+        distribute.cluster_resolver.TPUClusterResolver,
+        distribute.cluster_resolver.TPUClusterResolver.connect,
+    ):
+        with pytest.raises(ValueError, match="no TPU"):
+            create()
+    assert not distribute.has_strategy() and distribute.in_cross_replica_context()
+    strategy = distribute.MirroredStrategy(
+        cross_device_ops=distribute.HierarchicalCopyAllReduce()
+    )
+    batches = strategy.distribute_datasets_from_function(
+        lambda context: range(context.get_per_replica_batch_size(4))
+    )
+    assert len(batches) == 4
+    total = strategy.experimental_run_v2(lambda a: a + 1, args=(1,))
+    assert strategy.experimental_local_results(strategy.gather(total, 0)) == (2,)

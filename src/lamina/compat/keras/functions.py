@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from lamina import layers, models, utils
+from lamina import initializers, layers, models, utils
 from lamina.compat.keras.backend.shapes import convert_kernel
 from lamina.compat.names import VERSIONS
 from lamina.compat.notices import tell
 from lamina.errors import FileFormatError
 from lamina.models import Model
-from lamina.typing import Config
+from lamina.typing import Config, InitializerLike
 
 
 def cache_home() -> Path:
@@ -201,3 +201,34 @@ def multi_gpu_model(
     """Return the model itself, which trains on one device."""
     tell("multi_gpu_model(model)", "model, which trains on one device here")
     return model
+
+
+def warmstart_embedding_matrix(
+    base_vocabulary: str | Path | Sequence[str],
+    new_vocabulary: str | Path | Sequence[str],
+    base_embeddings: np.ndarray,
+    new_embeddings_initializer: InitializerLike = "uniform",
+) -> np.ndarray:
+    """Return vectors of words: those of known words, and random ones for others.
+
+    Args:
+        base_vocabulary: the known words in their order, or a file with one in a line.
+        new_vocabulary: the new words, or a file.
+        base_embeddings: the vectors of the known words.
+        new_embeddings_initializer: initializer of the other vectors.
+    """
+    known = {word: i for i, word in enumerate(_words(base_vocabulary))}
+    words, vectors = _words(new_vocabulary), np.asarray(base_embeddings)
+    name = new_embeddings_initializer
+    initializer = initializers.get("random_uniform" if name == "uniform" else name)
+    found = np.array(initializer((len(words), vectors.shape[1])))
+    for i, word in enumerate(words):
+        if word in known:
+            found[i] = vectors[known[word]]
+    return found
+
+
+def _words(vocabulary: str | Path | Sequence[str]) -> list[str]:
+    if isinstance(vocabulary, (str, Path)):
+        return Path(vocabulary).read_text(encoding="utf-8").splitlines()
+    return [str(word) for word in vocabulary]

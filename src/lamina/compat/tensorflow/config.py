@@ -13,6 +13,13 @@ from lamina.compat.tensorflow.recording.function import (
     run_functions_eagerly as run_functions_eagerly,
 )
 
+experimental_run_functions_eagerly = run_functions_eagerly
+experimental_functions_run_eagerly = functions_run_eagerly
+
+
+def experimental_connect_to_cluster(*_: object, **__: object) -> None:
+    """Do nothing: JAX has found its devices."""
+
 
 class PhysicalDevice(NamedTuple):
     """A device that JAX sees.

@@ -143,6 +143,56 @@ def stateless_uniform(
     return jax.random.uniform(key, sizes, kind, minval, 1 if maxval is None else maxval)
 
 
+def stateless_truncated_normal(
+    shape: Sizes,
+    seed: ArrayLike,
+    mean: ArrayLike = 0.0,
+    stddev: ArrayLike = 1.0,
+    dtype: DTypeLike = "float32",
+    **_: object,
+) -> Array:
+    """Return normally distributed numbers within two standard deviations."""
+    sizes, kind = _sizes(shape), dtype_of(dtype)
+    unit = jax.random.truncated_normal(_key(seed), -2, 2, sizes, kind)
+    return unit * stddev + mean
+
+
+def stateless_categorical(
+    logits: ArrayLike,
+    num_samples: int,
+    seed: ArrayLike,
+    dtype: DTypeLike = "int64",
+    name: str = "",
+) -> Array:
+    """Return class indices, the same for each pair of seeds."""
+    rows = jnp.asarray(logits)
+    shape = (int(num_samples), len(rows))
+    return jax.random.categorical(_key(seed), rows, shape=shape).T.astype("int32")
+
+
+def log_uniform_candidate_sampler(
+    true_classes: ArrayLike,
+    num_true: int,
+    num_sampled: int,
+    unique: bool,
+    range_max: int,
+    seed: Seed = None,
+    name: str = "",
+) -> tuple[Array, Array, Array]:
+    """Return classes drawn by frequency, the most frequent ones having low numbers.
+
+    Returns:
+        The classes, and how often the true and the drawn classes are expected.
+    """
+    classes = jnp.arange(int(range_max))
+    shares = jnp.log1p(1 / (classes + 1.0)) / jnp.log(range_max + 1.0)
+    key = jax.random.key(make_seed() if seed is None else seed)
+    count = int(num_sampled)
+    found = jax.random.choice(key, classes, (count,), not unique, shares)
+    expected = 1 - (1 - shares) ** count if unique else count * shares
+    return found, expected[jnp.asarray(true_classes)], expected[found]
+
+
 def split(seed: ArrayLike, num: int = 2, alg: str = "") -> Array:
     """Return pairs of seeds made from one pair."""
     words = jax.random.key_data(jax.random.split(_key(seed), num))

@@ -83,6 +83,26 @@ class ImageBatches(PyDataset):
 
     next = __next__
 
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.class_indices)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The index of the class of each image."""
+        return self.classes
+
+    @property
+    def batch_index(self) -> int:
+        """The number of the next batch."""
+        return self._next
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """The shape of an image."""
+        return self._load(int(self._rows[0])).shape
+
     def reset(self) -> None:
         """Start again with the first batch."""
         self._next = 0

@@ -22,13 +22,15 @@ class FileWriter:
     """Writer of event files for TensorBoard.
 
     Args:
-        logdir: the folder.
+        logdir: the folder; `None` to write nothing.
 
     Without tensorboardX, it warns and writes nothing.
     """
 
-    def __init__(self, logdir: str | PathLike[str]) -> None:
+    def __init__(self, logdir: str | PathLike[str] | None) -> None:
         self._writer: Any = None
+        if logdir is None:
+            return
         if find_spec("tensorboardX") is None:
             warn(
                 "tf.summary writes nothing, because tensorboardX is not installed. "
@@ -74,6 +76,53 @@ def create_file_writer(
     return FileWriter(logdir)
 
 
+def create_noop_writer() -> FileWriter:
+    """Return a writer that writes nothing."""
+    return FileWriter(None)
+
+
+def flush(writer: FileWriter | None = None, name: str = "") -> None:
+    """Write what is in memory."""
+    for active in [writer] if writer is not None else _active:
+        active.flush()
+
+
+def record_if(condition: bool) -> contextlib.AbstractContextManager[Any]:
+    """Return a block in which the functions here write only if a condition is true."""
+    return contextlib.nullcontext() if condition else _paused()
+
+
+@contextlib.contextmanager
+def _paused() -> Iterator[None]:
+    before = [*_active]
+    _active.clear()
+    try:
+        yield
+    finally:
+        _active[:] = before
+
+
+def should_record_summaries() -> bool:
+    """Return whether the functions here write."""
+    return bool(_active)
+
+
+def trace_on(graph: bool = True, profiler: bool = False, **_: object) -> None:
+    """Do nothing: there are no graphs. `jax.profiler.trace(folder)` measures time."""
+
+
+def trace_off() -> None:
+    """Do nothing; see `trace_on`."""
+
+
+def trace_export(name: str, *_: object, **__: object) -> None:
+    """Do nothing; see `trace_on`."""
+
+
+def graph(graph_data: object) -> None:
+    """Do nothing: there are no graphs."""
+
+
 def set_step(step: SupportsInt) -> None:
     """Set the step of what is written without one."""
     _step[0] = int(step)
@@ -113,6 +162,20 @@ def image(
     for writer in _active[-1:]:
         pixels = np.asarray(data)[:max_outputs]
         writer.add_images(name, pixels, _number(step), dataformats="NHWC")
+
+
+def audio(
+    name: str,
+    data: Tensor,
+    sample_rate: int,
+    step: SupportsInt | None = None,
+    max_outputs: int = 3,
+    **_: object,
+) -> None:
+    """Write sounds from -1 to 1: (batch, samples, channels)."""
+    for writer in _active[-1:]:
+        for i, sound in enumerate(np.asarray(data)[:max_outputs]):
+            writer.add_audio(f"{name}/{i}", sound, _number(step), int(sample_rate))
 
 
 def text(
