@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lamina.saving.legacy.names import LOSSES
+
 # Versions that programs compare with.
 VERSIONS = {
     "keras": "3.15.1",
@@ -20,13 +22,16 @@ _OWN_LAYERS = (
 _FUNCTIONS = "lamina.compat.keras.functions"
 _PREPROCESSING = "lamina.compat.keras.preprocessing"
 _SHORT_NAMES = {
+    "kld": "kl_divergence",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "mse": "mean_squared_error",
+    "msle": "mean_squared_logarithmic_error",
+}
+_UPPER_CASE = {name.upper(): function for name, function in _SHORT_NAMES.items()}
+_LOSSES = {
     name: f"lamina.losses:{function}"
-    for short, function in (
-        *(("kld", "kl_divergence"), ("mae", "mean_absolute_error")),
-        *(("mape", "mean_absolute_percentage_error"), ("mse", "mean_squared_error")),
-        ("msle", "mean_squared_logarithmic_error"),
-    )
-    for name in (short, short.upper())
+    for name, function in {**LOSSES, **_SHORT_NAMES, **_UPPER_CASE}.items()
 }
 _SHAPES = "lamina.compat.keras.backend.shapes"
 _RENAMED = {
@@ -62,20 +67,14 @@ _RENAMED = {
         "Merge": "lamina.compat.keras.layers:Merge",
     },
     "losses": {
-        **_SHORT_NAMES,
+        **_LOSSES,
         "bce": "lamina.losses:binary_crossentropy",
         "BCE": "lamina.losses:binary_crossentropy",
-        "kullback_leibler_divergence": "lamina.losses:kl_divergence",
         "Reduction": f"{_FUNCTIONS}:Reduction",
-        "cosine_proximity": "lamina.losses:cosine_similarity",
-        "logcosh": "lamina.losses:log_cosh",
     },
     "metrics": {
-        **_SHORT_NAMES,
-        "cosine_proximity": "lamina.losses:cosine_similarity",
+        **_LOSSES,
         "cosine_similarity": "lamina.losses:cosine_similarity",
-        "kullback_leibler_divergence": "lamina.losses:kl_divergence",
-        "logcosh": "lamina.losses:log_cosh",
         **{
             name: f"lamina.compat.keras.metrics:{name}"
             for name in (
