@@ -154,7 +154,7 @@ def test_other_version_gives_a_warning(tmp_path: Path, monkeypatch: Any) -> None
     fit(classifier(), tmp_path)
     real = run_state.versions()
     monkeypatch.setattr(
-        "lamina.training.checkpoint.manager.versions", lambda: {**real, "jax": "9"}
+        "lamina.training.checkpoint.resuming.versions", lambda: {**real, "jax": "9"}
     )
     with pytest.warns(CheckpointWarning, match="jax was .* and is now '9'"):
         fit(classifier(), tmp_path, epochs=5)
