@@ -37,8 +37,9 @@ def test_call_on_symbolic_tensors_is_recorded():
     np.testing.assert_allclose(lamina.Model(x, y)(ROWS), 2 * ROWS + 1, rtol=1e-6)
 
 
-def test_output_spec_of_the_user_is_used():
-    class Sized(lamina.Operation):
+@pytest.mark.parametrize("base", [lamina.Operation, layers.Layer])
+def test_output_spec_of_the_user_is_used(base):
+    class Sized(base):
         def call(self, x):
             return x
 

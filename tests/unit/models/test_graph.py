@@ -95,10 +95,19 @@ def test_inputs_in_nested_dictionaries() -> None:
     model.fit(data, expected, verbose=0)
 
 
+def test_list_for_a_dictionary_is_in_the_order_of_sorted_keys() -> None:
+    model = nested()
+    data = {"rest": {"list": [3 * X], "y": 2 * X}, "z": X}
+    expected = model.predict(data, verbose=0)
+    with pytest.warns(UserWarning, match="sorted keys.*'z', 'rest'"):
+        found = model.predict([3 * X, 2 * X, X], verbose=0)
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ([X, X, X], ("dictionary", "'z', 'rest'", "not a list")),
+        ([X, X], ("3 inputs", "2 arrays")),
         ({"z": X, "rest": {"y": X}}, ("['y', 'list']", "'list' is missing")),
         ({"z": X, "rest": X}, ("'y' is missing",)),
     ],

@@ -15,6 +15,7 @@ from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Module
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
+from lamina.core.tracebacks import warn
 from lamina.errors import ArgumentError
 from lamina.layers.base.input_shapes import fitted_shape, input_error
 from lamina.layers.base.shapes import is_shape
@@ -267,8 +268,11 @@ class CallGraph:
     def match(self, inputs: PyTree) -> list[Any]:
         """Return arrays in the order of the graph's inputs.
 
+        As in Keras, a list for inputs in a dictionary has them in the order of the
+        sorted keys.
+
         Raises:
-            ArgumentError: an input is missing, or a list was passed for a dictionary.
+            ArgumentError: an input is missing.
         """
         names = self.input_names
         if isinstance(inputs, dict):
@@ -285,9 +289,10 @@ class CallGraph:
                 "arrays."
             )
         if isinstance(self.inputs, dict) and len(leaves) > 1:
-            raise ArgumentError(
-                f"The model's inputs are a dictionary with the keys {[*self.inputs]}. "
-                f"Pass such a dictionary, not a {type(inputs).__name__}."
+            warn(
+                "The model's inputs are a dictionary, so the arrays in a "
+                f"{type(inputs).__name__} are taken in the order of its sorted keys, "
+                f"{names}. Pass a dictionary with the keys {[*self.inputs]}."
             )
         return leaves
 

@@ -43,6 +43,7 @@ from lamina.layers.base.shapes import (
     call_names,
     is_leaf,
     is_shape,
+    output_specs,
     positional_names,
     relax_shapes,
     takes_any_keyword,
@@ -169,7 +170,7 @@ class Layer(Buildable):
 
     def _infer_outputs(self, *args: Any, **kwargs: Any) -> Any:
         """Trace `call`; sizes that `compute_output_shape` leaves open stay unknown."""
-        outputs = infer(self._call_arrays, args, kwargs)
+        outputs = output_specs(self, self._call_arrays, args, kwargs)
         lengths = [n for t in symbolic_leaves((args, kwargs)) for n in t.shape[1:]]
         if None in lengths and is_user_defined(type(self), "compute_output_shape"):
             declared = self.compute_output_spec(*args, **kwargs)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
 import jax
 import numpy as np
 
-from lamina.core.graph import SymbolicTensor
-from lamina.core.module import signature
+from lamina.core.graph import SymbolicTensor, infer
+from lamina.core.module import is_user_defined, signature
 from lamina.core.variable import Variable
+from lamina.layers.base.weights import WeightOwner
 from lamina.typing import PartialShape, PyTree
 
 
@@ -86,3 +87,26 @@ def relax_shapes(
             tensor.shape = tuple(None if n is None else m for m, n in sizes)
             if tensor.mask is not None:
                 tensor.mask = tensor.shape[: len(tensor.mask)]
+
+
+def output_specs(
+    layer: WeightOwner,
+    call: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Return a user's `compute_output_spec`, or what tracing `call` infers.
+
+    Args:
+        layer: the layer.
+        call: calls it, which also builds its sublayers.
+        args: symbolic arguments.
+        kwargs: symbolic keyword arguments.
+    """
+    is_declared = is_user_defined(type(layer), "compute_output_spec")
+    is_built = all(sublayer.built for sublayer in layer.all_layers())
+    outputs = None if is_declared and is_built else infer(call, args, kwargs)
+    if not is_declared:
+        return outputs
+    declared = layer.compute_output_spec(*args, **kwargs)
+    return jax.tree.map(lambda t: SymbolicTensor(t.shape, t.dtype), declared)

@@ -61,6 +61,14 @@ def frozen_words() -> Any:
     )
 
 
+def heads() -> Any:
+    """Two linear outputs, of which one has a loss."""
+    x = Input((8,))
+    model = Model(x, {"a": layers.Dense(1)(x), "b": layers.Dense(1)(x)})
+    model.compile("adam", {"b": "mse"})
+    return model
+
+
 def bidirectional() -> Any:
     layer = layers.Bidirectional(layers.LSTM(4, activation="relu"))
     return Sequential([Input((5, 3)), layer, layers.Dense(1)])
@@ -180,6 +188,7 @@ WRONG: dict[str, tuple[Program, str]] = {
     ),
 }
 RIGHT: dict[str, Program] = {
+    "output without a loss": lambda: (heads(), X, {"b": X[:, :1]}),
     "generator of a GAN": lambda: (
         compiled(frozen_judge(), LOGITS),
         X,
