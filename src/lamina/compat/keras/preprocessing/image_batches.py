@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,10 +12,19 @@ from lamina.data.dataset import PyDataset
 from lamina.errors import ArgumentError
 from lamina.utils import to_categorical
 
-if TYPE_CHECKING:
-    from lamina.compat.keras.preprocessing.images import ImageDataGenerator
-
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".gif", ".tif", ".tiff", ".webp")
+
+
+class ImageChanges(Protocol):
+    """Protocol of an `ImageDataGenerator`, which changes images."""
+
+    def standardize(self, x: np.ndarray) -> np.ndarray:
+        """Return an image after the changes that are not random."""
+        ...
+
+    def transformed(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return an image after changes drawn from a generator."""
+        ...
 
 
 class ImageBatches(PyDataset):
@@ -37,7 +46,7 @@ class ImageBatches(PyDataset):
 
     def __init__(
         self,
-        generator: ImageDataGenerator,
+        generator: ImageChanges,
         load: Callable[[int], np.ndarray],
         others: Sequence[np.ndarray],
         rows: np.ndarray,
