@@ -51,7 +51,12 @@ _RENAMED = {
         "BatchNormalizationV1": "lamina.layers:BatchNormalization",
         "BatchNormalizationV2": "lamina.layers:BatchNormalization",
     },
-    "saving": {"load_model": "lamina.compat.files:load_model"},
+    "saving": {
+        "load_model": "lamina.compat.files:load_model",
+        "deserialize_keras_object": (
+            "lamina.compat.keras.source:deserialize_keras_object"
+        ),
+    },
     "applications.imagenet_utils": {
         name: f"{_SHAPES}:obtain_input_shape"
         for name in ("_obtain_input_shape", "obtain_input_shape")

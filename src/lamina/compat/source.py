@@ -77,6 +77,9 @@ SOURCE_NAMES: dict[str, str] = {
     "saving.saving_lib.H5IOStore": f"{_OWN}:H5IOStore",
     "saving.saving_lib.load_model": f"{_OWN}:load_model",
     "saving.saving_lib.save_model": f"{_OWN}:save_model",
+    "saving.serialization_lib.deserialize_keras_object": (
+        f"{_OWN}:deserialize_keras_object"
+    ),
     "saving.serialization_lib.in_safe_mode": f"{_OWN}:in_safe_mode",
     "trainers.data_adapters.data_adapter_utils.class_weight_to_sample_weights": (
         f"{_OWN}:class_weight_to_sample_weights"

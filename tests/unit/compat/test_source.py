@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -156,6 +157,25 @@ def test_safe_mode_holds_while_a_file_is_read(tmp_path):
     lamina.Sequential([lamina.Input((2,)), Asks()]).save(path)
     lamina.saving.load_model(path, custom_objects={"Asks": Asks})
     assert seen == [False, True]
+
+
+def test_items_of_configs_pass_a_function_that_replaces_that_of_keras(monkeypatch):
+    """Packages replace the function in its module to read types from names."""
+    saving = importlib.import_module("keras.saving")
+    original = saving.deserialize_keras_object
+
+    def replaced(config, *args, **kwargs):
+        return float if config == "type:float" else original(config, *args, **kwargs)
+
+    module = sys.modules[original.__module__]
+    monkeypatch.setattr(module, original.__name__, replaced)
+    config = {
+        "a": ["type:float", 2],
+        "b": saving.serialize_keras_object(lamina.layers.Dense(3)),
+    }
+    found = original(config)
+    assert found["a"] == [float, 2]
+    assert found["b"].units == 3
 
 
 def test_methods_of_keras_layers_that_packages_use():

@@ -48,6 +48,28 @@ def no_automatic_dependency_tracking(function: Callable[..., Any]) -> Any:
     return function
 
 
+def deserialize_keras_object(
+    config: object,
+    custom_objects: dict[str, Any] | None = None,
+    safe_mode: bool = True,
+    **objects: Any,
+) -> Any:
+    """Return the object that a config describes; see `lamina.saving`.
+
+    Items of lists and dictionaries are passed to the attribute of this module of the
+    same name: packages replace it to read values of their own.
+    """
+    if isinstance(config, (list, tuple)):
+        items = (deserialize_keras_object(v, custom_objects, safe_mode) for v in config)
+        return type(config)(items)
+    if isinstance(config, dict) and not config.keys() >= {"class_name", "config"}:
+        return {
+            key: deserialize_keras_object(value, custom_objects, safe_mode)
+            for key, value in config.items()
+        }
+    return saving.deserialize_keras_object(config, custom_objects, safe_mode, **objects)
+
+
 def class_weight_to_sample_weights(
     y: ArrayLike, class_weight: Mapping[int, float]
 ) -> Any:
