@@ -16,6 +16,7 @@ from lamina.compat.methods import FORMER_METHODS
 from lamina.compat.names import NAMES
 from lamina.compat.paths import PATHS
 from lamina.core.module import accepted_names
+from lamina.core.registry import snake_case
 from lamina.saving.legacy import names
 from tools.api_snapshot import SNAPSHOT
 from tools.size import ROOT
@@ -277,7 +278,8 @@ def old_spellings() -> set[str]:
         *(row.old for row in TRANSLATIONS),
     )
     last = {path.rpartition(".")[2] for path in (*NAMES, *PATHS)}
-    found = last.union(*tables) - set(re.findall(r"\w+", SNAPSHOT.read_text()))
+    public = {*re.findall(r"\w+", SNAPSHOT.read_text()), *dir(models.Model)}
+    found = last.union(*tables) - public - set(map(snake_case, public))
     return {n for n in found if re.search("[a-z0-9][A-Z]|._", n)} - PRIVATE
 
 
