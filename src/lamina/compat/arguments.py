@@ -73,6 +73,10 @@ FUNCTIONS: Mapping[str, Renames] = {
     ),
     "image_dataset_from_directory": {"smart_resize": None},
     "to_categorical": {"nb_classes": "num_classes", "dtype": None},
+    "Variable.__init__": {
+        "initial_value": "initializer",
+        **dict.fromkeys(("validate_shape", "caching_device", "variable_def", "shape")),
+    },
     "Tokenizer.__init__": {"nb_words": "num_words"},
     "imdb.load_data": {"nb_words": "num_words"},
     "reuters.load_data": {"nb_words": "num_words"},

@@ -115,9 +115,9 @@ def predict_proba(
 
 
 def reset_states(model: Any) -> None:
-    """Set the states of recurrent layers to zero."""
+    """Set the states of recurrent layers to zero, or that of one layer."""
     tell("model.reset_states", "layer.reset_state for each recurrent layer")
-    for layer in model.layers:
+    for layer in getattr(model, "layers", [model]):
         if hasattr(layer, "layers"):
             reset_states(layer)
         elif hasattr(layer, "reset_state"):
@@ -188,6 +188,7 @@ FORMER_METHODS = {
     "evaluate_generator": "evaluate",
     "predict_generator": "predict",
     "predict_proba": "predict",
+    "to_yaml": "to_json",
 }
 
 
@@ -285,7 +286,7 @@ def _from_config(
     return _model_of.__func__(cls, config, custom_objects)
 
 
-def _to_yaml(model: Model, **options: object) -> str:
+def to_yaml(model: Model, **options: object) -> str:
     """Return the config as JSON, which is YAML too."""
     tell("model.to_yaml()", "model.to_json()")
     return model.to_json(**options)
@@ -295,7 +296,7 @@ _model_of: Any = vars(Model)["from_config"]
 METHODS: Mapping[type, Mapping[str, Any]] = {
     Model: {
         "from_config": classmethod(_from_config),
-        "to_yaml": _to_yaml,
+        "to_yaml": to_yaml,
         "fit_generator": fit_generator,
         "evaluate_generator": evaluate_generator,
         "predict_generator": predict_generator,

@@ -57,7 +57,7 @@ SAME = [
         "from keras.layers import Convolution2D\n"
         "Convolution2D(nb_filter=8, nb_row=3, nb_col=n, dim_ordering='th')\n",
         "from keras.layers import Conv2D\n"
-        "Conv2D(filters=8, data_format='channels_first', kernel_size=(3, n))\n",
+        "Conv2D(filters=8, kernel_size=(3, n), data_format='channels_first')\n",
     ),
     (
         "from keras.layers import Conv1D\nConv1D(4, 3, input_dim=3, input_length=5)\n",
@@ -65,8 +65,9 @@ SAME = [
     ),
     (
         "from keras.optimizers import SGD\nSGD(lr=0.1, decay=1e-6, momentum=0.9)\n",
-        "import keras\nfrom keras.optimizers import SGD\nSGD(momentum=0.9, "
-        "learning_rate=keras.optimizers.schedules.InverseTimeDecay(0.1, 1, 1e-06))\n",
+        "import keras\nfrom keras.optimizers import SGD\n"
+        "SGD(learning_rate=keras.optimizers.schedules.InverseTimeDecay(0.1, 1, 1e-6), "
+        "momentum=0.9)\n",
     ),
     (
         "from keras.optimizers import Adam\nAdam(lr=rate, decay=0.0)\n",
@@ -100,7 +101,8 @@ SAME = [
     (
         "from keras import backend as K\n"
         "K.conv2d(x, k, border_mode='same', dim_ordering='th')\n",
-        "import keras\nkeras.ops.conv(x, k, 1, 'same', 'channels_first', 1)\n",
+        "import keras\n"
+        "keras.ops.conv(x, k, padding='same', data_format='channels_first')\n",
     ),
     (
         K + "if K.image_dim_ordering() == 'th':\n    f()\n",
@@ -147,7 +149,7 @@ SAME = [
     (
         "from keras.callbacks import ModelCheckpoint\n"
         "ModelCheckpoint('a.hdf5',\n                period=1)\n",
-        "from keras.callbacks import ModelCheckpoint\nModelCheckpoint('a.hdf5')\n",
+        "from keras.callbacks import ModelCheckpoint\nModelCheckpoint('a.h5')\n",
     ),
     (
         "model.compile('sgd', metrics=['acc'])\nprint(h.history['acc'])\n",
@@ -159,7 +161,67 @@ SAME = [
         "import numpy as np\nn, m = 1, 2\nk = int(np.max(y) + 1)\nj = np.max(y)\n"
         "keras.layers.Dense(k)\n",
     ),
+    (
+        "from keras.layers import Dense\nimport numpy as np\nk = Dense(np.prod(s),\n"
+        "          activation='relu')(x)\nDense(k)\n",
+        "from keras.layers import Dense\nimport numpy as np\nk = Dense(int(np.prod(s)),\n"
+        "          activation='relu')(x)\nDense(k)\n",
+    ),
     ("model.save_weights('a.h5')\n", "model.save_weights('a.weights.h5')\n"),
+    ("model.load_weights('vgg16.h5')\n", "model.load_weights('vgg16.h5')\n"),
+    (
+        "from keras.models import load_model\nmodel.save('m', save_format='tf')\n"
+        "load_model('m')\nopen('m')\nmodel.save(f'{d}/m')\nimage.save('a.png')\n",
+        "from keras.models import load_model\nmodel.save('m.keras')\n"
+        "load_model('m.keras')\nopen('m')\nmodel.save(f'{d}/m.keras')\n"
+        "image.save('a.png')\n",
+    ),
+    (
+        "from keras.callbacks import ModelCheckpoint\npath = d + '/cp.ckpt'\n"
+        "ModelCheckpoint(path, save_weights_only=True)\nmodel.load_weights(path)\n"
+        "ModelCheckpoint(os.path.join(d, 'best.hdf5'))\n",
+        "from keras.callbacks import ModelCheckpoint\n"
+        "path = d + '/cp.ckpt.weights.h5'\n"
+        "ModelCheckpoint(path, save_weights_only=True)\nmodel.load_weights(path)\n"
+        "ModelCheckpoint(os.path.join(d, 'best.h5'))\n",
+    ),
+    (
+        "from keras.models import model_from_yaml\nmodel_from_yaml(m.to_yaml())\n",
+        "from keras.models import model_from_json\nmodel_from_json(m.to_json())\n",
+    ),
+    (
+        "import tensorflow as tf\nfrom keras.preprocessing import image\n"
+        "image.ImageDataGenerator()\ntf.keras.preprocessing.text.Tokenizer(nb_words=5)"
+        "\nimage.load_img(p)\n",
+        "from keras._tf_keras.keras.preprocessing.image import ImageDataGenerator\n"
+        "from keras._tf_keras.keras.preprocessing.text import Tokenizer\n"
+        "from keras.preprocessing import image\n"
+        "ImageDataGenerator()\nTokenizer(num_words=5)\nimage.load_img(p)\n",
+    ),
+    (
+        "import tensorflow as tf\nv = tf.Variable(initial_value=0.0, trainable=False)\n"
+        "isinstance(v, tf.Variable)\nf(tf.nn.relu, tf.zeros(1, 1))\n",
+        "import keras\nv = keras.Variable(initializer=0.0, trainable=False)\n"
+        "isinstance(v, keras.Variable)\n"
+        "f(keras.activations.relu, keras.ops.zeros(1, dtype='float32'))\n",
+    ),
+    (
+        "import tensorflow as tf\nx = tf.ones((2, 1))\n\nimport numpy\n"
+        "from tensorflow import keras\nkeras.Input(x)\n",
+        "import keras\nx = keras.ops.ones((2, 1))\n\nimport numpy\nkeras.Input(x)\n",
+    ),
+    (
+        K + "noise = K.random_normal((2,), mean=0., std=0.5)\n",
+        "import keras\nnoise = keras.random.normal((2,), stddev=0.5)\n",
+    ),
+    (
+        "from keras.layers import Convolution2D\ndef f():\n"
+        "    g(Convolution2D(8, 3, 3,  # a\n                    # b\n"
+        "                    name='a'),\n      1)\n",
+        "from keras.layers import Conv2D\ndef f():\n"
+        "    g(Conv2D(8, (3, 3),  # a\n             # b\n"
+        "             name='a'),\n      1)\n",
+    ),
     ("import numpy as np\nnp.save('a', x)\n", "import numpy as np\nnp.save('a', x)\n"),
     ("sklearn_model.fit(x, y)\n", "sklearn_model.fit(x, y)\n"),
     (
@@ -203,6 +265,45 @@ def test_old_spelling_becomes_the_one_of_today(old, new):
 def test_new_spelling_stays(new):
     found = upgrade_text(new)
     assert (found.text, found.changes, found.notes) == (new, 0, [])
+
+
+RANDOM = [
+    # A layer without a constructor, and one with its own.
+    (
+        "class A(keras.layers.Layer):\n    \"\"\"Noise.\"\"\"\n\n"
+        "    def call(self, x):\n        return K.random_uniform(K.shape(x))\n",
+        "class A(keras.layers.Layer):\n    \"\"\"Noise.\"\"\"\n\n"
+        "    def __init__(self, **kwargs):\n        super().__init__(**kwargs)\n"
+        "        self.seed_generator = keras.random.SeedGenerator()\n\n"
+        "    def call(self, x):\n        return keras.random.uniform("
+        "keras.ops.shape(x), seed=self.seed_generator)\n",
+    ),
+    (
+        "class A(keras.Model):\n    def __init__(self, n):\n"
+        "        super().__init__()\n        self.n = n\n\n"
+        "    def draw(self):\n        return K.dropout(x, 0.5, seed=None)\n",
+        "class A(keras.Model):\n    def __init__(self, n):\n"
+        "        super().__init__()\n        self.n = n\n"
+        "        self.seed_generator = keras.random.SeedGenerator()\n\n"
+        "    def draw(self):\n        return keras.random.dropout("
+        "x, 0.5, seed=self.seed_generator)\n",
+    ),
+    (
+        "def f(x):\n    return x + K.random_normal(K.shape(x))\n"
+        "y = keras.layers.Lambda(f)(x)\n",
+        "_seed = keras.random.SeedGenerator()\n\n\ndef _with_seed(layer):\n"
+        "    layer.seed_generator = _seed\n    return layer\n\n\n"
+        "def f(x):\n    return x + keras.random.normal(keras.ops.shape(x), "
+        "seed=_seed)\ny = _with_seed(keras.layers.Lambda(f))(x)\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), RANDOM)
+def test_random_numbers_of_layers_have_a_generator(old, new):
+    found = upgrade_text("import keras\n" + K + old).text
+    assert found.split("import keras\n")[1].strip() == new.strip()
+    assert upgrade_text(found).text == found
 
 
 # Code without a translation, and a part of the mark at its line.

@@ -35,6 +35,9 @@ class Context:
         self.metrics: set[str] = set()
         # Variables that are sizes of layers.
         self.sizes: set[str] = set()
+        # New names of files by the old ones, as source, and variables that are names.
+        self.files: dict[str, str] = {}
+        self.file_variables: set[str] = set()
         # Shapes of layers that need an input before them, by the call's node.
         self.batch_shapes: dict[int, str] = {}
         # Weights of layers, in their constructors and to assign, by the call's node.

@@ -8,9 +8,11 @@ from typing import NamedTuple
 import libcst as cst
 
 from lamina.compat.defaults import release_of, use
+from lamina.compat.upgrade.calls.files import FileNames
 from lamina.compat.upgrade.calls.logs import MetricNames
 from lamina.compat.upgrade.calls.sizes import SizeNames
 from lamina.compat.upgrade.context import MARK, Context
+from lamina.compat.upgrade.tree.alignment import aligned
 from lamina.compat.upgrade.tree.cleaning import with_clean_imports
 from lamina.compat.upgrade.tree.rewriter import Rewriter
 from lamina.errors import ArgumentError
@@ -55,8 +57,11 @@ def upgrade_text(text: str, root: str = "keras", name: str = "the program") -> U
     context.keeps_tensorflow = any(name in text for name in _TENSORFLOW)
     wrapper.module.visit(MetricNames(context))
     wrapper.module.visit(SizeNames(context))
+    wrapper.module.visit(FileNames(context))
     with use(release_of(text)):
-        module = with_clean_imports(context, wrapper.visit(Rewriter(context)))
+        rewriter = Rewriter(context)
+        module = aligned(wrapper.visit(rewriter), rewriter.moves)
+        module = with_clean_imports(context, module)
     new = module.code
     lines = enumerate(new.split("\n"), 1)
     notes = [(n, line.split(MARK, 1)[1].rstrip()) for n, line in lines if MARK in line]

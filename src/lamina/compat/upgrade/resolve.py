@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Mapping
 from types import FunctionType, ModuleType
 from typing import NamedTuple
 
 from lamina.compat.defaults import Release, release
 from lamina.compat.finder import ROOTS, lookup
+from lamina.compat.keras.functions import model_from_yaml
 from lamina.compat.keras.layers import FORMER
+from lamina.compat.tensorflow.base.variables import Variable
 
 # Modules whose functions and classes old modules publish under other names.
 _MODULES = (
@@ -17,6 +20,24 @@ _MODULES = (
     *("initializers", "regularizers", "constraints", "callbacks", "utils", "random"),
     *("config", "backend", "optimizers.schedules", "ops.image", "ops.nn", "tree"),
 )
+
+
+# Today's names of what lamina has for old programs only.
+_REPLACED: Mapping[object, str] = {
+    Variable: "Variable",
+    model_from_yaml: "models.model_from_json",
+}
+# What Keras 3 has for `tf.keras` only, by the module below `keras.preprocessing`.
+_KEPT = {
+    "text": (
+        *("Tokenizer", "hashing_trick", "one_hot", "text_to_word_sequence"),
+        "tokenizer_from_json",
+    ),
+    "image": (
+        *("DirectoryIterator", "ImageDataGenerator", "Iterator", "NumpyArrayIterator"),
+    ),
+    "sequence": ("TimeseriesGenerator", "make_sampling_table", "skipgrams"),
+}
 
 
 class Found(NamedTuple):
@@ -53,8 +74,26 @@ def _resolve(qualified: str, _release: Release) -> Found | None:
         return Found(value, f"layers.{FORMER[value.__name__].new}")
     if getattr(value, "__module__", "") == "lamina.compat.files":
         return Found(value, f"models.{value.__name__}")
+    if isinstance(value, (type, FunctionType)) and value in _REPLACED:
+        return Found(value, _REPLACED[value])
     is_named = home is not None or not isinstance(value, (type, FunctionType))
     return Found(value, home if is_named else public_name(value))
+
+
+def kept_in(value: object, root: str) -> str | None:
+    """Return the module that has a former part of `keras.preprocessing`, or None.
+
+    Args:
+        value: a class or function.
+        root: name of the library in the program.
+    """
+    module, name = getattr(value, "__module__", ""), getattr(value, "__name__", "")
+    if not module.startswith("lamina.compat.keras.preprocessing"):
+        return None
+    if root != "keras":
+        return module
+    path = next((path for path, names in _KEPT.items() if name in names), None)
+    return None if path is None else f"keras._tf_keras.keras.preprocessing.{path}"
 
 
 def is_former(value: object) -> bool:

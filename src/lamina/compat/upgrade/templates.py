@@ -8,7 +8,9 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
+import importlib
 import inspect
+import operator
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
@@ -253,10 +255,17 @@ class _Names(ast.NodeTransformer):
         self.imports[module] = name
 
 
-def substituted(template: Template, values: Mapping[str, str]) -> str | None:
+def substituted(
+    template: Template, values: Mapping[str, str], root: str
+) -> str | None:
     """Return the expression with the sources of arguments in place of parameters.
 
     None if an argument that may have an effect would be computed twice, or never.
+
+    Args:
+        template: the expression.
+        values: sources of the arguments.
+        root: name of the library in the program.
     """
     trees = {n: ast.parse(f"({v})", mode="eval").body for n, v in values.items()}
     counts = {name: 0 for name in trees}
@@ -268,10 +277,11 @@ def substituted(template: Template, values: Mapping[str, str]) -> str | None:
         if counts[name] != 1 and has_effect:
             return None
     copy = ast.parse(ast.unparse(template.body), mode="eval").body
-    text = ast.unparse(_Substitute(trees).visit(copy))
+    new = _Substitute(trees, root).visit(copy)
+    text = ast.unparse(_Numbers(trees).visit(new))
     # Sources stay as they were written, unless they were needed to compute a part.
     for name, source in values.items():
-        is_plain = isinstance(trees[name], _PLAIN)
+        is_plain = isinstance(trees[name], (*_PLAIN, ast.Constant))
         text = text.replace(f"__{name}__", source if is_plain else f"({source})")
         text = text.replace(f"__argument_{name}__", source)
     return text
@@ -285,8 +295,8 @@ _KNOWN = (ast.Constant, ast.List, ast.Tuple, ast.Dict)
 class _Substitute(ast.NodeTransformer):
     """Replaces parameters by arguments, and computes what is known then."""
 
-    def __init__(self, values: Mapping[str, ast.expr]) -> None:
-        self.values = values
+    def __init__(self, values: Mapping[str, ast.expr], root: str) -> None:
+        self.values, self.root = values, root
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         """Replace a parameter by its value if that is known, else by a mark."""
@@ -347,7 +357,60 @@ class _Substitute(ast.NodeTransformer):
                     return ast.List(items.elts, ast.Load())
                 if function.id == "tuple":
                     return ast.Tuple(items.elts, ast.Load())
+            if function.id == "tuple" and self._is_shape(items):
+                return items
+        return self._without_defaults(node)
+
+    def _is_shape(self, node: ast.expr) -> bool:
+        """Return whether an expression is the shape of an array, which is a tuple."""
+        if isinstance(node, ast.Name):
+            name = node.id.removeprefix("__argument_").strip("_")
+            node = self.values.get(name, node)
+        source = ast.unparse(node)
+        is_call = isinstance(node, ast.Call) and source.startswith(f"{self.root}.ops.")
+        return source.endswith(".shape") or (is_call and ".shape(" in source)
+
+    def _without_defaults(self, node: ast.Call) -> ast.Call:
+        """Remove arguments that are defaults of the function; later ones are named."""
+        root, _, path = ast.unparse(node.func).partition(".")
+        if root != self.root or any(isinstance(a, ast.Starred) for a in node.args):
+            return node
+        function = operator.attrgetter(path)(importlib.import_module("lamina"))
+        parameters = inspect.signature(function).parameters.values()
+        positional: list[ast.expr] = []
+        for parameter, value in zip(parameters, node.args, strict=False):
+            if _is_default(parameter, value):
+                continue
+            if len(positional) < node.args.index(value):
+                node.keywords.append(ast.keyword(parameter.name, value))
+            else:
+                positional.append(value)
+        node.args = positional
         return node
+
+
+def _is_default(parameter: inspect.Parameter, value: ast.expr) -> bool:
+    """Return whether an argument is a constant that is the parameter's default."""
+    if not isinstance(value, ast.Constant):
+        return False
+    default = parameter.default
+    return type(value.value) is type(default) and value.value == default
+
+
+class _Numbers(ast.NodeTransformer):
+    """Replaces numbers that are arguments by marks, so that they stay as written.
+
+    Args:
+        values: the arguments.
+    """
+
+    def __init__(self, values: Mapping[str, ast.expr]) -> None:
+        self._names = {id(value): name for name, value in values.items()}
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        """Replace a number."""
+        name = self._names.get(id(node))
+        return node if name is None else ast.Name(f"__{name}__", ast.Load())
 
 
 def simplified(source: str) -> str:

@@ -270,8 +270,9 @@ def random_normal(
     std: float | None = None,
 ) -> Array:
     """Return normally distributed numbers; `std` is an older name of `stddev`."""
-    stddev = stddev if std is None else std
-    return random.normal(tuple(shape), mean, stddev, dtype, seed)
+    return random.normal(
+        tuple(shape), mean, stddev if std is None else std, dtype, seed
+    )
 
 
 def random_uniform(

@@ -68,6 +68,14 @@ class Arguments:
         if index is not None:
             self._delete(index)
 
+    def unite(self, names: Sequence[str], new: str, source: str) -> None:
+        """Replace keyword arguments by one, at the place of the first of them."""
+        first, *others = [n for n in self.names if n in names]
+        for name in others:
+            self.remove(name)
+        self.replace(first, source)
+        self.rename(first, new)
+
     def _delete(self, index: int) -> None:
         """Remove an argument; a line break after it stays."""
         removed = self.nodes.pop(index)
@@ -201,17 +209,17 @@ def _translate(
     defaults = {n: repr(tables.default_of(cls, n)) for n in row.old}
     values = {n: defaults[n] if v is None else v for n, v in given.items()}
     has_effect = values[row.old[0]] not in ("0", "0.0", "0.", "None")
-    source = template and substituted(template, values)
-    for name in row.old if has_effect else row.old[:1]:
-        found.remove(name)
+    source = template and substituted(template, values, context.root)
     context.count += 1
     if not has_effect:
-        return
-    if template is None or source is None:
+        found.remove(row.old[0])
+    elif template is None or source is None:
+        for name in row.old:
+            found.remove(name)
         context.note(f"{cls.__name__}({row.old[0]}=) is now {row.new}={row.form}")
-        return
-    context.imports |= template.imports
-    found.add(row.new, source)
+    else:
+        context.imports |= template.imports
+        found.unite(row.old, row.new, source)
 
 
 def _upgrade_value(context: Context, found: Arguments, name: str) -> None:

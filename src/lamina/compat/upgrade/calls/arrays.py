@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lamina import random
+from lamina.compat.tensorflow.base.declare import parsed
 from lamina.typing import Array, DTypeLike, Shape
 
 # Declarations as in `lamina.compat.tensorflow.base.tables`.
@@ -34,6 +35,18 @@ FORMS = {
 }
 
 
+def declaration_of(function: object) -> tuple[str, list[str], dict[str, str]]:
+    """Return the function of `keras.ops` for one of TensorFlow, and its arguments.
+
+    Returns:
+        The name, "" if there is none, and arguments by position and by name.
+    """
+    form = FORMS.get(getattr(function, "__name__", ""), "")
+    declaration = getattr(function, "declaration", form)
+    target, positional, named = parsed(declaration)
+    return ("" if "." in target else target), positional, named
+
+
 def normal(
     shape: Shape,
     mean: float = 0.0,
@@ -47,7 +60,7 @@ def normal(
 
 def uniform(
     shape: Shape,
-    minval: float = 0,
+    minval: float = 0.0,
     maxval: float = 1.0,
     dtype: DTypeLike = None,
     seed: int | None = None,

@@ -16,7 +16,7 @@ from lamina.compat import methods
 from lamina.compat.arguments import FUNCTIONS, known_arguments
 from lamina.compat.keras.functions import get_file
 from lamina.compat.keras.layers import FORMER, MERGES, Merge, merge
-from lamina.compat.tensorflow.base.declare import parsed
+from lamina.compat.tensorflow.base.tensors import dtype_of
 from lamina.compat.upgrade.calls import arrays
 from lamina.compat.upgrade.calls.arguments import (
     Arguments,
@@ -28,9 +28,10 @@ from lamina.compat.upgrade.calls.defaults import (
     add_method_defaults,
     upgrade_optimizer,
 )
-from lamina.compat.upgrade.calls.files import upgrade_checkpoint
+from lamina.compat.upgrade.calls.files import upgrade_checkpoint, upgrade_file_call
+from lamina.compat.upgrade.calls.sizes import upgrade_sizes
 from lamina.compat.upgrade.context import Context, code_of, expression
-from lamina.compat.upgrade.resolve import Found, is_former
+from lamina.compat.upgrade.resolve import Found, is_former, kept_in
 from lamina.compat.upgrade.templates import substituted, template_of
 from lamina.core.module import Module
 from lamina.layers import Layer
@@ -45,8 +46,10 @@ def upgrade_call(context: Context, found: Found, call: cst.Call) -> cst.BaseExpr
         call: the call, of today's name if there is one.
     """
     value = found.value
-    arguments = Arguments(call.args)
     name = getattr(value, "__name__", "")
+    if name in ("load_model", "save_model"):
+        call = upgrade_file_call(context, call)
+    arguments = Arguments(call.args)
     if value is merge:
         return _merged(context, arguments, call)
     if value is Merge:
@@ -65,6 +68,9 @@ def upgrade_call(context: Context, found: Found, call: cst.Call) -> cst.BaseExpr
             call = upgrade_checkpoint(context, call)
             arguments = Arguments(call.args)
         return _renamed(context, f"{name}.__init__", value, arguments, call)
+    if found.name is None and kept_in(value, context.root) is not None:
+        name = f"{name}.__init__" if isinstance(value, type) else name
+        return _renamed(context, name, value, arguments, call)
     if found.name is None and isinstance(value, type):
         return _defined(context, value, call)
     if found.name is not None or not isinstance(value, FunctionType):
@@ -77,6 +83,8 @@ def _constructed(
     context: Context, cls: type, arguments: Arguments, call: cst.Call, sizes: int = 0
 ) -> cst.Call:
     upgrade_constructor(context, cls, arguments, sizes)
+    if issubclass(cls, Layer):
+        upgrade_sizes(context, arguments)
     add_defaults(context, cls, arguments)
     shape = arguments.source("batch_input_shape")
     if shape is not None and context.is_for_keras and issubclass(cls, Layer):
@@ -155,7 +163,7 @@ def _written(
         source = "None"
     elif template is not None:
         values = _values(template.parameters, arguments)
-        source = None if values is None else substituted(template, values)
+        source = None if values is None else substituted(template, values, context.root)
     if template is not None and source is not None:
         context.imports |= template.imports
         context.count += 1
@@ -173,15 +181,16 @@ def _declared(
     context: Context, function: FunctionType, arguments: Arguments
 ) -> cst.BaseExpression | None:
     """Return a call of `keras.ops` for a declared function of TensorFlow."""
-    form = arrays.FORMS.get(function.__name__, "")
-    declaration = vars(function).get("declaration", form)
-    target, positional, named = parsed(declaration)
-    if not target or "." in target or arguments.has_stars:
+    target, positional, named = arrays.declaration_of(function)
+    if not target or arguments.has_stars:
         return None
     order = [*positional, *named]
     values = dict(zip(order, map(_source, arguments.positional), strict=False))
     values |= {name: arguments.source(name) or "" for name in arguments.names}
     values.pop("name", None)
+    if values.get("dtype", "").isdigit():
+        # TensorFlow takes the number of an element type too.
+        values["dtype"] = repr(str(dtype_of(int(values["dtype"]))))
     first = [values.pop(n) for n in positional if n in values]
     needs_axis = target in ("argmax", "argmin") and len(first) < 2
     if needs_axis or not values.keys() <= set(order):

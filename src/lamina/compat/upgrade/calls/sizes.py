@@ -9,10 +9,11 @@ import re
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
 
+from lamina.compat.upgrade.calls.arguments import Arguments
 from lamina.compat.upgrade.context import Context, code_of
 
 _NAMES = ("units", "output_dim", "filters", "nb_filter", "input_dim")
-_COMPUTED = re.compile(r"\b(?:np|numpy)\.(?:a?max|prod|sum)\(|\.(?:max|prod|sum)\(\)")
+_COMPUTED = re.compile(r"(?:np|numpy)\.(?:a?max|prod|sum)\(|[\w.]+\.(?:max|prod|sum)\(\)$")
 
 
 class SizeNames(cst.CSTVisitor):
@@ -41,12 +42,31 @@ class SizeNames(cst.CSTVisitor):
 def upgrade_size(context: Context, node: cst.Assign) -> cst.Assign:
     """Return `units = int(np.max(y) + 1)` for `units = np.max(y) + 1`."""
     target = node.targets[0].target
-    if not context.is_for_keras or len(node.targets) != 1:
+    if not isinstance(target, cst.Name) or len(node.targets) != 1:
         return node
-    if not isinstance(target, cst.Name) or target.value not in context.sizes:
+    if target.value not in context.sizes:
         return node
-    source = code_of(node.value)
-    if source.startswith("int(") or not _COMPUTED.search(source):
+    return node.with_changes(value=as_integer(context, node.value))
+
+
+def upgrade_sizes(context: Context, arguments: Arguments) -> None:
+    """Make sizes that are computed in the call of a layer integers of Python."""
+    for index, node in enumerate(arguments.nodes):
+        keyword = node.keyword.value if node.keyword is not None else ""
+        if keyword in _NAMES or (not keyword and index == 0 and not node.star):
+            new = as_integer(context, node.value)
+            arguments.nodes[index] = node.with_changes(value=new)
+
+
+def as_integer(context: Context, node: cst.BaseExpression) -> cst.BaseExpression:
+    """Return `int(node)` if NumPy computes a number for a program of Keras 3."""
+    if not context.is_for_keras or not _is_computed(node):
         return node
     context.count += 1
-    return node.with_changes(value=cst.Call(cst.Name("int"), [cst.Arg(node.value)]))
+    return cst.Call(cst.Name("int"), [cst.Arg(node)])
+
+
+def _is_computed(node: cst.BaseExpression) -> bool:
+    if isinstance(node, cst.BinaryOperation):
+        return _is_computed(node.left) or _is_computed(node.right)
+    return isinstance(node, cst.Call) and bool(_COMPUTED.match(code_of(node)))

@@ -24,15 +24,18 @@ def with_clean_imports(context: Context, module: cst.Module) -> cst.Module:
         context: what the rewriting found.
         module: the program.
     """
+    early = {n for n in context.imports.values() if _first_use(module, n) is not None}
     used = _UsedNames()
     module.visit(used)
-    module = _without_empty_imports(context, module, used.found)
+    for text in context.definitions.values():
+        cst.parse_module(text).visit(used)
+    module = _without_empty_imports(context, module, used.found, early)
     bound = _BoundNames()
     module.visit(bound)
     added = [
         cst.parse_statement(_import(name, path))
         for path, name in context.imports.items()
-        if name not in bound.found
+        if name in used.found and (name not in bound.found or name in early)
     ]
     definitions = [
         _spaced(line)
@@ -42,11 +45,22 @@ def with_clean_imports(context: Context, module: cst.Module) -> cst.Module:
     return _inserted(module, added, definitions, context.root)
 
 
+def _first_use(module: cst.Module, name: str) -> int | None:
+    """Return the statement that uses a name above its import, None if there is none."""
+    for index, line in enumerate(module.body):
+        bound, used = _BoundNames(), _UsedNames()
+        line.visit(bound)
+        line.visit(used)
+        if name in bound.found or name in used.found:
+            return None if name in bound.found else index
+    return None
+
+
 def _without_empty_imports(
-    context: Context, module: cst.Module, used: set[str]
+    context: Context, module: cst.Module, used: set[str], early: set[str]
 ) -> cst.Module:
     """Remove imports; the comments above them move to the next statement."""
-    cleaner = _ImportCleaner(context, used)
+    cleaner = _ImportCleaner(context, used, early)
     body: list[Any] = []
     carried: list[Any] = []
     for line in module.body:
@@ -76,6 +90,10 @@ def _inserted(
     modules = [_imported(line) for line in body]
     imports = [i for i, name in enumerate(modules) if name not in ("", "__future__")]
     of_library = [i for i in imports if modules[i].partition(".")[0] == root]
+    use = _first_use(module, root)
+    if use is not None:
+        imports = [i for i in imports if i < use] or [use]
+        of_library = []
     first = (of_library or imports or [_start(module, modules)])[0]
     if added and first < len(body):
         # The comments above belong to all, as does the mark of a notebook's cell.
@@ -173,12 +191,13 @@ class _ImportCleaner(cst.CSTTransformer):
     Args:
         context: what the rewriting found.
         used: names that the program uses.
+        early: modules whose import is written above all uses.
     """
 
-    def __init__(self, context: Context, used: set[str]) -> None:
+    def __init__(self, context: Context, used: set[str], early: set[str]) -> None:
         super().__init__()
         self._context, self._used = context, used
-        self._seen: set[str] = set()
+        self._seen = {f".{name} as {name}" for name in early}
         self._depth = 0
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:

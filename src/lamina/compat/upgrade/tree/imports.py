@@ -10,7 +10,7 @@ from libcst.helpers import get_full_name_for_node
 
 from lamina.compat.finder import ROOTS
 from lamina.compat.upgrade.context import Context
-from lamina.compat.upgrade.resolve import Found, resolve
+from lamina.compat.upgrade.resolve import Found, kept_in, resolve
 from lamina.compat.upgrade.tree.cleaning import bound_name, import_key
 
 # Modules of old programs that Keras 3 has only for `tf.keras`.
@@ -37,6 +37,10 @@ def upgrade_import(context: Context, node: cst.Import) -> Any:
         if found is None or name.partition(".")[0] not in ROOTS:
             aliases.append(alias)
             continue
+        if name.endswith(_FOR_TENSORFLOW) and alias.asname is not None:
+            path = _kept_module(context, name)
+            aliases.append(alias.with_changes(name=_dotted(path)))
+            continue
         if found.name is None:
             context.replaced.add(bound_name(alias))
             aliases.append(alias)
@@ -49,6 +53,12 @@ def upgrade_import(context: Context, node: cst.Import) -> Any:
             context.replaced.add(bound_name(alias))
         aliases.append(new)
     return node.with_changes(names=_separated(aliases))
+
+
+def _kept_module(context: Context, name: str) -> str:
+    """Return today's path of a module of `keras.preprocessing`."""
+    start = "keras._tf_keras.keras" if context.is_for_keras else "lamina.compat.keras"
+    return f"{start}.preprocessing.{name.rpartition('.')[2]}"
 
 
 def _renamed_module(alias: cst.ImportAlias, path: str, root: str) -> cst.ImportAlias:
@@ -125,13 +135,11 @@ def _home_of_old(
 ) -> tuple[str, cst.ImportAlias]:
     """Return the module of a name that has no public name today."""
     module = name.rpartition(".")[0]
-    path = getattr(found.value, "__module__", "")
-    for old in _FOR_TENSORFLOW:
-        if module.endswith(old) or name.endswith(old):
-            if not context.is_for_keras:
-                return path or "lamina.compat.keras", alias
-            home = f"keras._tf_keras.keras.{old}"
-            return home.rpartition(".")[0] if found.is_module else home, alias
+    kept = kept_in(found.value, context.root)
+    if kept is not None:
+        return kept, alias
+    if found.is_module and name.endswith(_FOR_TENSORFLOW):
+        return _kept_module(context, name).rpartition(".")[0], alias
     context.replaced.add(bound_name(alias))
     return module, alias
 

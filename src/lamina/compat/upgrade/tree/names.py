@@ -12,9 +12,9 @@ from libcst.helpers import get_full_name_for_node
 from libcst.metadata import QualifiedNameProvider, ScopeProvider
 
 from lamina import activations
-from lamina.compat.tensorflow.base.declare import parsed
+from lamina.compat.upgrade.calls.arrays import declaration_of
 from lamina.compat.upgrade.context import Context, code_of
-from lamina.compat.upgrade.resolve import Found, resolve
+from lamina.compat.upgrade.resolve import Found, kept_in, resolve
 from lamina.compat.upgrade.tree import imports
 from lamina.compat.upgrade.tree.imported_names import ImportedNames
 
@@ -65,6 +65,9 @@ class NameRewriter(cst.CSTTransformer):
         if found is None:
             self._note_missing(original)
             return updated
+        kept = kept_in(found.value, self.context.root)
+        if found.name is None and kept is not None:
+            return self._kept(original, updated, f"{kept}.{found.value.__name__}")
         if isinstance(found.value, str | None) and found.name is None:
             self._note_use(original, found)
             self.context.count += 1
@@ -76,6 +79,18 @@ class NameRewriter(cst.CSTTransformer):
                 else self._defined(original, found, updated)
             )
         return self._renamed(original, updated, found)
+
+    def _kept(self, original: Name, updated: cst.BaseExpression, path: str) -> Any:
+        """Return the name of a former part of `keras.preprocessing`."""
+        module = None if isinstance(original, cst.Name) else original.value
+        found = None if module is None else self.names.resolve(module)
+        is_old = isinstance(module, cst.Name) and found is not None and not found.name
+        if module is None or is_old:
+            return updated
+        name = path.rpartition(".")[2]
+        self.context.imports[path] = name
+        self.context.count += 1
+        return cst.Name(name)
 
     def _defined(
         self, original: Name, found: Found, updated: cst.BaseExpression
@@ -96,8 +111,8 @@ class NameRewriter(cst.CSTTransformer):
         self, original: Name, function: Any, updated: cst.BaseExpression
     ) -> Any:
         """Return the name of a function of TensorFlow that takes one array."""
-        target, positional, _ = parsed(vars(function).get("declaration", ""))
-        if not target or "." in target or len(positional) != 1:
+        target, positional, _ = declaration_of(function)
+        if not target or len(positional) != 1:
             return updated
         self._note_use(original, Found(function, target))
         self.context.count += 1

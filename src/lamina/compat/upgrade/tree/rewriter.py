@@ -13,10 +13,10 @@ from lamina.compat.upgrade.calls.functions import upgrade_call, upgrade_method
 from lamina.compat.upgrade.context import code_of
 from lamina.compat.upgrade.templates import simplified
 from lamina.compat.upgrade.tree import imports
-from lamina.compat.upgrade.tree.statements import StatementRewriter
+from lamina.compat.upgrade.tree.alignment import AlignedRewriter
 
 
-class Rewriter(StatementRewriter):
+class Rewriter(AlignedRewriter):
     """Replaces old spellings, and marks statements that need a person.
 
     Args:
@@ -39,10 +39,17 @@ class Rewriter(StatementRewriter):
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> Any:
         """Replace a call."""
+        new = self._upgraded_call(original_node, updated_node)
+        self._note_move(original_node, new)
+        return new
+
+    def _upgraded_call(self, original_node: cst.Call, updated_node: cst.Call) -> Any:
         found = self.names.resolve(original_node.func)
         if found is not None:
             self._note_use(original_node.func, found)
-            return upgrade_call(self.context, found, updated_node)
+            call = self._with_seed(found, updated_node)
+            new = upgrade_call(self.context, found, call)
+            return self._with_generator(found, new)
         is_method = isinstance(updated_node.func, cst.Attribute)
         if is_method and not self.names.of(original_node.func):
             new = files.upgrade_file_call(self.context, updated_node)
@@ -72,8 +79,13 @@ class Rewriter(StatementRewriter):
         return new
 
     def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> Any:
-        """Make a size that NumPy computes an integer of Python."""
+        """Replace values of variables that are sizes of layers or names of files."""
         new = super().leave_Assign(original_node, updated_node)
+        target = new.targets[0].target
+        is_name = len(new.targets) == 1 and isinstance(target, cst.Name)
+        if is_name and target.value in self.context.file_variables:
+            value = files.upgrade_path(self.context, new.value)
+            return new.with_changes(value=value)
         return sizes.upgrade_size(self.context, new)
 
     def leave_Subscript(
