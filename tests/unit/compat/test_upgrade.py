@@ -164,8 +164,8 @@ SAME = [
     (
         "from keras.layers import Dense\nimport numpy as np\nk = Dense(np.prod(s),\n"
         "          activation='relu')(x)\nDense(k)\n",
-        "from keras.layers import Dense\nimport numpy as np\nk = Dense(int(np.prod(s)),\n"
-        "          activation='relu')(x)\nDense(k)\n",
+        "from keras.layers import Dense\nimport numpy as np\n"
+        "k = Dense(int(np.prod(s)),\n          activation='relu')(x)\nDense(k)\n",
     ),
     ("model.save_weights('a.h5')\n", "model.save_weights('a.weights.h5')\n"),
     ("model.load_weights('vgg16.h5')\n", "model.load_weights('vgg16.h5')\n"),
@@ -209,6 +209,17 @@ SAME = [
         "import tensorflow as tf\nx = tf.ones((2, 1))\n\nimport numpy\n"
         "from tensorflow import keras\nkeras.Input(x)\n",
         "import keras\nx = keras.ops.ones((2, 1))\n\nimport numpy\nkeras.Input(x)\n",
+    ),
+    (
+        "from sklearn.grid_search import GridSearchCV\nGridSearchCV(m)\n",
+        "from sklearn.model_selection import GridSearchCV\nGridSearchCV(m)\n",
+    ),
+    (
+        "from keras.layers import Convolution2D\n"
+        "Convolution2D(8, 3, 3, input_shape=(3, 32, 32))\n",
+        "import keras\nfrom keras.layers import Conv2D\n\n\n"
+        "keras.config.set_image_data_format('channels_first')\n\n\n"
+        "Conv2D(8, (3, 3), input_shape=(3, 32, 32))\n",
     ),
     (
         K + "noise = K.random_normal((2,), mean=0., std=0.5)\n",
@@ -270,9 +281,9 @@ def test_new_spelling_stays(new):
 RANDOM = [
     # A layer without a constructor, and one with its own.
     (
-        "class A(keras.layers.Layer):\n    \"\"\"Noise.\"\"\"\n\n"
+        'class A(keras.layers.Layer):\n    """Noise."""\n\n'
         "    def call(self, x):\n        return K.random_uniform(K.shape(x))\n",
-        "class A(keras.layers.Layer):\n    \"\"\"Noise.\"\"\"\n\n"
+        'class A(keras.layers.Layer):\n    """Noise."""\n\n'
         "    def __init__(self, **kwargs):\n        super().__init__(**kwargs)\n"
         "        self.seed_generator = keras.random.SeedGenerator()\n\n"
         "    def call(self, x):\n        return keras.random.uniform("
@@ -319,6 +330,7 @@ MARKED = [
         "save_freq=n * batches per epoch",
     ),
     (K + "K.set_learning_phase(1)\n", 2, "K.set_learning_phase has no"),
+    ("from sklearn.cross_validation import KFold\nKFold(3)\n", 1, "model_selection"),
     (K + "x = 1\nf(K.set_learning_phase)\n", 3, "K.set_learning_phase has no"),
     ("from tensorflow import *\n", 1, "tensorflow has no"),
 ]

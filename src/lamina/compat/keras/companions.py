@@ -19,7 +19,8 @@ _SCORES = {
         "median_absolute_error",
     )
 }
-_SAME: Mapping[str, tuple[str, ...]] = {
+# Functions that `sklearn.model_selection` has today, by their former module.
+SAME: Mapping[str, tuple[str, ...]] = {
     "sklearn.grid_search": ("GridSearchCV", "RandomizedSearchCV", "ParameterGrid"),
     "sklearn.cross_validation": (
         *("train_test_split", "cross_val_score", "cross_val_predict"),
@@ -36,7 +37,7 @@ class FormerModules(MetaPathFinder, Loader):
         self, fullname: str, path: object = None, target: object = None
     ) -> ModuleSpec | None:
         """Return the spec of a former module."""
-        return ModuleSpec(fullname, self) if fullname in _SAME else None
+        return ModuleSpec(fullname, self) if fullname in SAME else None
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill the module with today's functions, which take old arguments."""
@@ -44,7 +45,7 @@ class FormerModules(MetaPathFinder, Loader):
 
         name = module.__name__
         tell(name, "sklearn.model_selection")
-        for attribute in _SAME[name]:
+        for attribute in SAME[name]:
             today = getattr(model_selection, attribute)
             vars(module)[attribute] = _with_old_scores(today)
         if name.endswith("cross_validation"):
@@ -55,7 +56,7 @@ class FormerModules(MetaPathFinder, Loader):
 
 def forget_former_modules() -> None:
     """Remove the former modules of scikit-learn from this process."""
-    for name in _SAME:
+    for name in SAME:
         module = sys.modules.pop(name, None)
         parent, _, attribute = name.rpartition(".")
         if module is not None:

@@ -52,6 +52,8 @@ class _Wrapper(BaseEstimator):
         build: Any = self.build_fn or self
         self.model = build(**self._arguments(build))
         options = {**self._arguments(Model.fit, "nb_epoch"), **kwargs}
+        if "nb_epoch" in options:
+            options["epochs"] = options.pop("nb_epoch")
         return self.model.fit(x, self._labels(np.asarray(y)), **options)
 
     def _labels(self, y: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import libcst as cst
 
-from lamina.compat.defaults import release_of, use
+from lamina.compat.defaults import Release, data_format_of, release_of, use
 from lamina.compat.upgrade.calls.files import FileNames
 from lamina.compat.upgrade.calls.logs import MetricNames
 from lamina.compat.upgrade.calls.sizes import SizeNames
@@ -58,7 +58,14 @@ def upgrade_text(text: str, root: str = "keras", name: str = "the program") -> U
     wrapper.module.visit(MetricNames(context))
     wrapper.module.visit(SizeNames(context))
     wrapper.module.visit(FileNames(context))
-    with use(release_of(text)):
+    release = release_of(text)
+    if release == Release.KERAS_1 and data_format_of(text) == "channels_first":
+        # Keras 1 read the order of axes from a file of settings.
+        line = f"{root}.config.set_image_data_format('channels_first')\n"
+        context.definitions["channels_first"] = line
+        context.imports[root] = root
+        context.count += 1
+    with use(release):
         rewriter = Rewriter(context)
         module = aligned(wrapper.visit(rewriter), rewriter.moves)
         module = with_clean_imports(context, module)

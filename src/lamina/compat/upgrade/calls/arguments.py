@@ -12,7 +12,8 @@ from lamina.compat import arguments as tables
 from lamina.compat.keras.layers import AFTER_KERNEL_SIZE
 from lamina.compat.upgrade.calls.values import meaning_of
 from lamina.compat.upgrade.context import Context, code_of
-from lamina.compat.upgrade.templates import substituted, template_of
+from lamina.compat.upgrade.substitution import substituted
+from lamina.compat.upgrade.templates import template_of
 from lamina.layers import Embedding
 from lamina.saving.legacy import names as renamed
 

@@ -117,7 +117,7 @@ def _path(call: cst.Call) -> cst.BaseExpression | None:
 
 
 def _kind(call: cst.Call) -> str:
-    """Return what a call writes: "model", "checkpoint", "weights", or "" for nothing."""
+    """Return what a call writes: "model", "checkpoint", "weights", "" if nothing."""
     name, found = _name(call), Arguments(call.args)
     if name == "ModelCheckpoint":
         is_weights = found.source("save_weights_only") == "True"

@@ -32,7 +32,8 @@ from lamina.compat.upgrade.calls.files import upgrade_checkpoint, upgrade_file_c
 from lamina.compat.upgrade.calls.sizes import upgrade_sizes
 from lamina.compat.upgrade.context import Context, code_of, expression
 from lamina.compat.upgrade.resolve import Found, is_former, kept_in
-from lamina.compat.upgrade.templates import substituted, template_of
+from lamina.compat.upgrade.substitution import substituted
+from lamina.compat.upgrade.templates import template_of
 from lamina.core.module import Module
 from lamina.layers import Layer
 

@@ -13,7 +13,9 @@ from lamina.compat.upgrade.calls.arguments import Arguments
 from lamina.compat.upgrade.context import Context, code_of
 
 _NAMES = ("units", "output_dim", "filters", "nb_filter", "input_dim")
-_COMPUTED = re.compile(r"(?:np|numpy)\.(?:a?max|prod|sum)\(|[\w.]+\.(?:max|prod|sum)\(\)$")
+_COMPUTED = re.compile(
+    r"(?:np|numpy)\.(?:a?max|prod|sum)\(|[\w.]+\.(?:max|prod|sum)\(\)$"
+)
 
 
 class SizeNames(cst.CSTVisitor):

@@ -1,6 +1,6 @@
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false
 # pyright: reportUnknownParameterType=false
-"""Alignment of arguments with the parenthesis of a call whose function has a new name."""
+"""Alignment of arguments in calls whose function has a new name."""
 
 from __future__ import annotations
 

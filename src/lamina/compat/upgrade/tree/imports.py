@@ -9,6 +9,7 @@ import libcst as cst
 from libcst.helpers import get_full_name_for_node
 
 from lamina.compat.finder import ROOTS
+from lamina.compat.keras.companions import SAME
 from lamina.compat.upgrade.context import Context
 from lamina.compat.upgrade.resolve import Found, kept_in, resolve
 from lamina.compat.upgrade.tree.cleaning import bound_name, import_key
@@ -75,6 +76,8 @@ def upgrade_import_from(context: Context, node: cst.ImportFrom) -> Any:
     if node.module is None or node.relative:
         return node
     module = get_full_name_for_node(node.module) or ""
+    if module in SAME:
+        return _of_scikit_learn(context, node, module)
     if module.partition(".")[0] not in ROOTS:
         return node
     if isinstance(node.names, cst.ImportStar):
@@ -94,6 +97,18 @@ def upgrade_import_from(context: Context, node: cst.ImportFrom) -> Any:
         return node.with_changes(module=_dotted(path), names=names)
     statements = [_import_from(path, names) for path, names in groups.items()]
     return cst.FlattenSentinel(statements)
+
+
+def _of_scikit_learn(
+    context: Context, node: cst.ImportFrom, module: str
+) -> cst.ImportFrom:
+    """Return an import of functions that scikit-learn has in another module today."""
+    is_star = isinstance(node.names, cst.ImportStar)
+    if is_star or any(n.name.value not in SAME[module] for n in node.names):
+        context.note(f"{module} was removed: see sklearn.model_selection")
+        return node
+    context.count += 1
+    return node.with_changes(module=_dotted("sklearn.model_selection"))
 
 
 def _with_today(context: Context, node: cst.ImportFrom, module: str) -> cst.ImportFrom:

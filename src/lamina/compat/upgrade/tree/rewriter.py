@@ -11,7 +11,7 @@ import libcst as cst
 from lamina.compat.upgrade.calls import files, logs, sizes
 from lamina.compat.upgrade.calls.functions import upgrade_call, upgrade_method
 from lamina.compat.upgrade.context import code_of
-from lamina.compat.upgrade.templates import simplified
+from lamina.compat.upgrade.substitution import simplified
 from lamina.compat.upgrade.tree import imports
 from lamina.compat.upgrade.tree.alignment import AlignedRewriter
 

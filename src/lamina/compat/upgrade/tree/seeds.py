@@ -82,7 +82,10 @@ class SeedRewriter(StatementRewriter):
                 added = added.with_changes(leading_lines=empty)
             if not lines or lines[0].comment is not None:
                 lines = [*empty, *lines]
-            body[first : first + 1] = [added, body[first].with_changes(leading_lines=lines)]
+            body[first : first + 1] = [
+                added,
+                body[first].with_changes(leading_lines=lines),
+            ]
         new = updated_node.body.with_changes(body=body)
         return updated_node.with_changes(body=new)
 
@@ -105,13 +108,13 @@ class SeedRewriter(StatementRewriter):
         return call.with_changes(args=arguments.finished())
 
     def _seed(self) -> str | None:
-        """Return the generator for the numbers at this place, None outside functions."""
+        """Return the generator for numbers drawn here, None outside of functions."""
         for cls, method in zip(self._around, self._around[1:], strict=False):
             is_method = isinstance(method, cst.FunctionDef) and _has_self(method)
-            if isinstance(cls, cst.ClassDef) and is_method:
-                if cls.name.value in self._modules:
-                    self._seeded.append(cls)
-                    return _ATTRIBUTE
+            is_class = isinstance(cls, cst.ClassDef) and is_method
+            if is_class and cls.name.value in self._modules:
+                self._seeded.append(cls)
+                return _ATTRIBUTE
         functions = [n for n in self._around if not isinstance(n, cst.ClassDef)]
         if not functions:
             return None
