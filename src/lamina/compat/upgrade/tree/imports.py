@@ -103,8 +103,8 @@ def _of_scikit_learn(
     context: Context, node: cst.ImportFrom, module: str
 ) -> cst.ImportFrom:
     """Return an import of functions that scikit-learn has in another module today."""
-    is_star = isinstance(node.names, cst.ImportStar)
-    if is_star or any(n.name.value not in SAME[module] for n in node.names):
+    names = () if isinstance(node.names, cst.ImportStar) else node.names
+    if not names or any(n.name.value not in SAME[module] for n in names):
         context.note(f"{module} was removed: see sklearn.model_selection")
         return node
     context.count += 1

@@ -67,7 +67,8 @@ class NameRewriter(cst.CSTTransformer):
             return updated
         kept = kept_in(found.value, self.context.root)
         if found.name is None and kept is not None:
-            return self._kept(original, updated, f"{kept}.{found.value.__name__}")
+            name = getattr(found.value, "__name__", "")
+            return self._kept(original, updated, f"{kept}.{name}")
         if isinstance(found.value, str | None) and found.name is None:
             self._note_use(original, found)
             self.context.count += 1

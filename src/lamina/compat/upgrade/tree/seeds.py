@@ -92,8 +92,9 @@ class SeedRewriter(StatementRewriter):
     def _with_seed(self, found: Found, call: cst.Call) -> cst.Call:
         """Return a call with a generator of seeds, if it draws random numbers."""
         arguments = Arguments(call.args)
-        is_old = found.name is None and isinstance(found.value, FunctionType)
-        if not self.context.is_for_keras or not is_old or arguments.has_stars:
+        if found.name is not None or not isinstance(found.value, FunctionType):
+            return call
+        if not self.context.is_for_keras or arguments.has_stars:
             return call
         names = inspect.signature(found.value).parameters
         is_given = arguments.source("seed") not in (None, "None")
@@ -111,8 +112,8 @@ class SeedRewriter(StatementRewriter):
         """Return the generator for numbers drawn here, None outside of functions."""
         for cls, method in zip(self._around, self._around[1:], strict=False):
             is_method = isinstance(method, cst.FunctionDef) and _has_self(method)
-            is_class = isinstance(cls, cst.ClassDef) and is_method
-            if is_class and cls.name.value in self._modules:
+            name = cls.name.value if isinstance(cls, cst.ClassDef) else None
+            if is_method and name in self._modules:
                 self._seeded.append(cls)
                 return _ATTRIBUTE
         functions = [n for n in self._around if not isinstance(n, cst.ClassDef)]
