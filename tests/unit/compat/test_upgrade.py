@@ -140,7 +140,7 @@ SAME = [
         "y = merge([Dense(output_dim=sum(a)), b], mode='concat', name='y')\n",
         "import keras\nfrom keras.layers import *\nfrom keras.backend import *\n"
         "y = keras.layers.Concatenate(name='y', axis=-1)"
-        "([Dense(units=keras.ops.sum(a)), b])\n",
+        "([Dense(units=int(keras.ops.sum(a))), b])\n",
     ),
     (
         K + "# Session\nK.set_session(s())\nK.manual_variable_initialization(True)\n",

@@ -14,7 +14,7 @@ from lamina.compat.upgrade.context import Context, code_of
 
 _NAMES = ("units", "output_dim", "filters", "nb_filter", "input_dim")
 _COMPUTED = re.compile(
-    r"(?:np|numpy)\.(?:a?max|prod|sum)\(|[\w.]+\.(?:max|prod|sum)\(\)$"
+    r"(?:np|numpy|keras\.ops)\.(?:a?max|prod|sum)\(|[\w.]+\.(?:max|prod|sum)\(\)$"
 )
 
 

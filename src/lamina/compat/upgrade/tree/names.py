@@ -4,18 +4,16 @@
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import Any
 
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
 from libcst.metadata import QualifiedNameProvider, ScopeProvider
 
-from lamina import activations
-from lamina.compat.upgrade.calls.arrays import declaration_of
-from lamina.compat.upgrade.context import Context, code_of
+from lamina.compat.upgrade.context import Context
 from lamina.compat.upgrade.resolve import Found, kept_in, resolve
 from lamina.compat.upgrade.tree import imports
+from lamina.compat.upgrade.tree.definitions import defined, note_use
 from lamina.compat.upgrade.tree.imported_names import ImportedNames
 
 Name = cst.Name | cst.Attribute
@@ -70,14 +68,14 @@ class NameRewriter(cst.CSTTransformer):
             name = getattr(found.value, "__name__", "")
             return self._kept(original, updated, f"{kept}.{name}")
         if isinstance(found.value, str | None) and found.name is None:
-            self._note_use(original, found)
+            note_use(self.context, original)
             self.context.count += 1
             return cst.parse_expression(_literal(found.value))
         if found.name is None:
             return (
                 updated
                 if original in self._called
-                else self._defined(original, found, updated)
+                else defined(self.context, original, found, updated)
             )
         return self._renamed(original, updated, found)
 
@@ -92,33 +90,6 @@ class NameRewriter(cst.CSTTransformer):
         self.context.imports[path] = name
         self.context.count += 1
         return cst.Name(name)
-
-    def _defined(
-        self, original: Name, found: Found, updated: cst.BaseExpression
-    ) -> Any:
-        """Return the name of a function that is written into the program."""
-        if not isinstance(found.value, FunctionType | type):
-            return updated
-        if found.value.__module__.startswith("lamina.compat.tensorflow"):
-            return self._function_of_arrays(original, found.value, updated)
-        name = self.context.helper(found.value)
-        if name is None:
-            self.context.note(f"{code_of(original)} has no translation here")
-            return updated
-        self._note_use(original, found)
-        return cst.Name(name)
-
-    def _function_of_arrays(
-        self, original: Name, function: Any, updated: cst.BaseExpression
-    ) -> Any:
-        """Return the name of a function of TensorFlow that takes one array."""
-        target, positional, _ = declaration_of(function)
-        if not target or len(positional) != 1:
-            return updated
-        self._note_use(original, Found(function, target))
-        self.context.count += 1
-        module = "activations" if target in activations.__all__ else "ops"
-        return self.context.chain(f"{module}.{target}")
 
     def _renamed(
         self, original: Name, updated: cst.BaseExpression, found: Found
@@ -145,7 +116,7 @@ class NameRewriter(cst.CSTTransformer):
             return (
                 updated if is_same else updated.with_changes(attr=cst.Name(attribute))
             )
-        self._note_use(original, found)
+        note_use(self.context, original)
         return self.context.chain(name)
 
     def _keeps_name(self, node: cst.CSTNode) -> bool:
@@ -169,13 +140,6 @@ class NameRewriter(cst.CSTTransformer):
                 self.context.note_once(imports.missing(name))
             elif not found.is_module:
                 self.context.note_once("the program still needs TensorFlow")
-
-    def _note_use(self, node: cst.CSTNode, found: Found) -> None:
-        """Note that a name is not used at one place any more."""
-        while isinstance(node, cst.Attribute):
-            node = node.value
-        if isinstance(node, cst.Name):
-            self.context.replaced.add(node.value)
 
 
 def _literal(value: str | None) -> str:

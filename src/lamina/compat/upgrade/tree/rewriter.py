@@ -14,6 +14,7 @@ from lamina.compat.upgrade.context import code_of
 from lamina.compat.upgrade.substitution import simplified
 from lamina.compat.upgrade.tree import imports
 from lamina.compat.upgrade.tree.alignment import AlignedRewriter
+from lamina.compat.upgrade.tree.definitions import note_use
 
 
 class Rewriter(AlignedRewriter):
@@ -46,7 +47,7 @@ class Rewriter(AlignedRewriter):
     def _upgraded_call(self, original_node: cst.Call, updated_node: cst.Call) -> Any:
         found = self.names.resolve(original_node.func)
         if found is not None:
-            self._note_use(original_node.func, found)
+            note_use(self.context, original_node.func)
             call = self._with_seed(found, updated_node)
             new = upgrade_call(self.context, found, call)
             return self._with_generator(found, new)
