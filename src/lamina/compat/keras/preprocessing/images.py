@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
-from lamina.compat.keras.preprocessing.image_batches import (
-    ImageBatches,
-    class_targets,
-    column_targets,
-    is_image,
-)
+from lamina.compat.keras.preprocessing.image_flows import ImageFlows
 from lamina.compat.notices import tell
 from lamina.config import image_data_format
 from lamina.typing import ArrayLike
-from lamina.utils import img_to_array, load_img
 
 _FILL_MODES = {"nearest": "nearest", "constant": "constant", "reflect": "mirror"}
 
 
-class ImageDataGenerator:
+class ImageDataGenerator(ImageFlows):
     """Batches of images, changed at random, from arrays, folders or data frames.
 
     The arguments are those of Keras 2.
@@ -155,7 +148,7 @@ class ImageDataGenerator:
         """Return an image after changes drawn from a generator."""
         is_last = self.data_format == "channels_last"
         image = x if is_last else np.moveaxis(x, 0, -1)
-        image = self._moved(image, rng)
+        image = _moved(self, image, rng)
         if self.channel_shift_range:
             bound = self.channel_shift_range
             shifts = rng.uniform(-bound, bound, image.shape[-1])
@@ -168,170 +161,33 @@ class ImageDataGenerator:
             image = np.clip(image * rng.uniform(low, high), 0, 255)
         return image if is_last else np.moveaxis(image, -1, 0)
 
-    def _moved(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Rotate, shift, shear and zoom around the center."""
-        angle = math.radians(rng.uniform(-1, 1) * self.rotation_range)
-        shear = math.radians(rng.uniform(-1, 1) * self.shear_range)
-        low, high = self.zoom_range
-        zoom = rng.uniform(low, high, 2)
-        shift = [
-            rng.uniform(-1, 1) * bound * (size if bound < 1 else 1)
-            for bound, size in zip(self.shifts, image.shape, strict=False)
-        ]
-        cos, sin = math.cos(angle), math.sin(angle)
-        matrix = np.array([[cos, -sin], [sin, cos]])
-        matrix = matrix @ [[1, -math.sin(shear)], [0, math.cos(shear)]] @ np.diag(zoom)
-        if np.array_equal(matrix, np.eye(2)) and not any(shift):
-            return image
-        center = (np.array(image.shape[:2]) - 1) / 2
-        offset: Any = center + matrix @ (np.array(shift) - center)
-        channels = [
-            ndimage.affine_transform(
-                channel, matrix, offset, order=1, mode=self.fill_mode, cval=self.cval
-            )
-            for channel in np.moveaxis(image, -1, 0)
-        ]
-        return np.stack(channels, axis=-1)
 
-    def flow(
-        self,
-        x: ArrayLike | Sequence[Any],
-        y: ArrayLike | Sequence[Any] | None = None,
-        batch_size: int = 32,
-        shuffle: bool = True,
-        sample_weight: ArrayLike | Sequence[Any] | None = None,
-        seed: int | None = None,
-        subset: str | None = None,
-        **_: object,
-    ) -> ImageBatches:
-        """Return batches of the images in an array."""
-        x = np.asarray(x)
-        rows = self._subset(len(x), subset)
-        others = [np.asarray(v) for v in (y, sample_weight) if v is not None]
-        return ImageBatches(
-            self,
-            lambda i: x[i].astype("float32"),
-            [other[rows] for other in others],
-            rows,
-            (batch_size, shuffle, seed),
+def _moved(
+    changes: ImageDataGenerator, image: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Rotate, shift, shear and zoom around the center."""
+    angle = math.radians(rng.uniform(-1, 1) * changes.rotation_range)
+    shear = math.radians(rng.uniform(-1, 1) * changes.shear_range)
+    low, high = changes.zoom_range
+    zoom = rng.uniform(low, high, 2)
+    shift = [
+        rng.uniform(-1, 1) * bound * (size if bound < 1 else 1)
+        for bound, size in zip(changes.shifts, image.shape, strict=False)
+    ]
+    cos, sin = math.cos(angle), math.sin(angle)
+    matrix = np.array([[cos, -sin], [sin, cos]])
+    matrix = matrix @ [[1, -math.sin(shear)], [0, math.cos(shear)]] @ np.diag(zoom)
+    if np.array_equal(matrix, np.eye(2)) and not any(shift):
+        return image
+    center = (np.array(image.shape[:2]) - 1) / 2
+    offset: Any = center + matrix @ (np.array(shift) - center)
+    channels = [
+        ndimage.affine_transform(
+            channel, matrix, offset, order=1, mode=changes.fill_mode, cval=changes.cval
         )
-
-    def flow_from_directory(
-        self,
-        directory: str,
-        target_size: tuple[int, int] = (256, 256),
-        color_mode: str = "rgb",
-        classes: Sequence[str] | None = None,
-        class_mode: str | None = "categorical",
-        batch_size: int = 32,
-        shuffle: bool = True,
-        seed: int | None = None,
-        subset: str | None = None,
-        interpolation: str = "nearest",
-        **_: object,
-    ) -> ImageBatches:
-        """Return batches of the images in a folder for each class."""
-        folder = Path(directory)
-        names = classes or sorted(p.name for p in folder.iterdir() if p.is_dir())
-        files: list[tuple[Path, int]] = []
-        for label, name in enumerate(names):
-            found = sorted(p for p in (folder / name).rglob("*") if is_image(p))
-            rows = self._subset(len(found), subset)
-            files += [(found[i], label) for i in rows]
-        labels = np.array([label for _, label in files], "int32")
-        paths = [path for path, _ in files]
-        print(f"Found {len(files)} images belonging to {len(names)} classes.")
-        batches = ImageBatches(
-            self,
-            lambda i: self._load(paths[i], color_mode, target_size, interpolation),
-            class_targets(labels, class_mode, len(names)),
-            np.arange(len(files)),
-            (batch_size, shuffle, seed),
-        )
-        batches.is_input_target = class_mode == "input"
-        batches.classes = labels
-        batches.class_indices = {name: label for label, name in enumerate(names)}
-        batches.filenames = [str(path.relative_to(folder)) for path in paths]
-        return batches
-
-    def flow_from_dataframe(
-        self,
-        dataframe: Any,
-        directory: str | None = None,
-        x_col: str = "filename",
-        y_col: str | Sequence[str] = "class",
-        weight_col: str | None = None,
-        target_size: tuple[int, int] = (256, 256),
-        color_mode: str = "rgb",
-        classes: Sequence[str] | None = None,
-        class_mode: str | None = "categorical",
-        batch_size: int = 32,
-        shuffle: bool = True,
-        seed: int | None = None,
-        subset: str | None = None,
-        interpolation: str = "nearest",
-        **_: object,
-    ) -> ImageBatches:
-        """Return batches of the images that a data frame lists.
-
-        Args:
-            dataframe: a row for each image.
-            directory: the folder of the files, for paths relative to it.
-            x_col: the column of the paths.
-            y_col: the column of the classes; for "raw" one of numbers, or several.
-            weight_col: the column of the weights.
-            target_size: rows and columns of the images.
-            color_mode: "rgb", "rgba" or "grayscale".
-            classes: names of the classes; by default those in the column, sorted.
-            class_mode: "categorical", also of lists of classes, "binary", "sparse",
-                "raw" (or "other"), "multi_output", "input" or `None`.
-            batch_size: number of images in a batch.
-            shuffle: whether the order is random.
-            seed: seed of the order and the random changes.
-            subset: "training" or "validation".
-            interpolation: how images are resized.
-        """
-        folder = Path(directory or "")
-        found = [folder / str(name) for name in dataframe[x_col]]
-        exists = np.array([path.is_file() for path in found], bool)
-        frame = dataframe[exists]
-        paths = [path for path, there in zip(found, exists, strict=True) if there]
-        rows = self._subset(len(paths), subset)
-        targets, names = column_targets(frame, y_col, class_mode, classes)
-        weights = [] if weight_col is None else [np.asarray(frame[weight_col])]
-        print(f"Found {len(rows)} validated image filenames.")
-        batches = ImageBatches(
-            self,
-            lambda i: self._load(paths[i], color_mode, target_size, interpolation),
-            [part[rows] for part in (*targets, *weights)],
-            rows,
-            (batch_size, shuffle, seed),
-        )
-        batches.is_input_target = class_mode == "input"
-        batches.class_indices = {name: label for label, name in enumerate(names)}
-        batches.filenames = [str(paths[i].relative_to(folder)) for i in rows]
-        if names and class_mode in ("binary", "sparse", "categorical"):
-            labels = [names.index(n) for n in frame[y_col] if not isinstance(n, list)]
-            batches.classes = np.array(labels)[rows] if labels else np.array([])
-        return batches
-
-    def _load(
-        self, path: Path, color: str, size: Sequence[int] | None, interpolation: str
-    ) -> np.ndarray:
-        image = load_img(
-            path, color_mode=color, target_size=size, interpolation=interpolation
-        )
-        return img_to_array(image, data_format=self.data_format)
-
-    def _subset(self, count: int, subset: str | None) -> np.ndarray:
-        """Return the indices of a subset; that for validation comes first."""
-        split = int(self.validation_split * count)
-        bounds = {
-            None: (0, count),
-            "validation": (0, split),
-            "training": (split, count),
-        }
-        return np.arange(*bounds[subset])
+        for channel in np.moveaxis(image, -1, 0)
+    ]
+    return np.stack(channels, axis=-1)
 
 
 def _whitening(x: np.ndarray, epsilon: float) -> np.ndarray:
