@@ -247,6 +247,13 @@ SAME = [
         "kernel_initializer=keras.initializers.Orthogonal(gain=1.1))\n",
     ),
     (
+        MODEL.format("Activation") + "x = np_utils\nActivation('hard_sigmoid')\n",
+        "import keras\n" + MODEL.format("Activation") + "\n\n"
+        "@keras.saving.register_keras_serializable()\ndef _hard_sigmoid(x):\n"
+        "    return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)\n\n\n"
+        "x = np_utils\nActivation(_hard_sigmoid)\n",
+    ),
+    (
         MODEL.format("Dense") + "Dense(3, init='he_normal')\n",
         MODEL.format("Dense") + "Dense(3, kernel_initializer='he_normal')\n",
     ),

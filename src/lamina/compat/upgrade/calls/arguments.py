@@ -14,7 +14,7 @@ from lamina.compat.upgrade.calls.values import meaning_of
 from lamina.compat.upgrade.context import Context, code_of
 from lamina.compat.upgrade.substitution import substituted
 from lamina.compat.upgrade.templates import template_of
-from lamina.layers import Embedding
+from lamina.layers import Activation, Embedding
 from lamina.saving.legacy import names as renamed
 
 
@@ -177,6 +177,8 @@ def upgrade_constructor(
         _translate(context, cls, found, row)
     for name in found.names:
         _upgrade_value(context, found, name)
+    if cls is Activation and found.positional:
+        _upgrade_activation(context, found)
 
 
 _WITHOUT_TRANSLATION = {
@@ -224,17 +226,33 @@ def _translate(
 
 
 def _upgrade_value(context: Context, found: Arguments, name: str) -> None:
-    """Replace a string that has another name today."""
+    """Replace a string that has another name or meaning today."""
     source = found.source(name) or ""
+    new = _todays_value(context, name.rpartition("_")[2], source)
+    if new != source:
+        found.replace(name, new)
+        context.count += 1
+
+
+def _upgrade_activation(context: Context, found: Arguments) -> None:
+    """Replace the positional argument of `Activation` if it means another today."""
+    node = found.positional[0]
+    source = code_of(node.value)
+    new = _todays_value(context, "activation", source)
+    if new != source:
+        value = cst.parse_expression(new)
+        found.nodes[found.nodes.index(node)] = node.with_changes(value=value)
+        context.count += 1
+
+
+def _todays_value(context: Context, suffix: str, source: str) -> str:
+    """Return the source of a value, another one if it is a string of former times."""
     try:
         value = ast.literal_eval(source)
     except (ValueError, SyntaxError):
-        return
-    suffix = name.rpartition("_")[2]
+        return source
     if not isinstance(value, str):
-        return
+        return source
     new = renamed.VALUES.get(suffix, {}).get(value, value)
-    source = meaning_of(context, suffix, new)
-    if source is not None or new != value:
-        found.replace(name, source or repr(new))
-        context.count += 1
+    meaning = meaning_of(context, suffix, new)
+    return meaning or (source if new == value else repr(new))
