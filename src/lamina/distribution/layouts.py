@@ -94,20 +94,33 @@ class TensorLayout:
         Raises:
             ShapeError: the number of dimensions differs, or a size does not divide.
         """
-        mesh = self._device_mesh
         if len(self._axes) != len(shape):
             raise ShapeError(
                 f"The layout {self._axes} has {len(self._axes)} axes, but {name!r} has "
                 f"the shape {tuple(shape)}. Give an axis or None for each dimension."
             )
-        for i, (axis, size) in enumerate(zip(self._axes, shape, strict=True)):
-            count = 1 if axis is None or mesh is None else mesh.size_of(axis)
-            if size % count:
+        for i, (axis, count) in enumerate(zip(self._axes, self._counts(), strict=True)):
+            if shape[i] % count:
                 raise ShapeError(
                     f"{name!r} has the shape {tuple(shape)}, and {count} devices along "
                     f"the axis {axis!r} cannot have equal parts of dimension {i}. "
                     f"{_remedy(shape, i, count, axis)}"
                 )
+
+    def divides(self, shape: Sequence[int]) -> bool:
+        """Return whether the devices can have equal parts of an array.
+
+        Args:
+            shape: its shape; dimensions after those of the layout are not split.
+        """
+        counts = self._counts()
+        pairs = zip(shape, counts, strict=False)
+        return len(shape) >= len(counts) and all(n % k == 0 for n, k in pairs)
+
+    def _counts(self) -> list[int]:
+        """Return the number of parts of each dimension."""
+        mesh = self._device_mesh
+        return [1 if a is None or mesh is None else mesh.size_of(a) for a in self._axes]
 
     def _check_axes(self) -> None:
         if self._device_mesh is None:

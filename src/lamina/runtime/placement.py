@@ -128,6 +128,8 @@ def split_rows(batch: PyTree) -> PyTree:
 def with_layout(path: str, outputs: PyTree) -> PyTree:
     """Return the outputs of a layer with the layout that the distribution has for them.
 
+    An output that the devices cannot have equal parts of is returned as it is.
+
     Args:
         path: the layer's path.
         outputs: arrays.
@@ -137,10 +139,13 @@ def with_layout(path: str, outputs: PyTree) -> PyTree:
     )
     if layout is None:
         return outputs
-    sharding = layout.backend_layout
-    return jax.tree.map(
-        lambda a: jax.lax.with_sharding_constraint(a, sharding), outputs
-    )
+
+    def lay_out(output: Array) -> Array:
+        if not layout.divides(output.shape):
+            return output
+        return jax.lax.with_sharding_constraint(output, layout.backend_layout)
+
+    return jax.tree.map(lay_out, outputs)
 
 
 def placed(variables: Sequence[Variable], values: Sequence[Array]) -> list[Array]:
