@@ -190,6 +190,7 @@ def test_methods_of_keras_layers_that_packages_use():
     _, weights = layer._compute_attention(*heads, mask, return_attention_scores=True)
     np.testing.assert_allclose(np.asarray(weights)[0, 0, 0], [1, 0, 0], atol=1e-6)
     model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+    assert model.weights[0]._value is model.weights[0].value
     below = model._flatten_layers(include_self=False)
     assert model not in below
     assert model.layers[0] in below

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from lamina.core.variable import Variable
 from lamina.layers import Layer, MultiHeadAttention
 from lamina.layers.attention.computation import (
     HeadsCall,
@@ -65,6 +66,7 @@ _metrics = functools.cached_property(
 _metrics.__set_name__(Layer, "_metrics")
 
 INTERNALS: Mapping[type, Mapping[str, Any]] = {
+    Variable: {"_value": property(lambda variable: variable.value)},
     Layer: {"_flatten_layers": flatten_layers, "_metrics": _metrics},
     Model: {"_loss_tracker": property(lambda m: training_of(m).loss_tracker)},
     MultiHeadAttention: {
