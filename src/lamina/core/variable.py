@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,18 +30,14 @@ state_lock = threading.RLock()
 _CHECKS = {
     "aggregation": optional(one_of("none", "mean", "sum", "only_first_replica")),
     "synchronization": optional(one_of("none", "auto", "on_read", "on_write")),
-    "layout": Check(
-        "None or a TensorLayout",
-        lambda v: v is None or hasattr(v, "backend_layout"),
-        ("model",),
+    "layout": optional(
+        Check("a TensorLayout", lambda v: hasattr(v, "backend_layout"), ("model",))
     ),
 }
 _KEPT = ("float16", "bfloat16", "float32")
 _version = [0]
 # More values would clutter a printed list of variables.
 _MAX_SHOWN = 16
-
-
 # `initializers` sets it: `core` cannot import the package.
 _get_initializer: list[Callable[[str], Initializer]] = []
 
@@ -170,6 +167,10 @@ class Variable:
         self.slot_of: Variable | None = None
         self.storage = Storage(_initial_value(self, initializer, shape, dtype))
         bump_structure_version()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.storage.aliased = True  # a shallow copy has the same array
+        return vars(self) | {"storage": copy.copy(self.storage)}
 
     @property
     def trainable(self) -> bool:

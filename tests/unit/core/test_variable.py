@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 from lamina.core.variable import Variable
@@ -29,3 +32,14 @@ def test_variable_takes_the_name_of_an_initializer():
         Variable("zeros")
     with pytest.raises(ArgumentError, match="Did you mean"):
         Variable("zeross", shape=(2,))
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_copy_has_a_value_of_its_own(duplicate):
+    variable = Variable([1.0, 2.0])
+    duplicate(variable).assign([3.0, 4.0])
+    assert variable.numpy().tolist() == [1.0, 2.0]
