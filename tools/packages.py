@@ -59,8 +59,14 @@ PACKAGES = (
     Package(
         "bayesflow",
         "2.0.12",
-        "the two moons: simulation, training and samples with `CouplingFlow` and "
-        "`FlowMatching`",
+        "the two moons: simulation, training, samples, saving and loading with "
+        "`CouplingFlow` and `FlowMatching`",
+    ),
+    Package(
+        "keras-hub",
+        "0.32.0",
+        "BERT, GPT-2, ViT and ResNet with a task each: outputs, a step of `fit` and "
+        "generated tokens equal Keras 3.15.1's; presets of lamina and of Keras",
     ),
     Package(
         "keras-self-attention",

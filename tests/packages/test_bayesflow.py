@@ -28,8 +28,9 @@ def two_moons(theta: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("network", ["CouplingFlow", "FlowMatching"])
-def test_two_moons_are_simulated_fitted_and_sampled(network):
+def test_two_moons_are_simulated_fitted_sampled_and_loaded(network, tmp_path):
     import bayesflow
+    import keras
 
     np.random.seed(0)
     adapter = (
@@ -57,3 +58,10 @@ def test_two_moons_are_simulated_fitted_and_sampled(network):
     draws = workflow.sample(conditions={"x": held_out["x"][:3]}, num_samples=5)
     assert draws["theta"].shape == (3, 5, 2)
     assert np.isfinite(draws["theta"]).all()
+    path = tmp_path / "approximator.keras"
+    workflow.approximator.save(path)
+    loaded = keras.saving.load_model(path)
+    draws = loaded.sample(conditions={"x": held_out["x"][:3]}, num_samples=5)
+    assert draws["theta"].shape == (3, 5, 2)
+    densities = [m.log_prob(held_out) for m in (workflow.approximator, loaded)]
+    np.testing.assert_allclose(*densities, rtol=1e-5)
