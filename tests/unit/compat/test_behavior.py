@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from lamina import layers
+from lamina import layers, models
 from lamina.compat.defaults import Release, use
 from lamina.errors import (
     DataError,
@@ -14,6 +14,7 @@ from lamina.errors import (
     LikelyMistakeWarning,
     ShapeError,
 )
+from lamina.layers.base.shapes import call_names
 
 
 def test_calls_of_a_layer_have_inputs_and_outputs():
@@ -141,3 +142,23 @@ def test_symbolic_text_is_sliced_and_joined_on_the_host():
     found = model.predict([np.array(["A", "c"]), np.array([["b"], ["a"]])])
     assert_allclose(found[0], [[1, 2], [0, 1]])
     assert_allclose(found[1], [[2], [1]])
+
+
+@pytest.mark.parametrize(
+    ("cls", "wanted"),
+    [
+        (layers.BatchNormalization, ["inputs", "training", "mask"]),
+        (layers.Embedding, ["inputs"]),
+        (layers.Attention, ["inputs", "mask", "training", "return_attention_scores"]),
+    ],
+)
+def test_calls_of_layers_have_the_arguments_of_the_library(cls, wanted):
+    assert call_names(cls)[: len(wanted)] == wanted
+
+
+def test_batch_normalization_learns_its_statistics():
+    model = models.Sequential([layers.BatchNormalization(input_shape=(2,))])
+    model.compile("sgd", "mse")
+    x = np.array([[5.0, 1.0], [7.0, 1.0]])
+    model.fit(x, x, verbose=0)
+    assert model.layers[0].get_weights()[2][0] > 0.05

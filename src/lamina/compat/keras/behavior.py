@@ -175,12 +175,21 @@ def remember_option(layer: object, cls: type, given: Mapping[str, Any]) -> None:
         vars(layer)["_old_option"] = value
 
 
+# `fit` reads the names of a call's arguments, so that a new `call` has the signature of
+# the one that it replaces.
+_dot_product_attend: Callable[..., Any] = vars(Attention)["call"]
+_batch_normalize: Callable[..., Any] = vars(BatchNormalization)["call"]
+_lookup: Callable[..., Any] = vars(Embedding)["call"]
+
+
+@functools.wraps(_dot_product_attend)
 def _attend(layer: Attention, *inputs: object, **options: object) -> Any:
     if vars(layer).get("_old_option"):
         options["use_causal_mask"] = True
     return _dot_product_attend(layer, *inputs, **options)
 
 
+@functools.wraps(_lookup)
 def _embed(layer: Embedding, inputs: Array) -> Any:
     rows = _lookup(layer, inputs)
     if release() <= Release.KERAS_2_3:
@@ -194,6 +203,7 @@ def _embed(layer: Embedding, inputs: Array) -> Any:
     return rows
 
 
+@functools.wraps(_batch_normalize)
 def _normalize(layer: BatchNormalization, inputs: Array, **options: object) -> Any:
     mode = vars(layer).get("_old_option")
     if not mode:
@@ -211,9 +221,6 @@ def _normalize(layer: BatchNormalization, inputs: Array, **options: object) -> A
     return result
 
 
-_dot_product_attend: Callable[..., Any] = vars(Attention)["call"]
-_batch_normalize: Callable[..., Any] = vars(BatchNormalization)["call"]
-_lookup: Callable[..., Any] = vars(Embedding)["call"]
 BEHAVIOR: Mapping[type, Mapping[str, Any]] = {
     SymbolicTensor: {
         "_keras_shape": property(lambda tensor: tuple(tensor.shape)),
