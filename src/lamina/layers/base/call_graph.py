@@ -241,6 +241,12 @@ class CallGraph:
         functions = sum(not isinstance(node.operation, Module) for node in self.nodes)
         return functions, ends + sum(node.count_values() for node in self.nodes)
 
+    @functools.cached_property
+    def _calls(self) -> int:
+        """The number of calls, with those in models that it calls."""
+        graphs = [graph_of(node.operation) for node in self.nodes]
+        return len(graphs) + sum(g._calls for g in graphs if g is not None)
+
     def check_rows(self, inputs: PyTree, to_train: bool) -> None:
         """Refuse data whose rows do not have the inputs' shapes.
 
@@ -263,7 +269,12 @@ class CallGraph:
             isinstance(t, SymbolicTensor) and (t.shape, t.mask) == (own.shape, own.mask)
             for t, own in zip(self.match(inputs), self.input_leaves, strict=True)
         )
-        return map_symbolic(_unconnected, self.outputs) if fits else None
+        if not fits:
+            return None
+        if local.budget is not None:
+            # As if each layer were called to infer shapes, which takes three calls.
+            local.budget.take_calls(3 * self._calls)
+        return map_symbolic(_unconnected, self.outputs)
 
     def match(self, inputs: PyTree) -> list[Any]:
         """Return arrays in the order of the graph's inputs.
