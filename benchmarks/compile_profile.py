@@ -116,11 +116,7 @@ def is_kernel(instruction: Instruction) -> bool:
     """Return whether an instruction is a kernel that XLA compiles."""
     opcode, text = instruction.opcode, instruction.text
     is_library = "kind=kCustom" in text
-    return (
-        opcode == "fusion"
-        and not is_library
-        or (opcode == "call" and "xla_cpu_small_call" in text)
-    )
+    return opcode == "fusion" and not is_library
 
 
 def part_of(line: str, calls: Sequence[str]) -> str:

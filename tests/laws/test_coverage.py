@@ -68,6 +68,7 @@ EXEMPTIONS = [
     Exemption("it is about files, models or terminals", "", "datasets saving utils"),
     Exemption("its tests draw images", "unit/visualization", "visualization"),
     Exemption("it measures a model", "unit", "tuning"),
+    Exemption("its tests need eight devices", "unit/distribution", "distribution"),
     Exemption("its random numbers have laws", "unit", "random elastic_transform"),
     Exemption("its tests cause the error", "", "errors"),
     Exemption("its result is about this machine", "unit/test_kernels.py", "kernels"),

@@ -24,7 +24,6 @@ from lamina.core.custom_objects import (
     find_class,
     find_function,
     get_registered_name,
-    get_registered_object,
     library,
     module_of,
     snake_case,
@@ -296,7 +295,7 @@ def deserialize(
     require_safe(safe_mode)
     if isinstance(config, str):
         named = (module_objects or {}).get(config, config)
-        found = get_registered_object(config, custom_objects)
+        found = (custom_objects or {}).get(config)
         return found or (named() if isinstance(named, type) else named)
     objects = {**(module_objects or {}), **(custom_objects or {})}
     with custom_object_scope(objects), untrusted_config(config):

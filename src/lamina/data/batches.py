@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from lamina.core.tracing.single_kernel import single_kernel
 from lamina.data.rows import cut, gather, leaves, map_rows
 from lamina.data.shuffle import shuffled
 from lamina.typing import Array, PyTree
@@ -84,11 +83,7 @@ class Batches(NamedTuple):
             return map_rows(lambda a: cut(a, start, count), arrays)
         # Indices are in bounds and unique, since an order is a permutation.
         rows = leaves(arrays)[0].shape[0]
-        indices = single_kernel(
-            lambda start, *run: shuffled(start + jnp.arange(count), rows, *run),
-            start,
-            *run,
-        )
+        indices = shuffled(start + jnp.arange(count), rows, *run)
         return map_rows(lambda a: gather(a, indices), arrays)
 
     def numbered(self, data: Data, run: Run, i: int) -> tuple[PyTree, Any]:

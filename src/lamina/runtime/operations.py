@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.tracebacks import is_library_file
-from lamina.core.tracing.single_kernel import single_kernel
 from lamina.runtime.executable import in_process_compile
 from lamina.runtime.placement import splits_variables
 from lamina.typing import Array
@@ -263,7 +262,7 @@ def still_finite(new: Sequence[Array], old: Sequence[Array]) -> Array:
     ]
     most = 0 if splits_variables() else _SMALL
     small = [pair for pair in floats if pair[0].size <= most]
-    good = single_kernel(_still_finite_together, *small) if small else jnp.bool_(True)
+    good = _still_finite_together(*small) if small else jnp.bool_(True)
     for after, before in floats:
         if after.size > most:
             good &= jnp.isfinite(_total(after)) | ~jnp.isfinite(_total(before))

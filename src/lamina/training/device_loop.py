@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +17,6 @@ import numpy as np
 
 from lamina.core.module import Module
 from lamina.core.scope import RunKey
-from lamina.core.tracing.single_kernel import single_kernel
 from lamina.data.batches import INNER_CHUNK, Batches
 from lamina.runtime.executable import Program
 from lamina.runtime.operations import still_finite
@@ -126,8 +124,8 @@ class _DeviceLoop:
 
     def __init__(self, spec: LoopSpec, inputs: LoopInputs) -> None:
         self.step, self.traced, self.batches, self.log_mode = spec
-        args, self.limit, hyperparameters = single_kernel(
-            _unpack, inputs.args, inputs.bad, inputs.hyperparameters
+        args, self.limit, hyperparameters = _unpack(
+            inputs.args, inputs.bad, inputs.hyperparameters
         )
         self.args = args._replace(bad=inputs.bad)
         self.inputs = inputs._replace(hyperparameters=hyperparameters)
@@ -161,7 +159,7 @@ class _DeviceLoop:
 
         def run_chunk(carry: tuple[Any, Any, LoopState]) -> Any:
             first, _, state = carry
-            chunk = single_kernel(partial(_chunk_at, self), first, limit)
+            chunk = _chunk_at(self, first, limit)
             return chunk.end, *self._run_chunk(first, chunk, state)
 
         _, bad, state = jax.lax.while_loop(
@@ -334,9 +332,7 @@ def run_while_finite(
         state, stopped = run(start, search.end)
         is_finite = still_finite(state.changed, start.changed)
         numbers = search.good, search.bad, search.end, search.back
-        good, bad, end, back, is_finite = single_kernel(
-            _next, first, stopped, is_finite, *numbers
-        )
+        good, bad, end, back, is_finite = _next(first, stopped, is_finite, *numbers)
         return _Search(good, bad, end, back, is_finite, state)
 
     def is_open(search: _Search) -> Any:

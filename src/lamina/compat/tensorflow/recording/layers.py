@@ -67,13 +67,15 @@ def _call_layer(
     extra: list[Variable] = []
     for _ in range(_ATTEMPTS):
         version = structure_version()
-        state = ModuleState.of([layer])
+        state = own = ModuleState.of([layer])
         if extra:
-            state = ModuleState(state.modules, [*state.variables, *extra])
+            state = ModuleState(own.modules, [*own.variables, *extra])
         values = [read(v) for v in state.variables]
         flat = FlatCall((values, state.hyperparameters(), *args), kwargs)
         program, results = _run(layer, call, state, flat)
-        if structure_version() == version and not program.captured:
+        # Other threads change the version too.
+        is_same = structure_version() == version or ModuleState.of([layer]) == own
+        if is_same and not program.captured:
             return program.finish(flat, *results)
         # The call has created weights, or it uses variables of other objects.
         extra = [*extra, *program.captured.values()]
