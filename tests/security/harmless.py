@@ -13,8 +13,11 @@ import pytest
 
 import lamina
 from lamina import config, layers
+from lamina.core.custom_objects import complete_library
 from lamina.errors import LaminaError
 from lamina.saving.legacy import h5, weights, write  # noqa: F401, on first use
+
+complete_library()  # the first look-up of a name would import packages
 
 # Names of audit events, https://docs.python.org/3/library/audit_events.html, that a
 # loader has no business with: running code, starting programs, the network, changes
