@@ -27,6 +27,12 @@ def two_moons(theta: np.ndarray) -> dict[str, np.ndarray]:
     return {"x": np.array([first, second])}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _imported(_installed: None) -> None:
+    """Register bayesflow's classes for all tests; those of a test are forgotten."""
+    importlib.import_module("bayesflow")
+
+
 @pytest.mark.parametrize("network", ["CouplingFlow", "FlowMatching"])
 def test_two_moons_are_simulated_fitted_sampled_and_loaded(network, tmp_path):
     import bayesflow
