@@ -24,6 +24,7 @@ from benchmarks.claim import load_claim
 from benchmarks.peers.keras_api import alone_or_together, compiled
 from benchmarks.results import RESULTS, table
 from benchmarks.workload import Training, deep
+from lamina.runtime.device_trace import instructions
 
 MODELS = ("seed_model", "auto_mpg", "mnist_cnn", "lstm", "2", "8", "32")
 # The first match of a file or function, from the innermost call to the outermost.
@@ -49,8 +50,7 @@ STAGES = {
     "backend_compile_duration": "compile",
 }
 _PROGRAMS = ("run", "jit(run)", "<unnamed function>")
-_INSTRUCTION = re.compile(r"\s*(?:ROOT )?%?[\w.\-]+ = .*? ([\w\-]+)\(")
-_COMPUTATION = re.compile(r"(?:ENTRY )?%?([\w.\-]+) .*\{$")
+_OPCODE = re.compile(r" ([\w\-]+)\(")
 _ROW = re.compile(r'^(\d+) (?:"(.*)"|\{(.*)\})$')
 _CALLED = re.compile(r"(?:calls|to_apply)=%?([\w.\-]+)")
 _NAMES = re.compile(r"%[\w.\-]+|, metadata=.*")
@@ -75,19 +75,16 @@ def training_of(model: str) -> Training:
     return training
 
 
-def instructions(text: str) -> Iterator[Instruction]:
+def parts_of(text: str) -> Iterator[Instruction]:
     """Yield the instructions of a program from its text."""
     frames = stack_frames(text)
-    computation = ""
-    for line in text.splitlines():
-        found = _INSTRUCTION.match(line)
-        if found is None:
-            start = _COMPUTATION.match(line)
-            computation = start[1] if start else computation
-            continue
-        frame = re.search(r"stack_frame_id=(\d+)", line)
+    for computation, _, definition in instructions(text):
+        opcode = _OPCODE.search(definition)
+        frame = re.search(r"stack_frame_id=(\d+)", definition)
         calls = frames.get(frame[1], []) if frame else []
-        yield Instruction(computation, found[1], line, part_of(line, calls))
+        if opcode is not None:
+            part = part_of(definition, calls)
+            yield Instruction(computation, opcode[1], definition, part)
 
 
 def stack_frames(text: str) -> dict[str, list[str]]:
@@ -114,9 +111,7 @@ def stack_frames(text: str) -> dict[str, list[str]]:
 
 def is_kernel(instruction: Instruction) -> bool:
     """Return whether an instruction is a kernel that XLA compiles."""
-    opcode, text = instruction.opcode, instruction.text
-    is_library = "kind=kCustom" in text
-    return opcode == "fusion" and not is_library
+    return instruction.opcode == "fusion" and "kind=kCustom" not in instruction.text
 
 
 def part_of(line: str, calls: Sequence[str]) -> str:
@@ -133,7 +128,7 @@ def counts(text: str) -> dict[str, Counter[str]]:
 
     XLA compiles equal kernels once, so they are counted once.
     """
-    found = list(instructions(text))
+    found = list(parts_of(text))
     bodies: dict[str, str] = {}
     for i in found:
         body = bodies.get(i.computation, "") + _NAMES.sub("", i.text)

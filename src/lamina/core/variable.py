@@ -68,6 +68,7 @@ class Storage:
         self.array = array
         self.aliased = False  # whether others may use the array
         self.sharding: Any = None  # on which devices; `None` where JAX puts arrays
+        self.distribution: Any = None  # the one that chose the sharding
         self._donation_buffer: jax.Array | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -82,7 +83,9 @@ class Storage:
         return isinstance(self.array, np.ndarray)
 
     def set(self, array: jax.Array, aliased: bool = False) -> None:
-        """Set the array."""
+        """Set the array, on the devices of the variable."""
+        if self.sharding is not None and array.sharding != self.sharding:
+            array = jax.device_put(array, self.sharding)
         self.array, self.aliased = array, aliased
 
     def replace(self, array: jax.Array) -> None:
@@ -93,9 +96,8 @@ class Storage:
     def take_donation_buffer(self) -> Any:
         """Return an array of this shape and type that a program may overwrite."""
         buffer, self._donation_buffer = self._donation_buffer, None
-        return (
-            np.empty(self.array.shape, self.array.dtype) if buffer is None else buffer
-        )
+        array = self.array
+        return np.empty(array.shape, array.dtype) if buffer is None else buffer
 
     def drop_donation_buffer(self) -> None:
         """Release the donation buffer."""
@@ -212,8 +214,6 @@ class Variable:
                 if self.ignores_tracers:
                     return new
                 raise traced_assignment_error(self)
-            if self.storage.sharding is not None:
-                new = jax.device_put(new, self.storage.sharding)
             # The caller may still use the array that was passed.
             self.storage.set(new, aliased=True)
         else:

@@ -35,6 +35,22 @@ class _Instruction(NamedTuple):
     computation: str
 
 
+def instructions(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the computation, the name and the definition of each instruction.
+
+    Args:
+        text: an optimized program, as `as_text()` of an executable returns it.
+    """
+    computation = ""
+    for line in text.splitlines():
+        found = _INSTRUCTION.match(line)
+        if found is not None:
+            yield computation, found[1], found[2]
+            continue
+        start = _COMPUTATION.match(line)
+        computation = start[1] if start else computation
+
+
 class InstructionNames:
     """JAX's names of the instructions of an optimized program.
 
@@ -46,14 +62,7 @@ class InstructionNames:
         self._instructions: dict[str, _Instruction] = {}
         self._members: defaultdict[str, list[_Instruction]] = defaultdict(list)
         self._callers: dict[str, str] = {}
-        computation = ""
-        for line in text.splitlines():
-            found = _INSTRUCTION.match(line)
-            if found is None:
-                start = _COMPUTATION.match(line)
-                computation = start[1] if start else computation
-                continue
-            name, rest = found.groups()
+        for computation, name, rest in instructions(text):
             instruction = _instruction(rest, computation)
             self._instructions[name] = instruction
             self._members[computation].append(instruction)

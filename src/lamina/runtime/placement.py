@@ -81,14 +81,18 @@ def place(variables: Iterable[Variable]) -> None:
         return
     with state_lock:
         for variable in variables:
+            storage = variable.storage
+            if storage.distribution is distribution:
+                continue
             sharding = distribution.variable_sharding(variable)
             array = put(variable.raw, sharding)
             if array is not variable.raw:
-                variable.raw = array
-                variable.storage.drop_donation_buffer()
-            if variable.storage.sharding != sharding:
-                variable.storage.sharding = sharding
+                storage.drop_donation_buffer()
+            if storage.sharding != sharding:
                 bump_structure_version()
+            storage.sharding, storage.distribution = sharding, distribution
+            # `put` may share the memory of an array that a user has.
+            storage.set(array, storage.aliased)
 
 
 def put_replicated(array: Any) -> jax.Array:

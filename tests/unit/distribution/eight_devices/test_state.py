@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,35 @@ def test_tables_and_pictures(capsys: pytest.CaptureFixture[str]) -> None:
 def test_devices_are_listed() -> None:
     assert list_devices() == [f"cpu:{i}" for i in range(8)]
     assert get_device_count("CPU") == 8
+
+
+def test_values_of_every_way_lie_on_the_devices() -> None:
+    with FullySharded().scope():
+        model = lamina.Sequential([layers.Input((8,)), layers.BatchNormalization()])
+        model.compile("sgd", "mse")
+        x = np.ones((16, 8), "float32")
+        for _ in range(3):
+            model(x, training=True)
+            model.fit(x, x, verbose=0)
+            model.set_weights([np.asarray(w) for w in model.get_weights()])
+            model.train_on_batch(x, x)
+        shardings = [w.value.sharding for w in model.weights]
+        assert all(not s.is_fully_replicated for s in shardings)
+
+
+def test_moving_to_one_device_keeps_the_array_of_the_user() -> None:
+    mine = jax.numpy.ones((16, 32))
+    model = dense()
+    model.layers[0].kernel.assign(mine)
+    model.fit(VECTORS, CLASSES, devices=1, epochs=3, **QUIET)
+    assert mine.sum() == 16 * 32
+
+
+def test_models_of_threads_are_on_their_own_devices() -> None:
+    def train(devices: int) -> Any:
+        model = dense()
+        model.fit(VECTORS, CLASSES, devices=devices, epochs=3, **QUIET)
+        return len(model.layers[0].kernel.value.devices())
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(train, (1, 3, 5))) == [1, 3, 5]
