@@ -16,10 +16,17 @@ from lamina.compat.keras.preprocessing.images import ImageDataGenerator
 Iterator = DirectoryIterator = NumpyArrayIterator = ImageBatches
 
 
-def _changed(x: np.ndarray, channel_axis: int, options: dict[str, Any]) -> np.ndarray:
-    """Return an image after the random changes of a generator."""
+def _changed(
+    x: np.ndarray,
+    channel_axis: int,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    **ranges: Any,
+) -> np.ndarray:
+    """Return an image after the random changes of a generator with these ranges."""
     axis = "channels_first" if channel_axis == 0 else "channels_last"
-    generator = ImageDataGenerator(data_format=axis, **options)
+    fill: dict[str, Any] = {"fill_mode": fill_mode, "cval": cval}
+    generator = ImageDataGenerator(data_format=axis, **fill, **ranges)
     seed = int(np.random.randint(2**31))
     return generator.random_transform(np.asarray(x), seed)
 
@@ -35,8 +42,7 @@ def random_rotation(
     **_: object,
 ) -> np.ndarray:
     """Return an image rotated by at most `rg` degrees."""
-    fill: dict[str, Any] = {"fill_mode": fill_mode, "cval": cval}
-    return _changed(x, channel_axis, {"rotation_range": rg, **fill})
+    return _changed(x, channel_axis, fill_mode, cval, rotation_range=rg)
 
 
 def random_shift(
@@ -51,9 +57,8 @@ def random_shift(
     **_: object,
 ) -> np.ndarray:
     """Return an image shifted by at most these fractions of its width and height."""
-    fill: dict[str, Any] = {"fill_mode": fill_mode, "cval": cval}
     ranges = {"width_shift_range": wrg, "height_shift_range": hrg}
-    return _changed(x, channel_axis, {**ranges, **fill})
+    return _changed(x, channel_axis, fill_mode, cval, **ranges)
 
 
 def random_shear(
@@ -67,8 +72,7 @@ def random_shear(
     **_: object,
 ) -> np.ndarray:
     """Return an image sheared by at most `intensity` degrees."""
-    fill: dict[str, Any] = {"fill_mode": fill_mode, "cval": cval}
-    return _changed(x, channel_axis, {"shear_range": intensity, **fill})
+    return _changed(x, channel_axis, fill_mode, cval, shear_range=intensity)
 
 
 def random_zoom(
@@ -82,22 +86,21 @@ def random_zoom(
     **_: object,
 ) -> np.ndarray:
     """Return an image zoomed by factors between two bounds."""
-    fill: dict[str, Any] = {"fill_mode": fill_mode, "cval": cval}
-    return _changed(x, channel_axis, {"zoom_range": zoom_range, **fill})
+    return _changed(x, channel_axis, fill_mode, cval, zoom_range=zoom_range)
 
 
 def random_channel_shift(
     x: np.ndarray, intensity_range: float, channel_axis: int = 0
 ) -> np.ndarray:
     """Return an image with a random number added to each channel."""
-    return _changed(x, channel_axis, {"channel_shift_range": intensity_range})
+    return _changed(x, channel_axis, channel_shift_range=intensity_range)
 
 
 def random_brightness(
     x: np.ndarray, brightness_range: Sequence[float], scale: bool = True
 ) -> np.ndarray:
     """Return an image whose values are multiplied by a random factor."""
-    return _changed(x, 2, {"brightness_range": brightness_range})
+    return _changed(x, 2, brightness_range=brightness_range)
 
 
 def flip_axis(x: np.ndarray, axis: int) -> np.ndarray:
