@@ -30,8 +30,6 @@ HEADING = "## Names and arguments"
 
 # Features that do not exist yet, as patterns of full names without the package.
 LATER = (
-    "distribution",
-    "distribution.*",
     "quantizers",
     "quantizers.*",
     "Quantizer",

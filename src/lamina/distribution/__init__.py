@@ -5,6 +5,7 @@ from __future__ import annotations
 from lamina.distribution.base import Distribution, distribution, set_distribution
 from lamina.distribution.devices import DeviceMesh, get_device_count, list_devices
 from lamina.distribution.layouts import LayoutMap, TensorLayout, distribute_tensor
+from lamina.distribution.processes import initialize
 from lamina.distribution.shares import visualize
 from lamina.distribution.strategies import (
     DataParallel,
@@ -23,6 +24,7 @@ __all__ = [
     "distribute_tensor",
     "distribution",
     "get_device_count",
+    "initialize",
     "list_devices",
     "set_distribution",
     "visualize",

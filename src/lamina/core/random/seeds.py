@@ -49,12 +49,18 @@ def set_seed(seed: int) -> None:
     _process.update(seed=int(seed), draws=0, default=None)
 
 
-def make_seed() -> int:
-    """Return the next seed of the sequence of `set_seed`, or else of the system's."""
+def seed_or_new() -> int:
+    """Return the seed of `set_seed`, or else one of the system that is then used."""
     if _process["seed"] is None:
         _process["seed"] = int(np.random.SeedSequence().generate_state(1)[0])
+    return _process["seed"]
+
+
+def make_seed() -> int:
+    """Return the next seed of the sequence of `set_seed`, or else of the system's."""
+    seed = seed_or_new()
     _process["draws"] += 1
-    words = f"{_process['seed']}/{_process['draws']}"
+    words = f"{seed}/{_process['draws']}"
     return zlib.crc32(words.encode()) & 0x7FFFFFFF
 
 
