@@ -61,5 +61,7 @@ def test_without_a_cluster_nothing_is_done() -> None:
     initialize()
     initialize()
     assert jax.process_count() == 1
-    with pytest.raises(StateError, match="before, with other arguments: job_addr.*None"):
+    with pytest.raises(
+        StateError, match="before, with other arguments: job_addr.*None"
+    ):
         initialize(num_processes=1)
