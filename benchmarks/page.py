@@ -14,6 +14,7 @@ from benchmarks.results import BUSY, US, Result, load, table
 
 DOCS = Path(__file__).parents[1] / "docs"
 Quantity = dict[str, Any]
+MANY = 12  # Above this number of quantities, a claim has one table of medians.
 
 INTRODUCTION = """\
 # Performance
@@ -71,7 +72,7 @@ def machine(slug: str, results: Sequence[Result]) -> Iterator[str]:
         yield ratio_table(training)
     yield "### Where lamina is slower or larger\n"
     yield from lost(results)
-    yield bar_table(results)
+    yield from bar_tables(results)
     if training:
         yield "### Start and memory\n"
         yield picture(slug, "memory", "Peak memory of the process")
@@ -92,19 +93,21 @@ def machine(slug: str, results: Sequence[Result]) -> Iterator[str]:
 
 
 def heading(results: Sequence[Result]) -> str:
-    newest = max(results, key=lambda result: result.content["date"]).content
-    computer, versions = newest["machine"], newest["versions"]
-    dates = sorted(result.content["date"][:10] for result in results)
-    commits = ", ".join(sorted({result.content["commit"] for result in results}))
+    computer = results[0].content["machine"]
     on_gpu = computer["platform"] == "gpu"
     name = computer["device"] if on_gpu else computer["processor"]
-    numbers = ", ".join(f"{package} {number}" for package, number in versions.items())
-    period = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
     return (
         f"## {name}, {computer['cores']} cores\n\n"
-        f"{computer['memory_gib']} GiB, {computer['system']}; {numbers}; "
-        f"commit {commits}; {period}.\n"
+        f"{computer['memory_gib']} GiB, {computer['system']}.\n"
     )
+
+
+def measured_with(result: Result) -> str:
+    """Return a sentence with the date, commit and versions of a measurement."""
+    content = result.content
+    versions = content["versions"].items()
+    packages = ", ".join(f"{name} {number}" for name, number in versions)
+    return f"{content['date'][:10]}, commit {content['commit']}, {packages}.\n"
 
 
 def picture(slug: str, kind: str, text: str) -> str:
@@ -164,20 +167,26 @@ def lost(results: Sequence[Result]) -> Iterator[str]:
     yield "\n".join(lines) + "\n"
 
 
-def bar_table(results: Sequence[Result]) -> str:
-    """Return a table of the targets set before measuring, the missed ones first."""
-    words = {True: "met", False: "**not met**", None: "not measured"}
-    rows = []
+def bar_tables(results: Sequence[Result]) -> Iterator[str]:
+    """Yield a table of missed targets, and one of the targets met by each claim."""
+    missed: list[list[str]] = []
+    counts: list[list[str]] = []
     for result in results:
         quantities = {quantity["key"]: quantity for quantity in result.quantities}
-        for bar in result.content["bars"]:
+        bars = result.content["bars"]
+        for bar in bars:
+            if bar["met"]:
+                continue
             quantity = quantities[bar["quantity"]]
             values = [shown(bar[name], quantity) for name in ("lamina", "limit")]
-            rows.append([result.name, bar["bar"], words[bar["met"]], *values])
-    rows.sort(key=lambda row: row[2] != words[False])
-    met = sum(row[2] == words[True] for row in rows)
-    head = ["claim", "target", "", US, "at most"]
-    return f"{met} of {len(rows)} targets are met:\n\n{table(head, rows)}"
+            text = bar["bar"] + (" (not measured)" if bar["met"] is None else "")
+            missed.append([result.name, text, *values])
+        if bars:
+            met = sum(bool(bar["met"]) for bar in bars)
+            counts.append([result.name, str(met), str(len(bars))])
+    yield "Targets that were set before measuring and are not met:\n"
+    yield table(["claim", "target", US, "at most"], missed)
+    yield table(["claim", "targets met", "of"], counts)
 
 
 def whole_process_table(results: Sequence[Result]) -> str:
@@ -202,13 +211,33 @@ def details(result: Result) -> Iterator[str]:
     """Yield all measurements of one claim."""
     claim = load_claim(result.name)
     yield f"#### {result.name}: {claim.title}\n"
+    yield measured_with(result)
     if (others := result.content["others_busy"]) > BUSY:
         yield f"Unreliable: other programs kept {others} processors busy.\n"
-    for quantity in result.quantities:
-        yield quantity_table(result, quantity)
+    if len(result.quantities) > MANY:
+        yield medians_table(result)
+    else:
+        yield from (quantity_table(result, q) for q in result.quantities)
     for peer, reason in result.content["absent"].items():
         yield f"{peer} was not measured: {reason.strip().splitlines()[-1]}\n"
     yield from (f"{note}\n" for note in claim.notes)
+
+
+def medians_table(result: Result) -> str:
+    """Return a table with a row for each quantity, for claims that have many."""
+    rivals = list(result.rivals())
+
+    def row(quantity: Quantity) -> Iterator[str]:
+        key = quantity["key"]
+        yield quantity["label"]
+        yield shown(result.median(US, key), quantity)
+        for peer in rivals:
+            ratio = result.ratio(peer, key)
+            yield shown(result.median(peer, key), quantity)
+            yield "" if ratio is None else marked(ratio)
+
+    head = ["", US, *(cell for peer in rivals for cell in (peer, "ratio"))]
+    return table(head, [[*row(quantity)] for quantity in result.quantities])
 
 
 def quantity_table(result: Result, quantity: Quantity) -> str:
