@@ -14,7 +14,11 @@ def test_blocks_print_the_output_shown(page):
 
 @pytest.mark.parametrize(
     ("page", "line"),
-    [("docs/resuming.md", "Epoch 5/5"), ("docs/progress.md", "Epoch 3/3")],
+    [
+        ("docs/progress.md", "Epoch 3/3"),
+        ("docs/resuming.md", "Epoch 5/5"),
+        ("docs/scaling.md", "23/23"),
+    ],
 )
 def test_blocks_that_print_times_run(page, line):
     assert line in run(page)[0]
