@@ -22,4 +22,6 @@ model = lamina.Sequential(
 model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(x, y, batch_size=64, epochs=10, devices="all")
 _, accuracy = model.evaluate(x_test, y_test, verbose=0)
-print(f"{accuracy:.1%} of new digits on {len(lamina.distribution.list_devices())} devices")
+print(
+    f"{accuracy:.1%} of new digits on {len(lamina.distribution.list_devices())} devices"
+)
