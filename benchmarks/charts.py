@@ -1,9 +1,10 @@
-"""Charts of docs/performance.md."""
+"""Charts of docs/performance.md and docs/scaling.md."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ COLOURS = {
     "torch channels_last": "#c98b1b",
     "JAX scan": "#7a7a7a",
 }
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     # The same values give the same file.
     "svg.hashsalt": "lamina",
@@ -116,6 +117,42 @@ def panel(
     axes.set_xlabel(str(quantities[-1]["key"]).partition(" ")[2].partition(",")[0])
     axes.set_title(f"{title}, {quantities[0]['unit']}", fontsize=9, loc="left")
     axes.legend(frameon=False, fontsize=7)
+
+
+class Curve(NamedTuple):
+    """Speedups by number of GPUs; the band shows how far communication is hidden."""
+
+    name: str
+    gpus: Sequence[int]
+    lower: Sequence[float]
+    upper: Sequence[float]
+
+
+def speedups(panels: Mapping[str, Sequence[Curve]], path: Path) -> None:
+    """Draw one panel per link: speedup against the number of GPUs."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7.5, 3.4))
+        grid = figure.subplots(1, len(panels), squeeze=False)
+        for axes, (title, curves) in zip(grid.flat, panels.items(), strict=True):
+            gpus = curves[0].gpus
+            axes.plot(gpus, gpus, color="black", linewidth=0.8, label="ideal")
+            for curve, colour in zip(curves, COLOURS.values(), strict=False):
+                axes.fill_between(
+                    gpus, curve.lower, curve.upper, color=colour, alpha=0.3, linewidth=0
+                )
+                axes.plot(
+                    gpus, curve.lower, color=colour, marker="o", markersize=3,
+                    label=curve.name,
+                )  # fmt: skip
+            axes.set_xscale("log", base=2)
+            axes.set_yscale("log", base=2)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.set_xlabel("GPUs")
+            axes.set_title(title, fontsize=9, loc="left")
+        grid[0, 0].set_ylabel("times as fast as one GPU")
+        grid[0, 0].legend(frameon=False, fontsize=7)
+        save(figure, path)
 
 
 def number(key: str) -> int:

@@ -23,14 +23,16 @@ _COLLECTIVE = re.compile(
 _ARRAY = re.compile(r"\b[a-z]+?(\d+)\[([\d,]*)\]")
 
 
-def collective_bytes(program: str) -> int:
-    """Return the bytes of the results of all collective operations in HLO text."""
-    total = 0
-    for shapes in _COLLECTIVE.findall(program):
-        for bits, sizes in _ARRAY.findall(shapes):
-            numbers = [int(n) for n in sizes.split(",") if n]
-            total += math.prod(numbers) * int(bits) // 8
-    return total
+def collectives(program: str) -> list[int]:
+    """Return the bytes of the result of each collective operation in HLO text."""
+
+    def size(bits: str, sizes: str) -> int:
+        return math.prod(int(n) for n in sizes.split(",") if n) * int(bits) // 8
+
+    return [
+        sum(size(*array) for array in _ARRAY.findall(shapes))
+        for shapes in _COLLECTIVE.findall(program)
+    ]
 
 
 def _share(arrays: list[Any]) -> float:
@@ -61,7 +63,7 @@ def fit(quick: bool, kind: str, count: int) -> Round:
         seconds = perf_counter() - begin
         arrays = [v.raw for v in (*model.variables, *model.optimizer.variables)]
         programs = executable._executables  # pyright: ignore[reportPrivateUsage]
-        sent = max(collective_bytes(p.as_text()) for p in programs.values())
+        sent = max(sum(collectives(p.as_text())) for p in programs.values())
         return {"step": seconds / steps, "state": _share(arrays), "collective": sent}
 
     return train

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,26 @@ def test_slurm_script_trains_on_two_processes(tmp_path: Path) -> None:
     found = re.findall(r"([\d.]+)% of new digits on (\d+) devices", done.stdout)
     assert len(found) == 2 and found[0] == found[1], done.stdout
     assert float(found[0][0]) > 90 and found[0][1] == "2"
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="needs ray[train]")
+def test_ray_script_trains_on_two_processes(tmp_path: Path) -> None:
+    train, start = (
+        (EXAMPLES / name).read_text(encoding="utf-8")
+        for name in ("train.py", "ray_train.py")
+    )
+    # Ray is told that there are GPUs, and JAX that there are none.
+    on_cpu = 'import jax\n\njax.config.update("jax_platforms", "cpu")\n'
+    (tmp_path / "train.py").write_text(on_cpu + train)
+    start = start.replace("ray.init(", "ray.init(num_gpus=16, ")
+    (tmp_path / "ray_train.py").write_text(start)
+    done = subprocess.run(
+        [sys.executable, "ray_train.py"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0, printed
+    assert re.search(r"9[\d.]+% of new digits on 2 devices", printed), printed
 
 
 def free_job_number() -> int:

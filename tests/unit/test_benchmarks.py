@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 import lamina
-from benchmarks import machine, page, report, results, workload
+from benchmarks import machine, page, report, results, scaling_model, workload
 from benchmarks.__main__ import CLAIMS
 from benchmarks.claim import Bar, Claim, Peer, Quantity, load_claim
 from benchmarks.harness import Measured, judge
 from benchmarks.layers import LAYERS
-from benchmarks.peers import keras_api, layer_steps, peak
+from benchmarks.peers import devices, keras_api, layer_steps, peak
 from benchmarks.peers.keras_networks import build
 from benchmarks.worker import PeerFailed
 from benchmarks.workload import Training
@@ -181,3 +181,61 @@ def test_step_of_a_layer_runs():
     task = layer_steps.layer_task("Add", (2, 3), inputs=2)
     seconds = layer_steps.all_layers(True, "lamina", {"Add": task})()
     assert seconds[layer_steps.MEAN] == pytest.approx(seconds["Add"])
+
+
+# Made up: a sum of two arrays, one that is started, and an operation of another kind.
+PROGRAM = """
+  %sum = (f32[2,3]{1,0}, bf16[5]{0}) all-reduce(%a, %b), channel_id=1
+  %begun = f32[] all-reduce-start(%c), channel_id=2
+  %other = f32[7]{0} add(%d, %d)
+"""
+
+
+def test_bytes_of_collective_operations_are_read_from_a_program():
+    assert devices.collectives(PROGRAM) == [2 * 3 * 4 + 5 * 2, 4]
+
+
+def test_operations_of_a_row_are_those_of_the_matrix_products():
+    model = build(lamina, workload.SEED)
+    weights = 784 * 32 + 32 * 10
+    # Forward, for the weights, and for the input of the second layer.
+    products = 2 * (weights + weights + 32 * 10)
+    counted = scaling_model.flops(model, ((784,), ()))
+    assert counted == pytest.approx(products, rel=0.01)
+
+
+COUNTS = scaling_model.Counts(
+    parameters=1_000_000, channels=500, flops=1e12, operations=3
+)
+
+
+def test_step_on_several_gpus_by_hand():
+    network = scaling_model.Network(
+        "made up", lambda: None, lambda: None, ((1,), ()), batch=64, utilization=0.5
+    )
+    nvlink, fabric = scaling_model.LINKS
+    alone, four = (scaling_model.step(network, COUNTS, fabric, n) for n in (1, 4))
+    assert alone == (64e12 / (989e12 * 0.5), 0, 0)
+    assert four.compute == alone.compute / 4
+    sent = 4 * (1_000_000 + 2 * 500 + 2)
+    assert four.transfer == pytest.approx(2 * 3 / 4 * sent / 40e9)
+    assert four.latency == pytest.approx(3 * (6.8e-6 + 2 * 2 * 5e-6))
+    assert four.total == sum(four) > four.overlapped == four.compute + four.latency
+    near = scaling_model.step(network, COUNTS, nvlink, 4)
+    assert near.latency == pytest.approx(3 * (6.8e-6 + 2 * 3 * 0.6e-6))
+    faster = scaling_model.speedup(network, COUNTS, fabric, 4, overlap=False)
+    assert faster == pytest.approx(alone.total / four.total)
+    most = scaling_model.pays_up_to(network, COUNTS, fabric, overlap=False)
+    gains = [
+        scaling_model.speedup(network, COUNTS, fabric, n, overlap=False) / n
+        for n in (most, 2 * most)
+    ]
+    assert gains[0] >= 0.5 > gains[1] or most == fabric.most
+
+
+def test_page_about_scaling_has_the_stored_counts():
+    content = json.loads(scaling_model.RESULT.read_text())
+    for found in content["checks"]:
+        assert found["counted"] == pytest.approx(found["computed"], rel=1e-3)
+    text = (scaling_model.DOCS / "scaling.md").read_text()
+    assert scaling_model.with_section(text, scaling_model.section(content)) == text

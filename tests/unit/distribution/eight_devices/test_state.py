@@ -14,6 +14,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 import lamina
+from benchmarks.peers.devices import collectives
+from benchmarks.scaling_model import sent, sizes
 from lamina import layers
 from lamina.distribution import (
     DataParallel,
@@ -29,6 +31,7 @@ from lamina.distribution import (
     visualize,
 )
 from lamina.distribution.shares import share_of
+from lamina.runtime import executable
 from tests.unit.distribution.eight_devices.models import CASES, CLASSES, VECTORS, dense
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*equal parts")
@@ -53,6 +56,17 @@ def test_state_of_fully_sharded_is_an_eighth_on_each_device() -> None:
     total = sum(a.nbytes for a in arrays)
     for device in jax.devices():
         assert bytes_on(device, arrays) <= 1.05 * total / 8
+
+
+def test_bytes_sent_are_those_of_the_formula_in_docs_scaling() -> None:
+    model = CASES["convolutional"].make()
+    x, y = CASES["convolutional"].x[:8], CASES["convolutional"].y[:8]
+    before = set(executable._executables)
+    model.fit(x, y, batch_size=8, verbose=0, devices=8)
+    new = [p for key, p in executable._executables.items() if key not in before]
+    counted = max(sum(collectives(program.as_text())) for program in new)
+    # XLA adds 8 bytes for the convolution.
+    assert 0 <= counted - sent(*sizes(model)) <= 8
 
 
 def test_devices_of_fit_change_and_stay() -> None:
