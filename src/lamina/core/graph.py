@@ -20,9 +20,9 @@ import jax.numpy as jnp
 from lamina.core.budget import check_output
 from lamina.core.check import checked_shape
 from lamina.core.dtypes import standardize_dtype
-from lamina.core.fork import use_device
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Module, signature
+from lamina.core.process import use_device
 from lamina.core.scope import StateScope, local, override
 from lamina.core.tracebacks import shorten
 from lamina.core.tracing.attributes import StoredAttributes

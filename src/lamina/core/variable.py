@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from lamina.core.budget import check_size
 from lamina.core.check import Check, check_arguments, one_of, optional
 from lamina.core.dtypes import is_float, standardize_dtype
-from lamina.core.fork import use_device
+from lamina.core.process import host_array, put, use_device
 from lamina.core.scope import local, override, traced_assignment_error
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError, StateError
@@ -75,7 +75,7 @@ class Storage:
         if self.sharding is None:
             return vars(self) | {"_donation_buffer": None}
         # A copy lies on one device, as another process may have no more.
-        array = jnp.asarray(np.asarray(self.array))
+        array = jnp.asarray(host_array(self.array))
         return vars(self) | vars(Storage(array))
 
     def is_uninitialized(self) -> bool:
@@ -85,7 +85,7 @@ class Storage:
     def set(self, array: jax.Array, aliased: bool = False) -> None:
         """Set the array, on the devices of the variable."""
         if self.sharding is not None and array.sharding != self.sharding:
-            array = jax.device_put(array, self.sharding)
+            array = put(array, self.sharding)
         self.array, self.aliased = array, aliased
 
     def replace(self, array: jax.Array) -> None:
@@ -258,12 +258,12 @@ class Variable:
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the value as a NumPy array."""
-        return np.array(self._current())
+        return np.array(host_array(self._current()))
 
     def __array__(
         self, dtype: DTypeLike = None, copy: bool | None = None
     ) -> np.ndarray:
-        return np.array(self._current(), dtype=dtype)
+        return np.array(host_array(self._current()), dtype=dtype)
 
     def __jax_array__(self) -> jax.Array:
         return self.value

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.fork import use_device
+from lamina.core.process import use_device
 from lamina.core.tracing.trace_state import platform
 from lamina.runtime.placement import is_spread, put_replicated
 from lamina.typing import PyTree

@@ -12,6 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec, Sharding
 
 from lamina.core.check import matching_key
 from lamina.core.graph import SymbolicTensor
+from lamina.core.process import put
 from lamina.core.tracebacks import warn
 from lamina.core.variable import Variable
 from lamina.distribution.devices import DeviceMesh
@@ -24,7 +25,6 @@ from lamina.errors import (
     invalid,
     shown,
 )
-from lamina.runtime.placement import put
 
 
 class TensorLayout:
@@ -81,7 +81,9 @@ class TensorLayout:
             raise StateError(
                 "The layout has no mesh: pass `device_mesh=` to TensorLayout."
             )
-        spec = PartitionSpec(*self._axes)
+        # XLA leaves out the last dimensions that are not split.
+        count = max((i + 1 for i, axis in enumerate(self._axes) if axis), default=0)
+        spec = PartitionSpec(*self._axes[:count])
         return NamedSharding(self._device_mesh.backend_mesh, spec)
 
     def check_shape(self, name: str, shape: Sequence[int]) -> None:

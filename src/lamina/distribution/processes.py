@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
+import sys
+from collections.abc import Callable
+from types import TracebackType
 from typing import NamedTuple
 
 import jax
@@ -10,14 +15,16 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from lamina.core.check import Check, check_arguments, integer, optional
+from lamina.core.process import is_first_process, process_count
 from lamina.core.random.seeds import seed_or_new, set_seed
 from lamina.core.tracebacks import filter_traceback
-from lamina.errors import ArgumentError, StateError, invalid
+from lamina.errors import ArgumentError, SaveError, StateError, invalid
 
 _ENVIRONMENT = "KERAS_DISTRIBUTION_"
 _MAX_PROCESSES = 2**20
 # A process that has ended is noticed after this time; JAX waits 100 seconds.
 _HEARTBEAT_SECONDS = 30
+_CTRL_C = 130  # exit status
 _CHECKS = {
     "job_addresses": optional(
         Check(
@@ -93,20 +100,60 @@ def initialize(
     _started.append(cluster)
     if not is_joined:
         return
+    _exit_at_once_after_errors()
     seed = multihost_utils.broadcast_one_to_all(np.uint32(seed_or_new()))
     set_seed(int(seed))
 
 
-def is_first_process() -> bool:
-    """Return whether this process writes files and shows progress.
+def _exit_at_once_after_errors() -> None:
+    """Let this process end at once after an error that nothing catches.
 
-    Example:
-        >>> is_first_process()
-        True
+    JAX waits for all processes at the end of a program, but the others wait for this
+    one: they end with an error as soon as its connections are closed.
     """
-    # The number of the process is known only after JAX has found the devices, and
-    # `initialize` must come before that.
-    return not jax.distributed.is_initialized() or jax.process_index() == 0
+    show_error = sys.excepthook
+    errors: list[BaseException] = []
+
+    def remember(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        errors.append(error)
+        show_error(kind, error, trace)
+
+    def end() -> None:
+        if errors:
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(_CTRL_C if isinstance(errors[0], KeyboardInterrupt) else 1)
+
+    sys.excepthook = remember
+    atexit.register(end)
+
+
+def run_in_first_process(function: Callable[[], object]) -> None:
+    """Let the first process call a function about a file; the others wait for it.
+
+    Raises:
+        SaveError: in the other processes, if the function raised an error.
+    """
+    if process_count() == 1:
+        function()
+        return
+    error: Exception | None = None
+    if is_first_process():
+        try:
+            function()
+        except Exception as found:  # raised when the others know
+            error = found
+    failed = multihost_utils.broadcast_one_to_all(np.int32(error is not None))
+    if error is not None:
+        raise error
+    if failed:
+        raise SaveError(
+            "The first process, which writes the files, could not write this one. Its "
+            "output says why."
+        )
 
 
 def _cluster(

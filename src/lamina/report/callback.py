@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lamina.core.process import is_first_process
 from lamina.core.tracebacks import warn
 from lamina.data.adapt import is_array_data
 from lamina.errors import StateError
@@ -171,7 +172,8 @@ class Report(Callback):
 
     def _write(self) -> None:
         self._run.memory = memory()
-        write_page(self.path, page(self._run, self._drawing))
+        if is_first_process():
+            write_page(self.path, page(self._run, self._drawing))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the data of the page, for a run that is resumed."""

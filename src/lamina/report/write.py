@@ -125,7 +125,7 @@ def memory() -> dict[str, int]:
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         found["process"] = peak if sys.platform == "darwin" else peak * 1024
-    stats = jax.devices()[0].memory_stats() or {}
+    stats = jax.local_devices()[0].memory_stats() or {}
     if "peak_bytes_in_use" in stats:
         found["device"] = int(stats["peak_bytes_in_use"])
     return found

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
-from lamina.core.fork import use_device
+from lamina.core.process import use_device
 from lamina.core.variable import state_lock
 from lamina.runtime.executable import Program, argument_shapes
 from lamina.runtime.module_state import ModuleState, ProgramCache
-from lamina.runtime.placement import current, place, put_batch
+from lamina.runtime.placement import current, gathered, place, put_batch
 from lamina.runtime.pure_function import PureFunction
 from lamina.typing import PyTree
 
@@ -39,7 +38,9 @@ class CompiledFunction:
         key = tuple(sorted(static.items())), argument_shapes(args), distribution
 
         def make(state: ModuleState) -> _CompiledCall:
-            function = functools.partial(self._function, **static)
+            def function(*args: Any) -> Any:
+                return gathered(self._function(*args, **static))
+
             return _CompiledCall(function, state, args)
 
         return self._cache.get(key, make)(args)

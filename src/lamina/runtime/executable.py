@@ -22,7 +22,7 @@ import jax
 from jax.stages import Compiled, Lowered
 
 from lamina import config
-from lamina.core.fork import use_device
+from lamina.core.process import use_device
 from lamina.core.tracing.trace_state import default_device, platform
 from lamina.garbage import collection_paused
 from lamina.runtime import allocator

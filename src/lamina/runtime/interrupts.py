@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from lamina.core.scope import local
 from lamina.runtime.compile_clock import tick
+from lamina.runtime.placement import is_shared
 
 # Seconds between two checks of the flag while waiting.
 _POLL = 0.05
@@ -44,7 +45,8 @@ class Interrupt:
     The run inside stops at the next point where its state is consistent. On exit, the
     previous handlers are restored, Ctrl-C raises a `KeyboardInterrupt` and SIGTERM is
     sent again. A nested context shares the flag of the outer one. Only the main thread
-    receives signals, and a SIGINT handler that the user installed is not replaced.
+    receives signals, and a SIGINT handler that the user installed is not replaced. If
+    several processes train, all set the flag between the same two dispatches.
 
     Args:
         terminate: whether SIGTERM also sets the flag.
@@ -53,28 +55,41 @@ class Interrupt:
     def __init__(self, terminate: bool = False) -> None:
         self._terminate = terminate
         self._received: list[int] = []
+        self._agreed: list[bool] = []
+        self._is_shared = False
         self._handlers: dict[int, Any] = {}
         self._outer: Interrupt | None = None
 
     @property
     def requested(self) -> bool:
-        """True if a signal was received."""
+        """True if a signal was received, and all processes know it."""
+        return bool(self._agreed if self._is_shared else self._received)
+
+    @property
+    def received(self) -> bool:
+        """True if this process received a signal."""
         return bool(self._received)
+
+    def agree(self, received: bool) -> None:
+        """Set the flag if one of several processes received a signal."""
+        if received:
+            self._agreed.append(True)
 
     def request(self) -> None:
         """Set the flag, as Ctrl-C does."""
         self._received.append(signal.SIGINT)
 
     def check(self) -> None:
-        """Raise `Interrupted` if a signal was received."""
-        if self._received:
+        """Raise `Interrupted` if the flag is set."""
+        if self.requested:
             raise Interrupted
 
     def __enter__(self) -> Interrupt:
         self._outer, _current.interrupt = _current.interrupt, self
         local.check_interrupt = self.check
+        self._is_shared = is_shared()
         if self._outer is not None:
-            self._received = self._outer._received
+            self._received, self._agreed = self._outer._received, self._outer._agreed
         _runs.add(self)
         if threading.current_thread() is threading.main_thread():
             if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -101,7 +116,9 @@ class Interrupt:
             sys.stdout.flush()
             sys.stderr.flush()
             signal.raise_signal(signal.SIGTERM)
-        if self._received and (kind is None or issubclass(kind, Interrupted)):
+        if (self._received or self._agreed) and (
+            kind is None or issubclass(kind, Interrupted)
+        ):
             # Python exits with the right status only for this class, not a subclass.
             raise KeyboardInterrupt from None
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import jax
 import numpy as np
-from jax.sharding import Sharding
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
+from lamina.core.process import process_count, put
 from lamina.core.scope import local
 from lamina.core.tracing.trace_state import platform
 from lamina.core.variable import Variable, bump_structure_version, state_lock
@@ -24,6 +26,11 @@ class Distribution(Protocol):
     @property
     def devices(self) -> Sequence[Any]:
         """The JAX devices."""
+        ...
+
+    @property
+    def replicated(self) -> Sharding:
+        """The sharding of arrays that each device has a copy of."""
         ...
 
     def variable_sharding(self, variable: Variable) -> Sharding:
@@ -57,21 +64,16 @@ def is_spread() -> bool:
     return distribution is not None and len(distribution.devices) > 1
 
 
+def is_shared() -> bool:
+    """Return whether the distribution in use has devices of several processes."""
+    if process_count() == 1 or current() is None:
+        return False
+    return not current().replicated.is_fully_addressable
+
+
 def splits_variables() -> bool:
     """Return whether the distribution in use splits variables among devices."""
     return is_spread() and current().splits_variables
-
-
-def put(array: Any, sharding: Sharding) -> jax.Array:
-    """Return an array with a sharding; it is the same one if it has that already."""
-    if isinstance(array, jax.Array):
-        same = array.sharding.is_equivalent_to(sharding, array.ndim)
-        if same and array.committed:
-            return array
-    if sharding.is_fully_addressable:
-        return jax.device_put(array, sharding)
-    whole = np.asarray(array)
-    return jax.make_array_from_callback(whole.shape, sharding, whole.__getitem__)
 
 
 def place(variables: Iterable[Variable]) -> None:
@@ -129,6 +131,14 @@ def split_rows(batch: PyTree) -> PyTree:
     return jax.tree.map(split, batch)
 
 
+def gathered(outputs: PyTree) -> Any:
+    """Return outputs of a program such that each of several processes has all rows."""
+    if not is_shared():
+        return outputs
+    whole = current().replicated
+    return jax.tree.map(lambda a: jax.lax.with_sharding_constraint(a, whole), outputs)
+
+
 def with_layout(path: str, outputs: PyTree) -> PyTree:
     """Return the outputs of a layer with the layout that the distribution has for them.
 
@@ -158,6 +168,37 @@ def placed(variables: Sequence[Variable], values: Sequence[Array]) -> list[Array
         return [*values]
     pairs = zip(variables, values, strict=True)
     return [jax.lax.with_sharding_constraint(a, v.storage.sharding) for v, a in pairs]
+
+
+def agree(values: Sequence[int]) -> jax.Array:
+    """Start to compute the largest of each number that several processes have.
+
+    Args:
+        values: the numbers of this process.
+    """
+    return _agreement(tuple(current().devices), len(values))(values)
+
+
+@functools.lru_cache(16)
+def _agreement(
+    devices: tuple[Any, ...], count: int
+) -> Callable[[Sequence[int]], jax.Array]:
+    mesh = Mesh(np.array(devices), ("devices",))
+    rows, whole = (
+        NamedSharding(mesh, PartitionSpec(*axes)) for axes in (mesh.axis_names, ())
+    )
+    largest = jax.jit(lambda a: jax.numpy.max(a, 0), out_shardings=whole)
+
+    def start(values: Sequence[int]) -> jax.Array:
+        row, shape = np.array([values], np.int32), (len(devices), count)
+        return largest(jax.make_array_from_callback(shape, rows, lambda _: row))
+
+    return start
+
+
+def any_process(flag: bool) -> bool:
+    """Return whether a flag is set in one of the processes of the distribution."""
+    return bool(np.asarray(agree([flag]))[0]) if is_shared() else flag
 
 
 def as_rows(arrays: Iterable[jax.Array]) -> list[jax.Array]:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from lamina.core.registry import require_safe, serialize_once
 from lamina.core.tracebacks import filter_traceback
+from lamina.distribution.processes import run_in_first_process
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io import files
 from lamina.io.checksum import Checksum
@@ -76,7 +77,11 @@ def save_model(
     """
     _check_options(filepath, zipped, kwargs)
     files.warn_legacy_format(filepath, ".keras")
-    prepare_model(model, filepath, overwrite, include_optimizer)()
+    if not overwrite:
+        run_in_first_process(
+            lambda: files.check_target(filepath, _SUFFIXES, overwrite=False)
+        )
+    run_in_first_process(prepare_model(model, filepath, True, include_optimizer))
 
 
 @between_dispatches

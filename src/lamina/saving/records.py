@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from lamina.core.module import Module, Untracked, snake_case
+from lamina.core.process import whole_array
 from lamina.core.registry import serialize
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, FileFormatError
@@ -194,7 +195,9 @@ def weights_file(records: Iterable[ModuleRecord], checksum: bool = False) -> HDF
                 f"{type(record.module).__name__}.save_own_variables uses the key "
                 f"{wrong[0]!r}. Keys must be strings without '/'."
             )
-        groups[record.group] = {key: as_array(value) for key, value in values.items()}
+        groups[record.group] = {
+            key: whole_array(as_array(value)) for key, value in values.items()
+        }
         attributes[record.group] = {"name": str(getattr(record.module, "name", ""))}
     return HDF5File(groups, attributes)
 

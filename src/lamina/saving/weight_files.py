@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from lamina.core.module import Module
+from lamina.core.process import whole_array
 from lamina.core.tracebacks import filter_traceback
+from lamina.distribution.processes import run_in_first_process
 from lamina.errors import ArgumentError, StateError, invalid
 from lamina.io import files
 from lamina.io.hdf5 import Group
@@ -26,6 +28,7 @@ _load_legacy_weights = LazyImport("lamina.saving.legacy.h5:load_legacy_weights")
 _is_legacy = LazyImport("lamina.saving.legacy.weights:is_legacy")
 _legacy_weights_file = LazyImport("lamina.saving.legacy.write:legacy_weights_file")
 _HDF5, _SAFETENSORS = ".weights.h5", ".safetensors"
+_SUFFIXES = _HDF5, _SAFETENSORS, *files.HDF5_SUFFIXES
 
 
 @filter_traceback
@@ -69,7 +72,11 @@ def save_weights(
         hint = "A file of any size is read in parts: remove the argument."
         raise invalid("save_weights", "max_shard_size", max_shard_size, "None", hint)
     files.warn_legacy_format(filepath, ".weights.h5")
-    prepare_weights(model, filepath, overwrite, objects_to_skip)()
+    if not overwrite:
+        run_in_first_process(
+            lambda: files.check_target(filepath, _SUFFIXES, overwrite=False)
+        )
+    run_in_first_process(prepare_weights(model, filepath, True, objects_to_skip))
 
 
 @between_dispatches
@@ -83,16 +90,15 @@ def prepare_weights(
 
     Training may continue in another thread while that function runs.
     """
-    path = files.check_target(
-        filepath, [_HDF5, _SAFETENSORS, *files.HDF5_SUFFIXES], overwrite
-    )
+    path = files.check_target(filepath, _SUFFIXES, overwrite)
     _require_built(model)
     if not path.name.endswith(_HDF5):
         _refuse_skipped(objects_to_skip, repr(path.name))
     if files.is_legacy_hdf5(path):
         contents = _legacy_weights_file.load()(model)
     elif path.name.endswith(_SAFETENSORS):
-        arrays = {name: v.value for name, v in named_weights(model).items()}
+        named = named_weights(model).items()
+        arrays = {name: whole_array(v.value) for name, v in named}
         contents = SafetensorsFile(arrays, {"format": "lamina"})
     else:
         found = records.module_records(model, omitted=objects_to_skip)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lamina.core.process import is_first_process
 from lamina.core.tracebacks import warn
 from lamina.errors import missing_package
 from lamina.report.collect.record import flattened, record_of
@@ -80,7 +81,7 @@ class Tracker(Callback):
 
         The state of a resumed run is restored after `on_train_begin`.
         """
-        if not self._is_open:
+        if not self._is_open and is_first_process():
             record = flat(record_of(self.model, self._given))
             parameters = {"parameters": self.model.count_params()}
             self.run_id = self._open({**record, **parameters, **self.config})
@@ -112,6 +113,8 @@ class Tracker(Callback):
 
     def _send(self, method: Callable[..., object], *args: object) -> None:
         """Call a method; an error is a warning, as training is worth more than logs."""
+        if not is_first_process():
+            return
         try:
             method(*args)
         # Trackers raise errors of their own kinds and of those of HTTP libraries.

@@ -20,7 +20,7 @@ from lamina.core.scope import RunKey
 from lamina.data.batches import INNER_CHUNK, Batches
 from lamina.runtime.executable import Program
 from lamina.runtime.operations import still_finite
-from lamina.runtime.placement import as_rows, placed, split_rows
+from lamina.runtime.placement import as_rows, gathered, placed, split_rows
 from lamina.runtime.pure_function import PureFunction, PureResult, TracedStep
 from lamina.training.dispatch import (
     DispatchArgs,
@@ -148,7 +148,7 @@ class _DeviceLoop:
             state, bad = self.run(start, self.limit)[0], args.bad
         logs = self._logs(state.changed, state.logs)
         values = placed(self.traced.changed, self._shaped(state.changed))
-        return values, DispatchResult(logs, bad, state.recorded)
+        return values, gathered(DispatchResult(logs, bad, state.recorded))
 
     def run(self, start: LoopState, limit: Array) -> tuple[LoopState, Array]:
         """Run the batches before `limit`, or to a chunk with a loss that is not finite.

@@ -104,10 +104,15 @@ def _sorted(logs: PyTree) -> PyTree:
 
 
 class ChunkSizer:
-    """Number of steps in a dispatch, such that Python wakes a few times a second."""
+    """Number of steps in a dispatch, such that Python wakes a few times a second.
 
-    def __init__(self) -> None:
-        self.chunk = 1
+    Args:
+        is_shared: whether several processes train, which must use the same number.
+    """
+
+    def __init__(self, is_shared: bool = False) -> None:
+        self.chunk = self.wanted = 1
+        self._is_shared = is_shared
         self._last = 0.0
 
     def begin(self, last: int) -> None:
@@ -124,7 +129,9 @@ class ChunkSizer:
         per_step = max((now - self._last) / steps, 1e-7)
         self._last = now
         # Growth is bounded, since a first step may be far from typical.
-        self.chunk = max(1, min(int(_WAKE_SECONDS / per_step), 16 * self.chunk))
+        self.wanted = max(1, min(int(_WAKE_SECONDS / per_step), 16 * self.chunk))
+        if not self._is_shared:
+            self.chunk = self.wanted
 
 
 def host_logs(logs: Logs) -> dict[str, Any]:

@@ -55,7 +55,9 @@ class Evaluation:
         self._interrupt = interrupt
         self._stop = "stop_predicting" if kind == "predict" else "stop_evaluating"
         self._kind = kind
-        self.loop = EpochLoop(state.engine(kind), feed, callbacks, self._is_stopped)
+        self.loop = EpochLoop(
+            state.engine(kind), feed, callbacks, self._is_stopped, interrupt=interrupt
+        )
 
     def run(self) -> dict[str, Any]:
         """Run all batches and return the logs."""

@@ -14,7 +14,8 @@ from lamina.core.tracebacks import warn
 from lamina.data.batches import Batches, Segment
 from lamina.data.feeds import Feed
 from lamina.lazy import LazyImport
-from lamina.runtime.interrupts import Interrupted
+from lamina.runtime.interrupts import Interrupt, Interrupted
+from lamina.runtime.placement import agree, is_shared
 from lamina.training.callbacks.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.dispatch import (
@@ -68,6 +69,7 @@ class EpochLoop:
         seed: what random numbers derive from.
         pause: called between two dispatches of an epoch with the number of the next
             batch, that of the batch that was not finite, and the stream's state.
+        interrupt: a request to stop, which several processes agree on.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class EpochLoop:
         stopped: Callable[[], bool],
         seed: int = 0,
         pause: Callable[[int, Any, Any], None] = lambda *_: None,
+        interrupt: Interrupt | None = None,
     ) -> None:
         self.engine, self.feed, self.callbacks = engine, feed, callbacks
         self._stopped, self.seed, self.pause = stopped, seed, pause
@@ -89,7 +92,8 @@ class EpochLoop:
         # A program for batches of two shapes needs logs of the same shapes in both.
         same_logs = engine.step.results is not None and engine.is_compiled
         self._join = same_logs and feed.is_resident
-        self.sizer = ChunkSizer()
+        self._is_shared, self._interrupt = is_shared(), interrupt
+        self.sizer = ChunkSizer(self._is_shared)
         self.interrupted = False
         self.done = 0  # batches of the epoch whose results the variables hold
         self.outputs: list[Any] = []  # of each batch, if steps predict
@@ -135,6 +139,7 @@ class EpochLoop:
         self.started = True
         recorded = jax.device_get(out.recorded)
         self.sizer.note(count * steps)
+        self.settle(self.vote())
         runner.chunk = self.sizer.chunk
         bad = int(out.bad)
         complete = count if bad < 0 else bad // steps
@@ -188,6 +193,21 @@ class EpochLoop:
         """Return the compiled loop for a segment."""
         return self.engine.runner(segment, self.log_mode(segment))
 
+    def vote(self) -> jax.Array | None:
+        """Start to agree with other processes, if any, on chunks and interrupts."""
+        if not self._is_shared:
+            return None
+        received = self._interrupt is not None and self._interrupt.received
+        return agree([self.sizer.wanted, received])
+
+    def settle(self, vote: jax.Array | None) -> None:
+        """Use what the processes agreed on."""
+        if vote is None:
+            return
+        self.sizer.chunk, received = map(int, np.asarray(vote))
+        if self._interrupt is not None:
+            self._interrupt.agree(received > 0)
+
     def should_stop(self) -> bool:
         """Return whether to stop before the next dispatch."""
         return self.interrupted or self._stopped()
@@ -198,6 +218,16 @@ class EpochLoop:
         warn(_explain.load()(step), NonFiniteWarning)
         known = logs if step.batch_number > 0 else unknown_logs(logs)
         return {**known, "loss": float("nan")}
+
+
+class _Pending(NamedTuple):
+    """A dispatch that runs."""
+
+    out: DispatchResult
+    segment: Segment
+    steps: int
+    done: int
+    vote: jax.Array | None
 
 
 class _Epoch:
@@ -215,7 +245,7 @@ class _Epoch:
         self._steps, self._callbacks = loop.feed.steps, loop.callbacks
         self._bad: Any = -1
         self._out: DispatchResult | None = None
-        self._pending: tuple[DispatchResult, Segment, int, int] | None = None
+        self._pending: _Pending | None = None
         self._failed: FailedStep | None = None
 
     def run(self) -> EpochResult:
@@ -278,7 +308,7 @@ class _Epoch:
             if loop.needs != "epochs":
                 self._report_batches(out, first, last)
             self._settle()
-            self._pending = out, segment, last - first, last
+            self._pending = _Pending(out, segment, last - first, last, loop.vote())
         runner.chunk = loop.sizer.chunk
 
     def _limit(self) -> int:
@@ -310,9 +340,10 @@ class _Epoch:
         loop = self._loop
         if self._pending is None:
             return
-        (out, segment, steps, done), self._pending = self._pending, None
+        (out, segment, steps, done, vote), self._pending = self._pending, None
         jax.block_until_ready(out.logs)
         loop.sizer.note(steps)
+        loop.settle(vote)
         bad = int(out.bad)
         if bad >= 0:
             loop.interrupted = True
@@ -343,15 +374,11 @@ class _Epoch:
             loop.hooks.end(i, logs)
 
 
-def _note_wait(
-    loop: EpochLoop,
-    pending: tuple[DispatchResult, Segment, int, int] | None,
-    seconds: float,
-) -> None:
+def _note_wait(loop: EpochLoop, pending: _Pending | None, seconds: float) -> None:
     """Report that the next segment came late, if the device had nothing to do."""
     if seconds < _MIN_WAIT_SECONDS:
         return
-    running = jax.tree.leaves(pending[0].logs) if pending else []
+    running = jax.tree.leaves(pending.out.logs) if pending else []
     # In eager steps of users, logs may be NumPy arrays.
     if not any(hasattr(log, "is_ready") and not log.is_ready() for log in running):
         loop.callbacks.on_data_wait(loop.kind, seconds)

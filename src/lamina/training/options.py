@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from lamina import config
 from lamina.core.check import is_int
+from lamina.core.process import is_first_process
 from lamina.data.adapt import (
     adapt,
     is_array_data,
@@ -65,6 +66,8 @@ class EvaluateOptions:
         if self.verbose not in ("auto", 0, 1, 2):
             expected = "0, 1, 2 or 'auto'"
             raise invalid("fit, evaluate, predict", "verbose", self.verbose, expected)
+        if not is_first_process():
+            object.__setattr__(self, "verbose", 0)
 
     def feed(self) -> Feed:
         """Return the data as a feed."""

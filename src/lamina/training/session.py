@@ -14,7 +14,9 @@ from lamina.errors import LaminaError
 from lamina.lazy import LazyImport
 from lamina.optimizers import Optimizer
 from lamina.runtime.interrupts import Interrupt
+from lamina.runtime.placement import any_process
 from lamina.training.callbacks import History
+from lamina.training.callbacks.base import show
 from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.manager import CheckpointManager
 from lamina.training.checks.findings import Finding, Findings, error_finding
@@ -62,14 +64,8 @@ class FitSession:
         self._validation = validation(
             state, self._held_out, callbacks, self._interrupt, options.checks_values
         )
-        self._loop = EpochLoop(
-            state.engine("train"),
-            self._feed,
-            callbacks,
-            self._is_stopped,
-            self._seed,
-            self._pause,
-        )
+        rest = self._is_stopped, self._seed, self._pause, self._interrupt
+        self._loop = EpochLoop(state.engine("train"), self._feed, callbacks, *rest)
         if local.on_findings is None:
             self._loop.prepare()
         else:
@@ -99,11 +95,12 @@ class FitSession:
                     if self._options.verbose and found:
                         print(_watch.load().text_of(found), flush=True)
                     checkpoints.complete = not stopped
+                any_process(False)  # wait until callbacks have written their files
                 interrupt.check()
             except KeyboardInterrupt:
                 place = _place(self._stage, self._epoch, self._loop.done)
                 newest = self._checkpoints.newest_file()
-                print(_interruption(place, self._model.history, newest), flush=True)
+                show(_interruption(place, self._model.history, newest))
                 raise
         return self._model.history
 
@@ -121,7 +118,9 @@ class FitSession:
         fused = self._validation is None and callbacks.allows_epoch_fusion()
         self._epoch, first = position.epoch, position.batch
         logs: dict[str, Any] = {}
-        while self._epoch < epochs and not (self._is_stopped() or loop.interrupted):
+        while self._epoch < epochs and not (
+            any_process(self._is_stopped()) or loop.interrupted
+        ):
             started = self._epoch
             if first == 0:
                 callbacks.on_epoch_begin(started)

@@ -10,6 +10,7 @@ import numpy as np
 from lamina import constraints, initializers, regularizers
 from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, is_float
 from lamina.core.module import unique
+from lamina.core.process import host_array
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
@@ -296,7 +297,7 @@ class WeightOwner(Operation):
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of all weights, in the order of `weights`."""
-        return [np.array(value) for value in snapshot(self.weights)]
+        return [np.array(host_array(value)) for value in snapshot(self.weights)]
 
     @filter_traceback
     def set_weights(self, weights: Sequence[Any]) -> None:

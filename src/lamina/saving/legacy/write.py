@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lamina import losses
+from lamina.core.process import whole_array
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.io.hdf5_write import CHECKSUM, HDF5File
@@ -53,7 +54,7 @@ class _Groups:
         self.arrays.setdefault(path, {})
         for name, variable in named.items():
             group, _, key = f"{path}/{name}".rpartition("/")
-            self.arrays.setdefault(group, {})[key] = as_array(variable)
+            self.arrays.setdefault(group, {})[key] = whole_array(as_array(variable))
         self.set_names(path, "weight_names", list(named))
 
     def add_layers(self, root: str, model: Layer, orders: dict[str, list[str]]) -> None:

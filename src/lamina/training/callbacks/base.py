@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from lamina.core.check import Check, is_int
 from lamina.core.module import checked_arguments, short, signature
+from lamina.core.process import is_first_process
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentTypeError, invalid
 from lamina.typing import Logs, OptionalLogs
@@ -34,6 +35,12 @@ def period_of(save_freq: str | int) -> int:
     """Return the number of batches of a frequency: `"epoch"`, `"batch"` or a number."""
     words = {"epoch": NEVER, "batch": 1}
     return words[save_freq] if isinstance(save_freq, str) else save_freq
+
+
+def show(text: str) -> None:
+    """Print a line in the first process."""
+    if is_first_process():
+        print(text, flush=True)
 
 
 class Callback:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lamina.core.check import Check
+from lamina.core.process import is_first_process
 from lamina.errors import SaveError
 from lamina.training.callbacks.base import Callback, path_like
 from lamina.typing import Logs
@@ -71,6 +72,8 @@ class CSVLogger(Callback):
         """
         self.keys, self._waiting, self._warned = None, b"", False
         self._path = os.path.abspath(self.filename)
+        if not is_first_process():
+            return
         try:
             with open(self._path, "ab") as file:
                 self._size = file.tell() if self.append else 0
@@ -96,6 +99,8 @@ class CSVLogger(Callback):
 
     def _write(self) -> None:
         """Write the pending lines; after an error they stay pending."""
+        if not is_first_process():
+            return
         try:
             with open(self._path, "ab", buffering=0) as file:
                 # Remove a partial line, or lines that a killed run wrote.

@@ -11,7 +11,7 @@ import numpy as np
 
 from lamina.core.check import Check, at_least, fraction
 from lamina.errors import ArgumentTypeError, StateError
-from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.base import Callback, show
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 from lamina.typing import Logs
 
@@ -75,7 +75,7 @@ class LearningRateScheduler(Callback):
             rate = self._next_rate(epoch, optimizer)
             optimizer.learning_rate = rate
             if self.verbose:
-                print(f"Epoch {epoch + 1}: setting {_described(name)} to {rate:g}")
+                show(f"Epoch {epoch + 1}: setting {_described(name)} to {rate:g}")
 
     def _next_rate(self, epoch: int, optimizer: object) -> float:
         args = (epoch, rate_of(optimizer)) if self._takes_rate else (epoch,)
@@ -198,4 +198,4 @@ class ReduceLROnPlateau(MonitorCallback):
             optimizer.learning_rate = rate
             self.cooldown_counter, self.wait = self.cooldown, 0
             if self.verbose:
-                print(f"Epoch {epoch + 1}: reducing {_described(name)} to {rate:g}")
+                show(f"Epoch {epoch + 1}: reducing {_described(name)} to {rate:g}")

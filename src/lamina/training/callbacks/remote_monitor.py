@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import numpy as np
 
 from lamina.core.check import Check, boolean
+from lamina.core.process import is_first_process
 from lamina.core.tracebacks import warn
 from lamina.training.callbacks.base import Callback
 from lamina.typing import Logs
@@ -65,6 +66,8 @@ class RemoteMonitor(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Send the epoch and its logs."""
+        if not is_first_process():
+            return
         values = {
             name: np.asarray(value).tolist() for name, value in (logs or {}).items()
         }

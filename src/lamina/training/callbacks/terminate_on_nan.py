@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from lamina.core.check import boolean
-from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.base import Callback, show
 from lamina.typing import Logs
 
 
@@ -63,5 +63,5 @@ class TerminateOnNaN(Callback):
             return
         if self.raise_error:
             raise RuntimeError(f"{when}: the loss is {loss}. Training ends here.")
-        print(f"{when}: invalid loss, terminating training")
+        show(f"{when}: invalid loss, terminating training")
         self.model.stop_training = True

@@ -13,6 +13,7 @@ import numpy as np
 
 from lamina import activations, config
 from lamina.core.graph import Node
+from lamina.core.process import host_array
 from lamina.core.variable import Variable
 from lamina.data.feeds import Feed
 from lamina.layers import Layer, ReLU
@@ -102,10 +103,10 @@ def update_ratios(model: MetricsOwner, engine: Engine, feed: Feed) -> dict[str, 
     """
     kernels = [w for w in model.trainable_variables if len(w.shape) > 1]
     steps = Trial(engine, feed)
-    before = [np.asarray(w.raw, np.float32) for w in kernels]
+    before = [host_array(w.raw).astype(np.float32) for w in kernels]
     try:
         steps.losses(next(steps.batches()), 1, 0)
-        after = [np.asarray(w.raw, np.float32) for w in kernels]
+        after = [host_array(w.raw).astype(np.float32) for w in kernels]
     finally:
         steps.restore()
     return {

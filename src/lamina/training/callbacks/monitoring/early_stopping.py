@@ -6,6 +6,7 @@ import numpy as np
 
 from lamina.core.check import at_least
 from lamina.errors import StateError
+from lamina.training.callbacks.base import show
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 from lamina.typing import Logs
 
@@ -84,10 +85,10 @@ class EarlyStopping(MonitorCallback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Restore the best weights if `restore_best_weights` is set."""
         if self.stopped_epoch > 0 and self.verbose:
-            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+            show(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose:
-                print(f"Restoring the weights of the best epoch: {self.best_epoch + 1}")
+                show(f"Restoring the weights of the best epoch: {self.best_epoch + 1}")
             self.restore()
 
     def restore(self) -> None:

@@ -6,6 +6,7 @@ import os
 from concurrent.futures import Future
 from pathlib import Path
 
+from lamina.core.process import is_first_process
 from lamina.errors import ArgumentError, did_you_mean
 from lamina.io.files import HDF5_SUFFIXES, is_legacy_hdf5, warn_legacy_format
 from lamina.runtime.interrupts import run_in_thread
@@ -72,10 +73,12 @@ class ModelCheckpoint(SavingCallback):
     def write(self, logs: Logs) -> str:
         """Start to write the file and return its path."""
         path = self._path(logs)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.close()
+        # Several processes collect the arrays; one writes them.
         write = self.model.prepare_save(path, self.save_weights_only)
-        self._writer = run_in_thread(write)
+        if is_first_process():
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._writer = run_in_thread(write)
         return path
 
     def close(self) -> None:

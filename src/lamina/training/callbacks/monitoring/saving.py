@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.training.callbacks.base import NEVER, frequency, period_of
+from lamina.training.callbacks.base import NEVER, frequency, period_of, show
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 from lamina.typing import Logs
 
@@ -71,7 +71,7 @@ class SavingCallback(MonitorCallback):
         if reason is not None:
             place = self.write(logs)
             if self.verbose:
-                print(f"Epoch {self._epoch + 1}: {reason}saved to {place}")
+                show(f"Epoch {self._epoch + 1}: {reason}saved to {place}")
 
     def write(self, logs: Logs) -> str:
         """Save the model and return the path."""
@@ -89,5 +89,5 @@ class SavingCallback(MonitorCallback):
             self.best = current
             return f"{self.monitor} improved{before} to {current:.5f}, "
         if self.verbose:
-            print(f"Epoch {self._epoch + 1}: {self.monitor} did not improve{before}")
+            show(f"Epoch {self._epoch + 1}: {self.monitor} did not improve{before}")
         return None

@@ -7,6 +7,7 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
+from lamina.core.process import is_first_process
 from lamina.errors import SaveError
 
 
@@ -24,6 +25,8 @@ class _EventFile:
 
         self._folder = folder
         self._file: Any = None
+        if not is_first_process():
+            return
         try:
             directory_check(folder)
             self._file = EventsWriter(f"{folder}/events")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import jax
 
+from lamina.core.process import is_first_process
+
 
 class Profile:
     """JAX's profile of a range of batches.
@@ -27,7 +29,7 @@ class Profile:
 
     def update(self, done: int) -> None:
         """Start or stop the profile at its first or last batch."""
-        if done == self._first - 1:
+        if done == self._first - 1 and is_first_process():
             jax.profiler.start_trace(str(self._folder))
             self._is_running = True
         elif done == self._last:

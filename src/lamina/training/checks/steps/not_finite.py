@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.core.process import host_array
 from lamina.layers import Layer
 from lamina.runtime.interrupts import Interrupted
 from lamina.runtime.operations import Operation, innermost
@@ -138,7 +139,7 @@ class _Explanation:
     def _largest_weight(self) -> tuple[str, float] | None:
         weights = [w for layer in self.layers.values() for w in layer.own_weights()]
         sizes = [
-            (float(np.abs(np.asarray(w.raw, np.float32)).max(initial=0)), w.path)
+            (float(np.abs(host_array(w.raw).astype(np.float32)).max(initial=0)), w.path)
             for w in weights
             if jnp.issubdtype(w.raw.dtype, jnp.floating)
         ]
