@@ -68,7 +68,7 @@ def test_ray_script_trains_on_two_processes(tmp_path: Path) -> None:
     # Ray is told that there are GPUs, and JAX that there are none.
     on_cpu = 'import jax\n\njax.config.update("jax_platforms", "cpu")\n'
     (tmp_path / "train.py").write_text(on_cpu + train)
-    start = start.replace("ray.init(", "ray.init(num_gpus=16, ")
+    start = start.replace("ray.init(", 'ray.init("local", num_gpus=16, ')
     (tmp_path / "ray_train.py").write_text(start)
     done = subprocess.run(
         [sys.executable, "ray_train.py"],
