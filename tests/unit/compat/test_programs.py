@@ -51,6 +51,38 @@ PROGRAMS = {
         model.fit([x, x], np.ones(4), nb_epoch=1, verbose=0)
         assert model.predict([x, x], verbose=0).shape == (4, 1)
         """,
+    "keras2_losses_of_tensors": """
+        import numpy as np
+        from keras import backend as K
+        from keras.layers import Dense, Input, Layer
+        from keras.losses import mse
+        from keras.models import Model
+
+        x = Input((3,))
+        h = Dense(2)(x)
+
+        def loss_of(tensor):
+            def loss(y_true, y_pred):
+                return K.square(y_pred - y_true) + K.mean(K.square(tensor))
+            return loss
+
+        class Penalty(Layer):
+            def call(self, inputs):
+                self.add_loss(K.mean(K.square(h)), inputs=inputs)
+                return inputs
+
+        model = Model(x, Penalty()(Dense(1)(h)))
+        model.add_loss(K.mean(mse(K.zeros_like(h), h)))
+        model.add_metric(K.mean(K.square(h)), name="size")
+        model.compile("sgd", loss_of(h))
+        rows = np.ones((4, 3), "float32")
+        h2 = np.mean(np.square(rows @ model.get_weights()[0]))
+        y = model.predict(rows)
+        values = model.evaluate(rows, y, verbose=0)
+        assert np.allclose(sorted(values), [h2, 3 * h2], rtol=1e-4), (values, h2)
+        losses = model.fit(rows, y, nb_epoch=2, verbose=0).history["loss"]
+        assert losses[1] < losses[0]
+        """,
     "keras1_generator": """
         import numpy as np
         from keras.layers import Dense

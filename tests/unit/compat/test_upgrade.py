@@ -265,6 +265,13 @@ SAME = [
         "import tensorflow as tf\nfold(tf.square)\n",
         "import keras\nfold(keras.ops.square)\n",
     ),
+    # Names in logs are those of the last `compile` above.
+    (
+        "m.compile('sgd', metrics=['accuracy'])\nh['acc']\n"
+        "m.compile('sgd', metrics=['acc'])\nh['acc']\n",
+        "m.compile('sgd', metrics=['accuracy'])\nh['accuracy']\n"
+        "m.compile('sgd', metrics=['acc'])\nh['acc']\n",
+    ),
     (
         "import tensorflow as tf\ntf.reduce_mean(tf.cast(x, tf.float32))\n",
         "import keras\nkeras.ops.mean(keras.ops.cast(x, 'float32'))\n",
@@ -322,9 +329,41 @@ def test_random_numbers_of_layers_have_a_generator(old, new):
     assert upgrade_text(found).text == found
 
 
+LAYER = "class A(keras.layers.Layer):\n    def call(self, x):\n        "
+
+
+@pytest.mark.parametrize(
+    ("root", "old", "new"),
+    [
+        (
+            "keras",
+            "self.add_loss(K.sum(x), inputs=x)",
+            "self.add_loss(keras.ops.sum(x))",
+        ),
+        ("keras", "self.add_metric(x, 'a')", "pass"),
+        ("lamina", "self.add_metric(x, name='a')", "self.a_metric.update_state(x)"),
+        (
+            "keras",
+            "return keras.random.normal((2, 2))",
+            "return keras.random.normal((2, 2), seed=self.seed_generator)",
+        ),
+    ],
+)
+def test_layers_add_losses_and_draw_numbers_as_those_of_today(root, old, new):
+    found = upgrade_text("import keras\n" + K + LAYER + old + "\n", root).text
+    assert f"        {new}\n" in found
+    assert ("self.a_metric = lamina.metrics.Mean(name='a')" in found) == (
+        root == "lamina"
+    )
+
+
 # Code without a translation, and a part of the mark at its line.
 MARKED = [
-    ("from keras.layers import Merge\nx = 1\nm = Merge([a, b])\n", 3, "Merge"),
+    (
+        "import keras\n\nmodel.add_loss(lambda: keras.ops.sum(w))\n",
+        3,
+        "add_loss(function) has no",
+    ),
     ("import keras\n\nkeras.layers.Nothing(1)\n", 3, "keras.layers.Nothing has no"),
     ("import tensorflow as tf\n\nf(tf.data.Dataset)\n", 3, "needs TensorFlow"),
     ("from keras.layers import Dense\nDense(3, weights=w)\n", 2, "set_weights"),
@@ -365,7 +404,7 @@ def test_what_has_no_translation_is_marked_and_stays(old, line, note):
 
 # Programs of which a part has no translation, and those that only `keras` runs.
 NOT_RUN = {
-    *("keras1_merged_branches", "keras1_generator", "keras3"),
+    *("keras1_generator", "keras3"),
 }
 
 

@@ -146,39 +146,61 @@ def merge(
     **_: object,
 ) -> SymbolicTensor:
     """Merge tensors by a mode of Keras 1, or by a function of their list."""
+    return _merge_layer(mode, dot_axes, concat_axis, name)(list(inputs))
+
+
+def _merge_layer(
+    mode: str | Callable[..., Any],
+    dot_axes: int | Sequence[int] = -1,
+    concat_axis: int = -1,
+    name: str | None = None,
+) -> Layer:
+    """Return the layer that merges by a mode of Keras 1."""
     if callable(mode):
         tell("merge(mode=function)", "layers.Lambda(function)(inputs)")
-        return layers.Lambda(mode, name=name)(list(inputs))
+        return layers.Lambda(mode, name=name)
     options: dict[str, Any] = {"name": name}
     if mode == "concat":
         options["axis"] = concat_axis
     if mode in ("dot", "cos"):
         options.update(axes=dot_axes, normalize=mode == "cos")
     tell(f"merge(mode={mode!r})", f"layers.{MERGES[mode]}()(inputs)")
-    return getattr(layers, MERGES[mode])(**options)(list(inputs))
+    return getattr(layers, MERGES[mode])(**options)
 
 
 def Merge(
-    branches: Sequence[Any] = (), mode: str | Callable[..., Any] = "sum", **options: Any
-) -> Model:
+    branches: Sequence[Any] | None = None,
+    mode: str | Callable[..., Any] = "sum",
+    dot_axes: int | Sequence[int] = -1,
+    concat_axis: int = -1,
+    output_shape: object = None,
+    name: str | None = None,
+    **_: object,
+) -> Model | Layer:
     """Create a model that merges the outputs of models or layers.
 
     Args:
-        branches: models, or layers that have `input_shape`.
-        mode: as for `merge`.
-        **options: as for `merge`.
+        branches: models, or layers that have `input_shape`. Without them, the layer
+            that merges is returned.
+        mode: as for `merge`, like the other arguments.
+        dot_axes: axes of a dot product.
+        concat_axis: axis of a concatenation.
+        output_shape: not used.
+        name: name of the layer that merges.
     """
+    layer = _merge_layer(mode, dot_axes, concat_axis, name)
+    if branches is None:
+        return layer
     inputs: list[Any] = []
     outputs: list[Any] = []
     for branch in branches:
-        is_wired = isinstance(branch, Model) and branch.call_graph is not None
-        if is_wired:
+        if isinstance(branch, Model) and branch.built:
             inputs += branch.inputs
             outputs += branch.outputs
         else:
             inputs.append(Input(batch_shape=branch.batch_input_shape))
             outputs.append(branch(inputs[-1]))
-    return Model(inputs, merge(outputs, mode, **options))
+    return Model(inputs, layer(outputs))
 
 
 class MergeBase(Layer):

@@ -8,6 +8,7 @@ from typing import Any
 
 import libcst as cst
 
+from lamina.compat.upgrade.calls.symbols import SymbolicNames
 from lamina.compat.upgrade.templates import helper_of
 
 # Start of the comment above a statement that needs a person.
@@ -31,13 +32,16 @@ class Context:
         self.replaced: set[str] = set()
         # Imports that the rewriting wrote, as "module.name as bound".
         self.written: set[str] = set()
-        # Strings in the arguments `metrics` of the program.
+        # Strings in the arguments `metrics` of the program, and in the last one so far.
         self.metrics: set[str] = set()
+        self.last_metrics: set[str] = set()
         # Variables that are sizes of layers.
         self.sizes: set[str] = set()
         # New names of files by the old ones, as source, and variables that are names.
         self.files: dict[str, str] = {}
         self.file_variables: set[str] = set()
+        # Variables that are symbolic tensors.
+        self.symbols = SymbolicNames()
         # Shapes of layers that need an input before them, by the call's node.
         self.batch_shapes: dict[int, str] = {}
         # Weights of layers, in their constructors and to assign, by the call's node.

@@ -58,6 +58,7 @@ def upgrade_text(text: str, root: str = "keras", name: str = "the program") -> U
     wrapper.module.visit(MetricNames(context))
     wrapper.module.visit(SizeNames(context))
     wrapper.module.visit(FileNames(context))
+    wrapper.module.visit(context.symbols)
     release = release_of(text)
     if release == Release.KERAS_1 and data_format_of(text) == "channels_first":
         # Keras 1 read the order of axes from a file of settings.

@@ -15,7 +15,7 @@ from lamina.callbacks import ModelCheckpoint
 from lamina.compat import methods
 from lamina.compat.arguments import FUNCTIONS, known_arguments
 from lamina.compat.keras.functions import get_file
-from lamina.compat.keras.layers import FORMER, MERGES, Merge, merge
+from lamina.compat.keras.layers import FORMER, MERGES, merge
 from lamina.compat.tensorflow.base.tensors import dtype_of
 from lamina.compat.upgrade.calls import arrays
 from lamina.compat.upgrade.calls.arguments import (
@@ -53,11 +53,6 @@ def upgrade_call(context: Context, found: Found, call: cst.Call) -> cst.BaseExpr
     arguments = Arguments(call.args)
     if value is merge:
         return _merged(context, arguments, call)
-    if value is Merge:
-        context.note(
-            "Merge([...]) is now a layer called with a list, such as Add()(...)"
-        )
-        return call
     if is_former(value):
         return _former(context, name, arguments, call)
     if value is get_file and not {"extract", "untar"} & set(arguments.names):

@@ -37,6 +37,13 @@ class MetricNames(cst.CSTVisitor):
             self._context.metrics.add(str(node.raw_value))
 
 
+def note_metrics(context: Context, node: cst.Arg) -> None:
+    """Note the names in an argument `metrics`."""
+    found = Context(context.root)
+    node.visit(MetricNames(found))
+    context.last_metrics = found.metrics
+
+
 def upgrade_name(context: Context, node: cst.BaseExpression) -> cst.BaseExpression:
     """Return a string with today's name of a metric, if it had another."""
     if not isinstance(node, cst.SimpleString):
@@ -45,7 +52,9 @@ def upgrade_name(context: Context, node: cst.BaseExpression) -> cst.BaseExpressi
     prefix = "val_" if name.startswith("val_") else ""
     old = name.removeprefix(prefix)
     new = OTHER_NAMES.get(old, old)
-    if new == old or old in context.metrics or new not in context.metrics:
+    # Those of the last `compile` above, if there is one.
+    metrics = context.last_metrics or context.metrics
+    if new == old or old in metrics or new not in metrics:
         return node
     context.count += 1
     return cst.SimpleString(f"{node.quote}{prefix}{new}{node.quote}")

@@ -10,7 +10,7 @@ import libcst as cst
 from libcst.metadata import PositionProvider
 
 from lamina.compat.upgrade.context import code_of
-from lamina.compat.upgrade.tree.seeds import SeedRewriter
+from lamina.compat.upgrade.tree.tensors import TensorRewriter
 
 
 class Move(NamedTuple):
@@ -27,7 +27,7 @@ class Move(NamedTuple):
     columns: int
 
 
-class AlignedRewriter(SeedRewriter):
+class AlignedRewriter(TensorRewriter):
     """Notes the calls whose arguments move."""
 
     METADATA_DEPENDENCIES = (PositionProvider,)

@@ -50,22 +50,28 @@ class Rewriter(AlignedRewriter):
             note_use(self.context, original_node.func)
             call = self._with_seed(found, updated_node)
             new = upgrade_call(self.context, found, call)
-            return self._with_generator(found, new)
+            new = self._with_generator(found, new)
+            return self._of_tensors(found, original_node, new)
         is_method = isinstance(updated_node.func, cst.Attribute)
         if is_method and not self.names.of(original_node.func):
             new = files.upgrade_file_call(self.context, updated_node)
-            return upgrade_method(self.context, new) if new is updated_node else new
-        return updated_node
+            if new is updated_node:
+                new = upgrade_method(self.context, new)
+            return self._with_tensors(original_node, new)
+        return self._with_tensors(original_node, updated_node)
 
     def leave_Expr(self, original_node: cst.Expr, updated_node: cst.Expr) -> Any:
         """Remove a call that has no effect today."""
         is_none = code_of(updated_node.value) == "None"
         is_call = isinstance(original_node.value, cst.Call)
-        return cst.RemoveFromParent() if is_none and is_call else updated_node
+        if is_none and is_call:
+            return cst.RemoveFromParent()
+        return super().leave_Expr(original_node, updated_node)
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> Any:
-        """Replace an imported name."""
-        return self._replaced(original_node, updated_node)
+        """Replace an imported name, or a tensor that a loss uses by its value."""
+        value = self._value_in_step(original_node)
+        return value or self._replaced(original_node, updated_node)
 
     def leave_Attribute(
         self, original_node: cst.Attribute, updated_node: cst.Attribute
@@ -102,6 +108,8 @@ class Rewriter(AlignedRewriter):
     def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> Any:
         """Replace an old name in logs, as in `monitor="val_acc"`."""
         keyword = updated_node.keyword
+        if keyword is not None and keyword.value == "metrics":
+            logs.note_metrics(self.context, original_node)
         if keyword is None or keyword.value != "monitor":
             return updated_node
         new = logs.upgrade_name(self.context, updated_node.value)

@@ -54,7 +54,9 @@ class StatementRewriter(NameRewriter):
         notes = self.context.close_statement()
         if is_removed:
             has_comment = any(e.comment for e in getattr(new, "leading_lines", ()))
-            return new.with_changes(body=[cst.Pass()]) if has_comment else new
+            if not notes or not hasattr(new, "leading_lines"):
+                return new.with_changes(body=[cst.Pass()]) if has_comment else new
+            statements = [new.with_changes(body=[cst.Pass()])]
         new = statements[0]
         # Comments at the top of a program are in its header.
         above = [*self._header.get(original_node, ()), *new.leading_lines]
