@@ -9,7 +9,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from lamina import KerasTensor, ops
+from lamina import ops
+from lamina.core.graph import SymbolicTensor
 from lamina.layers import Lambda, Layer
 from lamina.metrics import Mean
 from lamina.models import Model
@@ -28,7 +29,7 @@ def value_of(tensor: Any) -> Any:
 
 def by_id(tensors: Sequence[Any]) -> dict[str, Any]:
     """Return the symbolic tensors among variables of a program."""
-    return {str(id(t)): t for t in tensors if isinstance(t, KerasTensor)}
+    return {str(id(t)): t for t in tensors if isinstance(t, SymbolicTensor)}
 
 
 def compile_with(
