@@ -11,8 +11,8 @@ from typing import Any
 
 from lamina.compat.notices import tell
 
-# Old names of scores.
-_SCORES = {
+# Today's names of scores by the old ones.
+SCORES = {
     name: f"neg_{name}"
     for name in (
         *("log_loss", "mean_squared_error", "mean_absolute_error"),
@@ -67,7 +67,7 @@ def _with_old_scores(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: object, **options: object) -> Any:
         score = options.get("scoring")
         if isinstance(score, str):
-            options["scoring"] = _SCORES.get(score, score)
+            options["scoring"] = SCORES.get(score, score)
         return function(*args, **options)
 
     return call

@@ -35,6 +35,8 @@ class Context:
         # Strings in the arguments `metrics` of the program, and in the last one so far.
         self.metrics: set[str] = set()
         self.last_metrics: set[str] = set()
+        # Whether scores of scikit-learn have the names that they had then.
+        self.has_old_scores = False
         # Variables that are sizes of layers.
         self.sizes: set[str] = set()
         # New names of files by the old ones, as source, and variables that are names.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from lamina.compat.keras.companions import SCORES
 from lamina.compat.logs import OTHER_NAMES
 from lamina.compat.upgrade.context import Context
 
@@ -58,3 +59,11 @@ def upgrade_name(context: Context, node: cst.BaseExpression) -> cst.BaseExpressi
         return node
     context.count += 1
     return cst.SimpleString(f"{node.quote}{prefix}{new}{node.quote}")
+
+
+def upgrade_score(context: Context, node: cst.BaseExpression) -> cst.BaseExpression:
+    """Return a string with the name that a score of scikit-learn has today."""
+    if not isinstance(node, cst.SimpleString) or str(node.raw_value) not in SCORES:
+        return node
+    context.count += 1
+    return cst.SimpleString(f"{node.quote}{SCORES[str(node.raw_value)]}{node.quote}")

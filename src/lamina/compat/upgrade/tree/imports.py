@@ -108,6 +108,7 @@ def _of_scikit_learn(
         context.note(f"{module} was removed: see sklearn.model_selection")
         return node
     context.count += 1
+    context.has_old_scores = True
     return node.with_changes(module=_dotted("sklearn.model_selection"))
 
 

@@ -106,14 +106,17 @@ class Rewriter(AlignedRewriter):
         return updated_node.with_deep_changes(index, value=new)
 
     def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> Any:
-        """Replace an old name in logs, as in `monitor="val_acc"`."""
-        keyword = updated_node.keyword
-        if keyword is not None and keyword.value == "metrics":
+        """Replace an old name in logs, as in `monitor="val_acc"`, or of a score."""
+        keyword = updated_node.keyword.value if updated_node.keyword else ""
+        if keyword == "metrics":
             logs.note_metrics(self.context, original_node)
-        if keyword is None or keyword.value != "monitor":
-            return updated_node
-        new = logs.upgrade_name(self.context, updated_node.value)
-        return updated_node.with_changes(value=new)
+        if keyword == "monitor":
+            new = logs.upgrade_name(self.context, updated_node.value)
+            return updated_node.with_changes(value=new)
+        if keyword == "scoring" and self.context.has_old_scores:
+            new = logs.upgrade_score(self.context, updated_node.value)
+            return updated_node.with_changes(value=new)
+        return updated_node
 
     def leave_Comparison(
         self, original_node: cst.Comparison, updated_node: cst.Comparison
