@@ -274,7 +274,8 @@ def _still_finite_together(*pairs: tuple[jax.Array, jax.Array]) -> Array:
         jnp.concatenate([a.ravel() for a in arrays])
         for arrays in zip(*pairs, strict=True)
     )
-    return jnp.all(jnp.isfinite(after) | ~jnp.isfinite(before))
+    zeros = jnp.where(jnp.isfinite(before), after * 0, 0)  # or NaN
+    return jnp.isfinite(_total(zeros))
 
 
 def _total(x: jax.Array) -> jax.Array:

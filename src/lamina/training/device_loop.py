@@ -27,7 +27,6 @@ from lamina.training.dispatch import (
     DispatchResult,
     LogMode,
     Unnamed,
-    unpack_args,
 )
 from lamina.typing import Array, PyTree
 
@@ -64,8 +63,7 @@ class LoopInputs(NamedTuple):
     fixed: Any  # values of those that it only reads
     hyperparameters: Any
     data: Any
-    args: Any  # see `pack_args`
-    bad: Any
+    args: DispatchArgs
 
 
 def loop_program(spec: LoopSpec) -> Program:
@@ -100,10 +98,7 @@ class _Search(NamedTuple):
     those before `bad`. The next attempt runs the batches before `end`.
     """
 
-    good: Any
-    bad: Any
-    end: Any
-    back: Any  # how far the end moves back after the next failure
+    numbers: Any  # `good`, `bad`, `end`, and how far it moves back after a failure
     is_finite: Any  # whether the last attempt ended with finite values
     state: LoopState  # the state after the last attempt
 
@@ -116,7 +111,6 @@ class _Chunk(NamedTuple):
     epoch: Array  # uint32
     epoch_index: Array  # of the epoch in the dispatch
     is_full: Array  # whether its batches are full ones
-    is_end: Array  # whether the epoch ends with it
 
 
 class _DeviceLoop:
@@ -124,10 +118,10 @@ class _DeviceLoop:
 
     def __init__(self, spec: LoopSpec, inputs: LoopInputs) -> None:
         self.step, self.traced, self.batches, self.log_mode = spec
-        args, self.limit, hyperparameters = _unpack(
-            inputs.args, inputs.bad, inputs.hyperparameters
-        )
-        self.args = args._replace(bad=inputs.bad)
+        self.args = args = inputs.args
+        # After a batch that was not finite, none runs.
+        self.limit = jnp.where(args.bad < 0, args.last, args.first)
+        hyperparameters = [jnp.asarray(h, float) for h in inputs.hyperparameters]
         self.inputs = inputs._replace(hyperparameters=hyperparameters)
 
     def dispatch(self, buffers: Sequence[Array]) -> tuple[list[Array], DispatchResult]:
@@ -203,7 +197,8 @@ class _DeviceLoop:
         else:
             state, bad = run_full_batches(state)
         if self.log_mode.of == "epochs":
-            state = self._recorded(state, chunk.epoch_index, chunk.is_end)
+            # At the end of an epoch, the last ones remain.
+            state = self._recorded(state, chunk.epoch_index)
         return bad, state
 
     def _reset_metrics(self, changed: Sequence[Array], where: Array) -> list[Array]:
@@ -231,13 +226,10 @@ class _DeviceLoop:
             state = self._recorded(state, n - self.args.first)
         return state, result.is_finite if self.step.guard else jnp.bool_(True)
 
-    def _recorded(
-        self, state: LoopState, index: Array, when: Array | bool = True
-    ) -> LoopState:
-        """Return the state with its logs recorded at an index, if `when` is true."""
+    def _recorded(self, state: LoopState, index: Array) -> LoopState:
+        """Return the state with its logs recorded at an index."""
 
         def put(recorded: jax.Array, value: jax.Array) -> jax.Array:
-            value = jnp.where(when, value, recorded[index])
             return jax.lax.dynamic_update_index_in_dim(recorded, value, index, 0)
 
         logs = self._logs(state.changed, state.logs)
@@ -281,7 +273,6 @@ def _chunk_at(loop: _DeviceLoop, first: Array, limit: Array) -> _Chunk:
         args.epoch + epochs.astype(jnp.uint32),
         epoch_index=epochs - _epoch_and_number(args.first, args.steps)[0],
         is_full=is_full,
-        is_end=_epoch_and_number(end, args.steps)[1] == 0,
     )
 
 
@@ -291,15 +282,6 @@ def _epoch_and_number(batch: Array, steps: Array) -> tuple[Array, Array]:
     `//` and `%` would compile a dozen operations for signs that do not occur.
     """
     return jax.lax.div(batch, steps), jax.lax.rem(batch, steps)
-
-
-def _unpack(
-    array: Array, bad: Array, hyperparameters: Array
-) -> tuple[DispatchArgs, Array, list[Array]]:
-    """Return the arguments of a dispatch, its limit, and the hyperparameters."""
-    args = unpack_args(array, bad)
-    limit = jnp.where(bad < 0, args.last, args.first)
-    return args._replace(bad=None), limit, [*hyperparameters]
 
 
 def run_while_finite(
@@ -329,43 +311,36 @@ def run_while_finite(
     """
 
     def attempt(search: _Search) -> _Search:
-        state, stopped = run(start, search.end)
-        is_finite = still_finite(state.changed, start.changed)
-        numbers = search.good, search.bad, search.end, search.back
-        good, bad, end, back, is_finite = _next(first, stopped, is_finite, *numbers)
-        return _Search(good, bad, end, back, is_finite, state)
+        state, stopped = run(start, search.numbers[2])
+        is_finite = still_finite(state.changed, start.changed) & (stopped == _NEVER)
+        numbers = _next(first, stopped, is_finite, search.numbers)
+        return _Search(numbers, is_finite, state)
 
     def is_open(search: _Search) -> Any:
-        return ~search.is_finite | (search.bad - search.good > 1)
+        good, bad, *_ = search.numbers
+        return ~search.is_finite | (bad - good > 1)
 
     found = jax.lax.while_loop(
         is_open,
         attempt,
         _Search(
-            good=first,
-            bad=limit + 1,
-            end=limit,
-            back=jnp.int32(1),
+            jnp.stack([first, limit + 1, limit, jnp.int32(1)]),
             is_finite=jnp.bool_(False),
             state=start._replace(changed=buffers),
         ),
     )
-    return found.state, jnp.where(found.bad > limit, -1, found.good)
+    good, bad, *_ = found.numbers
+    return found.state, jnp.where(bad > limit, -1, good)
 
 
-def _next(
-    first: Array,
-    stopped: Array,
-    is_finite: Array,
-    good: Array,
-    bad: Array,
-    end: Array,
-    back: Array,
-) -> tuple[Array, Array, Array, Array, Array]:
-    """Return the numbers of a `_Search` after an attempt that stopped at a batch."""
-    is_finite &= stopped == _NEVER
+def _next(first: Array, stopped: Array, is_finite: Array, numbers: Array) -> Array:
+    """Return the numbers of a `_Search` after an attempt that stopped at a batch.
+
+    They are one array, which one kernel computes.
+    """
+    good, bad, end, back = numbers
     bad = jnp.where(is_finite, bad, jnp.minimum(stopped, end - 1) + 1)
     # A device that adds in another order each time may find fewer good ones.
     good = jnp.where(is_finite, end, jnp.where(bad > good, good, first))
     back = jnp.where(is_finite, 1, back)
-    return good, bad, jnp.maximum(bad - back, good), 2 * back, is_finite
+    return jnp.stack([good, bad, jnp.maximum(bad - back, good), 2 * back])

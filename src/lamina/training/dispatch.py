@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from lamina.typing import Array, Logs, PyTree
+from lamina.typing import Logs, PyTree
 
 # Batches in an epoch of unknown length.
 ENDLESS = 2**31 - 1
@@ -49,21 +48,17 @@ class DispatchArgs(NamedTuple):
     bad: Any = -1  # int32: batch whose loss or gradients were not finite, else -1
 
 
-def pack_args(args: DispatchArgs) -> tuple[np.ndarray, Array | np.int32]:
-    """Return the arguments as one array and `bad`, which may be on the device.
+def program_args(args: DispatchArgs) -> DispatchArgs:
+    """Return the arguments with the types that a program expects.
 
-    Each argument of a program costs microseconds, so the scalars share one array.
+    They are scalars: XLA would compile a kernel for each element of an array. `bad` may
+    be on the device.
     """
-    *fields, bad = args
-    array = np.array([int(f) & _32_BITS for f in fields], np.uint32)
-    return array, np.int32(bad) if isinstance(bad, int) else bad
-
-
-def unpack_args(array: Array, bad: Array) -> DispatchArgs:
-    """Return the arguments that `pack_args` packed."""
-    seed, step, epoch = array[0], array[1], array[2]
-    steps, first, last = (array[i].astype(jnp.int32) for i in (3, 4, 5))
-    return DispatchArgs(seed, step, epoch, steps, first, last, bad)
+    *numbers, steps, first, last, bad = args
+    seed, step, epoch = (np.uint32(int(n) & _32_BITS) for n in numbers)
+    bad = np.int32(bad) if isinstance(bad, int) else bad
+    rest = np.int32(steps), np.int32(first), np.int32(last)
+    return DispatchArgs(seed, step, epoch, *rest, bad)
 
 
 class DispatchResult(NamedTuple):

@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from lamina.core.scope import RunKey, StateScope
 from lamina.core.tracing.trace_state import platform
@@ -31,7 +30,7 @@ from lamina.training.dispatch import (
     DispatchArgs,
     DispatchResult,
     LogMode,
-    pack_args,
+    program_args,
 )
 from lamina.typing import PyTree
 
@@ -149,10 +148,8 @@ class LoopRunner:
     def _inputs(self, data: PyTree, args: DispatchArgs) -> LoopInputs:
         changed = [v.raw for v in self._changed]
         fixed = [v.raw for v in self._fixed]
-        hyperparameters = np.array(
-            self.state.hyperparameters(), jax.dtypes.canonicalize_dtype(float)
-        )
-        return LoopInputs(changed, fixed, hyperparameters, data, *pack_args(args))
+        hyperparameters = self.state.hyperparameters()
+        return LoopInputs(changed, fixed, hyperparameters, data, program_args(args))
 
 
 class StepRunner:
