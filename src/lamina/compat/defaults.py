@@ -17,7 +17,7 @@ from lamina import config, losses
 from lamina.core.module import accepted_names
 from lamina.initializers import Initializer, Orthogonal, VarianceScaling
 from lamina.metrics import MeanMetricWrapper
-from lamina.saving.legacy.config import hard_sigmoid
+from lamina.saving.legacy.hard_sigmoid import hard_sigmoid
 from lamina.saving.legacy.names import LOSSES
 
 

@@ -11,19 +11,17 @@ import warnings
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
-
 from lamina.core.custom_objects import (
     find_class,
     get_registered_object,
-    register_serializable,
 )
 from lamina.core.module import accepted_names, is_user_defined
 from lamina.core.registry import serialize
 from lamina.errors import FileFormatError
 from lamina.saving.legacy import names
 from lamina.saving.legacy.graph import functional, sequential
-from lamina.typing import Array, Config
+from lamina.saving.legacy.hard_sigmoid import hard_sigmoid
+from lamina.typing import Config
 
 _MODELS = ("Sequential", "Functional")
 # Classes of Keras 3 whose `__name__`, used in this layout, is not the public name.
@@ -62,12 +60,6 @@ class KerasVersion(NamedTuple):
             str(attributes.get("backend", "tensorflow" if numbered else "theano")),
             "channels_first" if is_theano else "channels_last",
         )
-
-
-@register_serializable("lamina", "hard_sigmoid_of_keras_2")
-def hard_sigmoid(x: Array) -> Array:
-    """Apply the hard sigmoid of Keras 1 and 2: clip(0.2 * x + 0.5, 0, 1)."""
-    return jnp.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
 _HARD_SIGMOID = serialize(hard_sigmoid)
