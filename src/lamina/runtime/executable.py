@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import re
 import threading
 import time
@@ -32,21 +31,7 @@ from lamina.runtime.compile_clock import compiling
 from lamina.runtime.interrupts import result_of, run_in_thread
 from lamina.runtime.placement import current
 
-# Without XLA's newer emitter for CPUs, a first `fit` takes 5 to 9 % less CPU time;
-# results of five networks have the same bits, and their steps take the same time. No
-# option of a single program disables it.
-_OLDER_EMITTER = "--xla_backend_extra_options=xla_cpu_disable_tiled_emitter"
-
-
-def set_compiler_flags() -> None:
-    """Disable XLA's slower emitter, unless the environment has options of this kind."""
-    flags = os.environ.get("XLA_FLAGS", "")
-    if _OLDER_EMITTER.partition("=")[0] not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {_OLDER_EMITTER}".strip()
-
-
 clean_cache()  # before this process compiles anything
-set_compiler_flags()
 
 _LIMIT = 128
 _HOST_CALL = re.compile(r"custom_call @\w*python\w*callback")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import jax
 import numpy as np
 import pytest
@@ -69,18 +67,3 @@ def test_only_traces_of_programs_are_in_process_compiles():
     executable.Program(function)(1.0)
     jax.jit(function)(1.0)
     assert seen == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("", executable._OLDER_EMITTER),
-        ("--xla_a=1", f"--xla_a=1 {executable._OLDER_EMITTER}"),
-        ("--xla_backend_extra_options=b", "--xla_backend_extra_options=b"),
-    ],
-)
-def test_compiler_flags_of_the_environment_remain(before, after, monkeypatch):
-    monkeypatch.setenv("XLA_FLAGS", before)
-    for _ in range(2):
-        executable.set_compiler_flags()
-        assert os.environ["XLA_FLAGS"] == after
