@@ -14,6 +14,7 @@ from lamina.data.arrays import Parts, as_arrays, is_array_like, map_arrays, num_
 from lamina.data.feeds import STACK_STEPS, ArrayFeed, Feed, StreamFeed
 from lamina.data.host import HostFunction, host_arrays, host_rows
 from lamina.data.pipeline.dataset import Dataset
+from lamina.data.shares import is_share, rows_of_share
 from lamina.data.shuffle import permutation
 from lamina.data.sparse import SparseRows
 from lamina.data.streams import DatasetSource, Epochs, Source, State
@@ -73,6 +74,7 @@ def adapt(
     seed: int = 0,
     most: int | None = None,
     host: HostFunction | None = None,
+    is_marked: bool = False,
 ) -> Feed:
     """Return a feed of batches `(x, y, sample_weight)`.
 
@@ -90,6 +92,7 @@ def adapt(
         seed: seed of shuffling.
         most: maximum number of batches of a stream that are stacked.
         host: layers that x passes on the host.
+        is_marked: whether this process has only its share of the rows.
 
     Raises:
         DataError: the data is empty, or its parts do not fit together.
@@ -104,11 +107,11 @@ def adapt(
             raise ArgumentError(
                 f"{what} must be a positive integer. Received: {number!r}."
             )
-    shuffle = bool(shuffle)
+    shuffle, share = bool(shuffle), is_share(x, is_marked)
     if is_array_data(x):
         x = on_host(x, host)
         parts = with_class_weight(_as_parts(x, y, sample_weight, True), class_weight)
-        return _array_feed(parts, batch_size or 32, steps, shuffle, seed)
+        return _array_feed(parts, batch_size or 32, steps, shuffle, seed, share)
     steps = _limited(steps)
     _refuse_for_streams(x, y, sample_weight, batch_size)
 
@@ -123,7 +126,8 @@ def adapt(
         source: Source = DatasetSource(x, steps, seed, convert)
     else:
         source = Epochs(x, steps, shuffle, seed, convert)
-    return StreamFeed(source, min(most or STACK_STEPS, source.steps or STACK_STEPS))
+    most = min(most or STACK_STEPS, source.steps or STACK_STEPS)
+    return StreamFeed(source, most, share)
 
 
 def on_host(x: PyTree, host: HostFunction | None) -> PyTree:
@@ -161,9 +165,18 @@ def _limited(steps: int | None) -> int | None:
 
 
 def _array_feed(
-    parts: Parts, batch_size: int, steps: int | None, shuffle: bool, seed: int
+    parts: Parts,
+    batch_size: int,
+    steps: int | None,
+    shuffle: bool,
+    seed: int,
+    share: bool,
 ) -> Feed:
     limited = _limited(steps)
+    if share:
+        size = rows_of_share(batch_size, num_rows(parts, "x"))
+        source = _HostRows(parts, size, limited, shuffle, seed)
+        return StreamFeed(source, is_share=True)
     if _are_sparse(parts) or not _fits_device(parts):
         return StreamFeed(_HostRows(parts, batch_size, limited, shuffle, seed))
     parts = as_arrays(parts[0], "x"), *parts[1:]

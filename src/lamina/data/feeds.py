@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -23,7 +24,7 @@ from lamina.data.prefetch import prefetch
 from lamina.data.rows import on_device
 from lamina.data.streams import Source, State
 from lamina.errors import DataError
-from lamina.runtime.placement import current, put_batch
+from lamina.runtime.placement import current, is_shared, put_batch, put_shares
 from lamina.typing import PyTree
 
 # Largest number of batches of an epoch that is one segment, remainder included.
@@ -32,6 +33,8 @@ _STACK_BYTES = 16 * 2**20
 # Largest number of batches of a stream that are transferred together.
 STACK_STEPS = 64
 _STACK_SECONDS = 0.1
+# The same if several processes train.
+_SHARED_STEPS = 8
 _AHEAD = 3  # stacks
 
 # Takes arrays, and whether they are all the data.
@@ -45,6 +48,8 @@ class Feed(Protocol):
     steps: int | None
     # True if all data is on the device, so that an epoch never needs the host.
     is_resident: bool
+    # True if batches have only the rows of this process.
+    is_share: bool
 
     def example(self) -> Parts:
         """Return a full batch, or the shapes and types of its arrays."""
@@ -96,6 +101,7 @@ class ArrayFeed(Feed):
     """
 
     is_resident = True
+    is_share = False
 
     def __init__(
         self,
@@ -151,12 +157,16 @@ class StreamFeed(Feed):
     Args:
         source: source of each epoch's batches.
         most: maximum number of batches in a stack.
+        is_share: whether batches have only the rows of this process.
     """
 
     is_resident = False
 
-    def __init__(self, source: Source, most: int = STACK_STEPS) -> None:
+    def __init__(
+        self, source: Source, most: int = STACK_STEPS, is_share: bool = False
+    ) -> None:
         self._source, self.steps, self.most = source, source.steps, most
+        self.is_share = is_share
         self._tracks_state = False
         self._example: Parts | None = None
         # The epoch that `example` began.
@@ -221,8 +231,12 @@ class StreamFeed(Feed):
         """Yield the epoch's batches in stacks, prepared by a thread."""
         first, before = self._first, self._position
         # A thread puts the stacks on the devices, and has no call in progress.
-        put = functools.partial(put_batch, axis=1, distribution=current())
-        stacks = _stacks(self._with_states(epoch), self.most, put)
+        place = put_shares if self.is_share else put_batch
+        put = functools.partial(place, axis=1, distribution=current())
+        most, seconds = self.most, _STACK_SECONDS
+        if is_shared():  # stacks of several processes must not depend on time
+            most, seconds = min(most, _SHARED_STEPS), math.inf
+        stacks = _stacks(self._with_states(epoch), most, seconds, put)
         for stack, count, state in prefetch(stacks, _AHEAD):
             data, batches = (stack, np.int32(first)), Batches("stack")
             after = None if state is None else (first + count, state)
@@ -248,6 +262,7 @@ class StreamFeed(Feed):
 def _stacks(
     batches: Iterator[tuple[PyTree, PyTree]],
     most: int,
+    seconds: float,
     put: Callable[[PyTree], PyTree],
 ) -> Iterator[tuple[PyTree, int, PyTree]]:
     """Yield stacks of equally shaped batches, bounded in number, bytes and time."""
@@ -266,7 +281,7 @@ def _stacks(
             room = max(1, min(most, _STACK_BYTES // max(size, 1)))
         held.append(batch)
         after = state
-        if len(held) == room or time.monotonic() - began > _STACK_SECONDS:
+        if len(held) == room or time.monotonic() - began > seconds:
             yield put(_stack(held, room)), len(held), after
             held = []
     if held:

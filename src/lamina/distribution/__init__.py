@@ -5,6 +5,7 @@ from __future__ import annotations
 from lamina.distribution.base import Distribution, distribution, set_distribution
 from lamina.distribution.devices import DeviceMesh, get_device_count, list_devices
 from lamina.distribution.layouts import LayoutMap, TensorLayout, distribute_tensor
+from lamina.distribution.local_data import local_data
 from lamina.distribution.processes import initialize
 from lamina.distribution.shares import visualize
 from lamina.distribution.strategies import (
@@ -26,6 +27,7 @@ __all__ = [
     "get_device_count",
     "initialize",
     "list_devices",
+    "local_data",
     "set_distribution",
     "visualize",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from lamina.core.process import process_count, put
 from lamina.core.scope import local
 from lamina.core.tracing.trace_state import platform
 from lamina.core.variable import Variable, bump_structure_version, state_lock
+from lamina.errors import StateError
 from lamina.typing import Array, PyTree
 
 
@@ -118,6 +120,60 @@ def put_batch(
     return jax.tree.map(lambda a: put(a, found.batch_sharding(np.shape(a), axis)), tree)
 
 
+def processes(distribution: Distribution) -> list[int]:
+    """Return the numbers of the processes of a distribution, in the order of rows."""
+    return list(dict.fromkeys(d.process_index for d in distribution.devices))
+
+
+def put_shares(
+    tree: PyTree, axis: int = 0, distribution: Distribution | None = None
+) -> Any:
+    """Join the rows that each process has to arrays on the devices of all.
+
+    Args:
+        tree: arrays with the rows of this process.
+        axis: the axis of the rows.
+        distribution: the distribution, by default the one in use.
+
+    Raises:
+        StateError: devices of this process compute rows of another one.
+    """
+    found = distribution or current()
+    order = processes(found)
+
+    def join(share: np.ndarray) -> jax.Array:
+        rows = share.shape[axis]
+        shape = [n * len(order) if i == axis else n for i, n in enumerate(share.shape)]
+        before = order.index(jax.process_index()) * rows
+
+        def part(index: Any) -> np.ndarray:
+            start, stop, _ = index[axis].indices(shape[axis])
+            if not before <= start < stop <= before + rows:
+                raise StateError(
+                    "Shares of rows need a mesh on which each process computes its own "
+                    "rows: let the processes be along the axis of batches."
+                )
+            own = slice(start - before, stop - before)
+            return share[(*index[:axis], own, *index[axis + 1 :])]
+
+        sharding = found.batch_sharding(shape, axis)
+        return jax.make_array_from_callback(tuple(shape), sharding, part)
+
+    return jax.tree.map(join, tree)
+
+
+def own_rows(tree: PyTree) -> Any:
+    """Return the rows of this process, of NumPy arrays with those of all."""
+    order = processes(current())
+    number = order.index(jax.process_index())
+
+    def own(array: np.ndarray) -> np.ndarray:
+        rows = len(array) // len(order)
+        return array[number * rows : (number + 1) * rows]
+
+    return jax.tree.map(own, tree)
+
+
 def split_rows(batch: PyTree) -> PyTree:
     """Let each device compute a part of the rows of a batch in a program."""
     if not is_spread():
@@ -199,6 +255,13 @@ def _agreement(
 def any_process(flag: bool) -> bool:
     """Return whether a flag is set in one of the processes of the distribution."""
     return bool(np.asarray(agree([flag]))[0]) if is_shared() else flag
+
+
+def same_in_all(value: object) -> bool:
+    """Return whether the processes of the distribution have values of the same text."""
+    code = zlib.crc32(repr(value).encode()) >> 1
+    largest, smallest = np.asarray(agree([code, -code]))
+    return bool(largest == -smallest)
 
 
 def as_rows(arrays: Iterable[jax.Array]) -> list[jax.Array]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from lamina.data.batches import Segment
 from lamina.typing import Logs, PyTree
 
 # Batches in an epoch of unknown length.
@@ -67,6 +68,16 @@ class DispatchResult(NamedTuple):
     logs: Any
     bad: Any  # batch whose loss or gradients were not finite, else -1
     recorded: Any = ()  # the logs of `log_mode`, along a first axis
+
+
+class Dispatched(NamedTuple):
+    """A dispatch whose result is not read yet."""
+
+    out: DispatchResult
+    segment: Segment
+    steps: int  # batches of this dispatch
+    done: int  # batches of the epoch after it
+    vote: jax.Array | None  # what several processes agree on after it
 
 
 @jax.tree_util.register_pytree_node_class

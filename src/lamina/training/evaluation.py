@@ -13,6 +13,7 @@ from lamina.core.tracebacks import warn
 from lamina.data.adapt import adapt
 from lamina.data.arrays import as_arrays
 from lamina.data.feeds import Feed
+from lamina.data.shares import unmarked
 from lamina.errors import LaminaError
 from lamina.lazy import LazyImport
 from lamina.runtime.interrupts import Interrupt
@@ -160,8 +161,9 @@ def on_batch(
         data: inputs, labels and sample weights of the batch.
         class_weight: as for `fit`.
     """
-    host = state.host(data[0])
-    feed = adapt(*data, batch_size=_ALL_ROWS, class_weight=class_weight, host=host)
+    data, is_marked = unmarked(data)
+    options: Any = {"class_weight": class_weight, "host": state.host(data[0])}
+    feed = adapt(*data, batch_size=_ALL_ROWS, is_marked=is_marked, **options)
     prepare_model(state, feed, check=False, to_train=kind == "train")
     segment = next(feed.segments(0))
     args = DispatchArgs(state.batch_seed, state.steps_done)

@@ -13,9 +13,10 @@ import numpy as np
 from lamina.core.tracebacks import warn
 from lamina.data.batches import Batches, Segment
 from lamina.data.feeds import Feed
+from lamina.data.shares import check_same_data, checked_segments
 from lamina.lazy import LazyImport
 from lamina.runtime.interrupts import Interrupt, Interrupted
-from lamina.runtime.placement import agree, is_shared
+from lamina.runtime.placement import agree, is_shared, own_rows, put_shares
 from lamina.training.callbacks.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.dispatch import (
@@ -25,6 +26,7 @@ from lamina.training.dispatch import (
     LOG_LAST,
     ChunkSizer,
     DispatchArgs,
+    Dispatched,
     DispatchResult,
     LogMode,
     host_logs,
@@ -32,6 +34,7 @@ from lamina.training.dispatch import (
     unknown_logs,
 )
 from lamina.training.engine import Engine, Runner
+from lamina.typing import PyTree
 
 if TYPE_CHECKING:
     from lamina.training.checks.steps.replay import FailedStep
@@ -92,6 +95,7 @@ class EpochLoop:
         # A program for batches of two shapes needs logs of the same shapes in both.
         same_logs = engine.step.results is not None and engine.is_compiled
         self._join = same_logs and feed.is_resident
+        check_same_data(feed, (self.kind, seed, self.needs))
         self._is_shared, self._interrupt = is_shared(), interrupt
         self.sizer = ChunkSizer(self._is_shared)
         self.interrupted = False
@@ -137,9 +141,9 @@ class EpochLoop:
         args = DispatchArgs(self.seed, step, number, steps, 0, count * steps)
         out = runner.run(segment.data, args)
         self.started = True
+        vote = self.vote()
         recorded = jax.device_get(out.recorded)
-        self.sizer.note(count * steps)
-        self.settle(self.vote())
+        self.settle(count * steps, vote)
         runner.chunk = self.sizer.chunk
         bad = int(out.bad)
         complete = count if bad < 0 else bad // steps
@@ -179,8 +183,10 @@ class EpochLoop:
     def segments(self, number: int) -> Generator[Segment]:
         """Return the segments of an epoch."""
         if self.kind == "predict":
-            return _single_batches(self.feed)
-        return self.feed.segments(number, self._join)
+            segments = _single_batches(self.feed)
+        else:
+            segments = self.feed.segments(number, self._join)
+        return checked_segments(segments) if self.feed.is_share else segments
 
     def log_mode(self, segment: Segment) -> LogMode:
         """Return which logs the dispatches of a segment return."""
@@ -200,13 +206,19 @@ class EpochLoop:
         received = self._interrupt is not None and self._interrupt.received
         return agree([self.sizer.wanted, received])
 
-    def settle(self, vote: jax.Array | None) -> None:
-        """Use what the processes agreed on."""
+    def settle(self, steps: int, vote: jax.Array | None) -> None:
+        """Adapt the chunk to the time of a dispatch, or to what processes agreed on."""
+        self.sizer.note(steps)
         if vote is None:
             return
         self.sizer.chunk, received = map(int, np.asarray(vote))
         if self._interrupt is not None:
             self._interrupt.agree(received > 0)
+
+    def host_outputs(self, outputs: PyTree) -> PyTree:
+        """Return the outputs of a batch, for the rows of this process, as arrays."""
+        arrays = jax.tree.map(np.asarray, outputs)
+        return own_rows(arrays) if self.feed.is_share else arrays
 
     def should_stop(self) -> bool:
         """Return whether to stop before the next dispatch."""
@@ -218,16 +230,6 @@ class EpochLoop:
         warn(_explain.load()(step), NonFiniteWarning)
         known = logs if step.batch_number > 0 else unknown_logs(logs)
         return {**known, "loss": float("nan")}
-
-
-class _Pending(NamedTuple):
-    """A dispatch that runs."""
-
-    out: DispatchResult
-    segment: Segment
-    steps: int
-    done: int
-    vote: jax.Array | None
 
 
 class _Epoch:
@@ -245,7 +247,7 @@ class _Epoch:
         self._steps, self._callbacks = loop.feed.steps, loop.callbacks
         self._bad: Any = -1
         self._out: DispatchResult | None = None
-        self._pending: _Pending | None = None
+        self._pending: Dispatched | None = None
         self._failed: FailedStep | None = None
 
     def run(self) -> EpochResult:
@@ -308,7 +310,7 @@ class _Epoch:
             if loop.needs != "epochs":
                 self._report_batches(out, first, last)
             self._settle()
-            self._pending = _Pending(out, segment, last - first, last, loop.vote())
+            self._pending = Dispatched(out, segment, last - first, last, loop.vote())
         runner.chunk = loop.sizer.chunk
 
     def _limit(self) -> int:
@@ -342,8 +344,7 @@ class _Epoch:
             return
         (out, segment, steps, done, vote), self._pending = self._pending, None
         jax.block_until_ready(out.logs)
-        loop.sizer.note(steps)
-        loop.settle(vote)
+        loop.settle(steps, vote)
         bad = int(out.bad)
         if bad >= 0:
             loop.interrupted = True
@@ -351,7 +352,7 @@ class _Epoch:
             self._failed = self._failed or step
         logs = out.logs
         if loop.kind == "predict":
-            loop.outputs.append(jax.tree.map(np.asarray, logs))
+            loop.outputs.append(loop.host_outputs(logs))
             logs = {}
         self._callbacks.on_progress(loop.kind, done, logs)
 
@@ -364,7 +365,7 @@ class _Epoch:
                 loop.hooks.begin(i)
                 logs = plain_logs({k: v[i - first] for k, v in recorded.items()})
             elif loop.kind == "predict":
-                logs = {"outputs": jax.tree.map(np.asarray, out.logs)}
+                logs = {"outputs": loop.host_outputs(out.logs)}
             else:
                 logs = host_logs(out.logs)
             if i == bad:
@@ -374,7 +375,7 @@ class _Epoch:
             loop.hooks.end(i, logs)
 
 
-def _note_wait(loop: EpochLoop, pending: _Pending | None, seconds: float) -> None:
+def _note_wait(loop: EpochLoop, pending: Dispatched | None, seconds: float) -> None:
     """Report that the next segment came late, if the device had nothing to do."""
     if seconds < _MIN_WAIT_SECONDS:
         return
@@ -387,4 +388,5 @@ def _note_wait(loop: EpochLoop, pending: _Pending | None, seconds: float) -> Non
 def _single_batches(feed: Feed) -> Generator[Segment]:
     """Yield each batch as a segment: a step alone is compiled for it."""
     for i, batch in enumerate(feed.batches()):
+        batch = put_shares(batch) if feed.is_share else batch
         yield Segment(batch, Batches("batch"), i, i + 1)

@@ -19,6 +19,7 @@ from lamina.data.adapt import (
 )
 from lamina.data.feeds import Feed
 from lamina.data.host import HostFunction
+from lamina.data.shares import unmarked
 from lamina.distribution.strategies import DevicesLike
 from lamina.errors import invalid
 from lamina.training.callbacks.base import Callback
@@ -61,13 +62,24 @@ class EvaluateOptions:
     epochs: int = 1
     # The layers that x passes on the host.
     host: HostFunction | None = None
+    # Whether this process has only its share of the rows.
+    is_marked: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("x", "y", "sample_weight"):
+            self._unmark(name, "is_marked")
         if self.verbose not in ("auto", 0, 1, 2):
             expected = "0, 1, 2 or 'auto'"
             raise invalid("fit, evaluate, predict", "verbose", self.verbose, expected)
         if not is_first_process():
             object.__setattr__(self, "verbose", 0)
+
+    def _unmark(self, name: str, flag: str) -> None:
+        """Replace data that `local_data` has marked, and set the flag for it."""
+        data, is_marked = unmarked(getattr(self, name))
+        if is_marked:
+            object.__setattr__(self, name, data)
+            object.__setattr__(self, flag, True)
 
     def feed(self) -> Feed:
         """Return the data as a feed."""
@@ -78,6 +90,7 @@ class EvaluateOptions:
             self.batch_size,
             self.steps,
             host=self.host,
+            is_marked=self.is_marked,
         )
 
 
@@ -104,6 +117,7 @@ class FitOptions(EvaluateOptions):
     resume: Resume
     report: ReportLike = None
     devices: DevicesLike = None
+    validation_is_marked: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "initial_epoch"):
@@ -121,6 +135,7 @@ class FitOptions(EvaluateOptions):
             expected = "'all', 'errors', 'off', 'probe' or None"
             raise invalid("fit", "check", self.check, expected)
         super().__post_init__()
+        self._unmark("validation_data", "validation_is_marked")
 
     @property
     def check_level(self) -> str:
@@ -138,7 +153,8 @@ class FitOptions(EvaluateOptions):
             return self
         data = on_host(self.x, self.host), self.y, self.sample_weight
         (x, y, weight), held_out = split_validation(data, self.validation_split)
-        return replace(self, x=x, y=y, sample_weight=weight, validation_data=held_out)
+        parts = {"x": x, "y": y, "sample_weight": weight, "validation_data": held_out}
+        return replace(self, **parts, validation_is_marked=self.is_marked)
 
     def train_feed(self, seed: int, most: int | None) -> Feed:
         """Return the training data as a feed.
@@ -158,6 +174,7 @@ class FitOptions(EvaluateOptions):
             seed=seed,
             most=most,
             host=self.host,
+            is_marked=self.is_marked,
         )
 
     def validation_feed(self) -> Feed | None:
@@ -171,7 +188,11 @@ class FitOptions(EvaluateOptions):
         )
         size = self.validation_batch_size or self.batch_size
         size = size if is_array_data(x) else None
-        return adapt(x, y, weight, size, self.validation_steps, host=self.host)
+        return adapt(
+            *(x, y, weight, size, self.validation_steps),
+            host=self.host,
+            is_marked=self.validation_is_marked,
+        )
 
     def is_validation_due(self, epoch: int) -> bool:
         """Return whether an epoch, counted from 0, ends with validation."""

@@ -14,7 +14,7 @@ from lamina.data.rows import leaves
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.lazy import LazyImport
 from lamina.runtime.executable import argument_shapes
-from lamina.runtime.placement import current
+from lamina.runtime.placement import current, processes
 from lamina.training.callbacks import (
     Callback,
     CallbackList,
@@ -138,7 +138,9 @@ def check_fit_data(
         outputs = [f"{layer.path}/output" for layer in state.model.all_layers()]
         paths = [v.path for v in state.model.variables]
         placement.check_model([*paths, *outputs])
-        placement.check_batch(leaves(feed.example())[0].shape[0])
+        rows = leaves(feed.example())[0].shape[0]
+        shares = len(processes(placement)) if feed.is_share else 1
+        placement.check_batch(rows * shares)
     if options.seed is not None:
         modules = state.model.modules()
         generators = (m for m in modules if isinstance(m, SeedGenerator))
