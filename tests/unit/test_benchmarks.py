@@ -16,9 +16,9 @@ from benchmarks.__main__ import CLAIMS
 from benchmarks.claim import Bar, Claim, Peer, Quantity, load_claim
 from benchmarks.harness import Measured, judge
 from benchmarks.layers import LAYERS
-from benchmarks.peers import devices, keras_api, layer_steps, peak
+from benchmarks.peers import devices, keras_api, layer_steps, peak, process
 from benchmarks.peers.keras_networks import build
-from benchmarks.worker import PeerFailed
+from benchmarks.worker import PeerFailed, PeerMissing
 from benchmarks.workload import Training
 
 
@@ -66,6 +66,15 @@ def test_fit_runs(name: str):
     assert first["parameters"] == NUMBERS[name]
     assert second["loss"] < first["loss"]
     assert second["epoch"] > second["step"] > 0
+
+
+def test_first_epoch_reports_a_missing_library():
+    cache, networks = {"CACHE": "{folder}"}, ["auto_mpg"]
+    one_round = process.first_epoch(
+        True, "keras_api:fit", cache, networks, library="no_such_library"
+    )
+    with pytest.raises(PeerMissing, match="no_such_library"):
+        one_round()
 
 
 @pytest.mark.parametrize(
