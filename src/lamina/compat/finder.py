@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from lamina.compat.defaults import Release, release
-from lamina.compat.names import ADVICE, CHANGED, NAMES, VERSIONS
+from lamina.compat.names import CHANGED, NAMES, VERSIONS, advice_for
 from lamina.compat.patches import with_old_names
 from lamina.compat.paths import PATHS, SOURCES_OF_TENSORFLOW, library_paths
 from lamina.compat.source import SOURCE_NAMES, public_module, source_modules
@@ -144,10 +144,8 @@ class CompatFinder(MetaPathFinder, Loader):
             return None
         if fullname not in _FOLDERS and not _exists(fullname):
             # With its `name`, `from module import name` would hide the message.
-            parts = fullname.split(".")
-            advice = next((ADVICE[part] for part in parts if part in ADVICE), "")
             raise MissingPackageError(
-                f"lamina does not have {fullname}. {advice}".rstrip()
+                f"lamina does not have {fullname}. {advice_for(fullname)}".rstrip()
                 + " The page docs/old-code.md lists what runs."
             )
         return ModuleSpec(fullname, self, is_package=True)

@@ -46,6 +46,7 @@ _RENAMED = {
         "AbstractRNNCell": "lamina.layers:Layer",
         "Recurrent": "lamina.layers:RNN",
         "_Merge": "lamina.compat.keras.layers:MergeBase",
+        "MaskedLayer": "lamina.layers:Layer",
         "Model": "lamina:Model",
         "Sequential": "lamina:Sequential",
         "BatchNormalizationV1": "lamina.layers:BatchNormalization",
@@ -100,6 +101,7 @@ _RENAMED = {
         "max_norm": "lamina.constraints:MaxNorm",
         "nonneg": "lamina.constraints:NonNeg",
         "unitnorm": "lamina.constraints:UnitNorm",
+        "identity": "lamina.activations:linear",
     },
     "initializers": {
         "normal": "lamina.initializers:RandomNormal",
@@ -109,11 +111,15 @@ _RENAMED = {
         "one": "lamina.initializers:Ones",
     },
     "optimizers": {
-        name.lower(): f"lamina.optimizers:{name}"
-        for name in (
-            *("Adadelta", "Adagrad", "Adam", "Adamax", "Nadam", "RMSprop", "SGD"),
-        )
+        **{
+            name.lower(): f"lamina.optimizers:{name}"
+            for name in (
+                *("Adadelta", "Adagrad", "Adam", "Adamax", "Nadam", "RMSprop", "SGD"),
+            )
+        },
+        "optimizer_from_config": "lamina.optimizers:deserialize",
     },
+    "callbacks": {"BaseLogger": "lamina.callbacks:Callback"},
     "utils": {
         "plot": "lamina.utils:plot_model",
         **{
@@ -165,13 +171,54 @@ NAMES: dict[str, str] = {
     **{f"{path}.{n}": o for path, table in _RENAMED.items() for n, o in table.items()},
     **{f"layers.{name}": f"{_LAYERS}:{name}" for name in _OWN_LAYERS},
 }
-# What to use in place of names of TensorFlow that lamina does not have.
+_NO_GRAPH = "lamina runs operations at once, without graphs of TensorFlow 1."
+_PIPELINE = "Use `tf.data.Dataset`."
+# What to use in place of names that lamina does not have, by the name or its end.
 ADVICE = {
     "saved_model": "Save with `model.save('model.keras')`.",
     "estimator": "Use a model of Keras.",
     "feature_column": "Use `keras.utils.FeatureSpace`.",
+    "DenseFeatures": "Use `keras.utils.FeatureSpace`.",
     "lookup": "Use `keras.layers.StringLookup`.",
     "placeholder": "Use `keras.Input`.",
     "contrib": "Use a layer or optimizer of Keras.",
     "gradients": "Use `tf.GradientTape`.",
+    "examples": "Use `keras.datasets.mnist.load_data()`.",
+    "tensorflow.layers": "Use `keras.layers`.",
+    "v1.layers": "Use `keras.layers`.",
+    "Saver": "Save with `model.save_weights` or `tf.train.Checkpoint`.",
+    "nn.rnn_cell": "Use `keras.layers.LSTMCell` or `GRUCell`.",
+    "nn.dynamic_rnn": "Use `keras.layers.RNN`.",
+    "nn.bidirectional_dynamic_rnn": "Use `keras.layers.Bidirectional`.",
+    "ExponentialMovingAverage": "Use `use_ema=True` of an optimizer.",
+    "lite": "Save with `model.save('model.keras')`.",
+    "profiler": "Use `jax.profiler`.",
+    "TFOptimizer": "Use an optimizer of Keras.",
+    **dict.fromkeys(
+        (
+            *("GraphDef", "import_graph_def", "get_collection", "GraphKeys"),
+            *("trainable_variables", "variables_initializer", "get_variable_scope"),
+        ),
+        _NO_GRAPH,
+    ),
+    **dict.fromkeys(
+        (
+            *("train.batch", "train.shuffle_batch", "start_queue_runners"),
+            *("string_input_producer", "slice_input_producer", "TextLineReader"),
+        ),
+        _PIPELINE,
+    ),
+    "summary.merge_all": "Use `keras.callbacks.TensorBoard`.",
+    "summary.merge": "Use `keras.callbacks.TensorBoard`.",
+    "Graph": "Use `keras.Model(inputs, outputs)`.",
+    "AutoEncoder": "Use `keras.Model(inputs, outputs)`.",
+    "TimeDistributedMerge": "Use a Lambda layer.",
+    "SReLU": "Use `keras.layers.PReLU`.",
+    "ParametricSoftplus": "Use `keras.layers.PReLU`.",
+    "keras_contrib": "It is a package of its own.",
 }
+
+
+def advice_for(name: str) -> str:
+    """Return what to use in place of a dotted name that lamina does not have."""
+    return next((text for key, text in ADVICE.items() if f".{key}." in f".{name}."), "")

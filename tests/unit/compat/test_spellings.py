@@ -256,6 +256,23 @@ def test_unknown_arguments_names_and_modules_are_refused():
             exec(statement)
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("tensorflow.contrib.layers", "a layer or optimizer of Keras"),
+        ("tensorflow.examples.tutorials.mnist", "keras.datasets.mnist"),
+        ("tensorflow.nn.dynamic_rnn", "keras.layers.RNN"),
+        ("tensorflow.compat.v1.train.Saver", "model.save_weights"),
+        ("tensorflow.GraphDef", "without graphs"),
+        ("keras.models.Graph", r"keras.Model\("),
+        ("tensorflow.train.batch", "tf.data.Dataset"),
+    ],
+)
+def test_error_for_a_missing_name_says_what_to_use(name, advice):
+    with pytest.raises(ModuleNotFoundError, match=advice):
+        importlib.import_module(name)
+
+
 def test_uninstall_restores_all():
     compat.uninstall()
     with pytest.raises(TypeError, match="has no argument 'p'"):

@@ -67,6 +67,13 @@ def extract_patches(
     )
 
 
+def extract_image_patches(
+    images: Any, ksizes: Sizes, strides: Sizes, rates: Sizes, padding: str
+) -> Any:
+    """Return the patches of images, with the arguments of TensorFlow 1."""
+    return extract_patches(images, ksizes, strides, rates, padding)
+
+
 def resize(
     images: Any,
     size: Sizes,
@@ -117,6 +124,10 @@ def resize_with_crop_or_pad(
         widths[axis] = (max(extra, 0) // 2, max(extra, 0) - max(extra, 0) // 2)
         found = jnp.pad(found, widths)
     return found
+
+
+resize_images, resize_image_with_crop_or_pad = resize, resize_with_crop_or_pad
+resize_image_with_pad = resize_with_pad
 
 
 def convert_image_dtype(
@@ -369,3 +380,17 @@ def psnr(a: Tensor, b: Tensor, max_val: float, name: str = "") -> Any:
 def ssim(img1: Tensor, img2: Tensor, max_val: float, **_: object) -> Any:
     """Return the structural similarity."""
     return ops.image.ssim(img1, img2, max_val)
+
+
+def rgb_to_yuv(images: Tensor) -> Any:
+    """Return RGB images in YUV."""
+    y = jnp.dot(jnp.asarray(images), jnp.array([0.299, 0.587, 0.114]))
+    red, _, blue = jnp.moveaxis(jnp.asarray(images), -1, 0)
+    return jnp.stack([y, 0.492111 * (blue - y), 0.877283 * (red - y)], -1)
+
+
+def yuv_to_rgb(images: Tensor) -> Any:
+    """Return YUV images in RGB."""
+    y, u, v = jnp.moveaxis(jnp.asarray(images), -1, 0)
+    red, blue = y + v / 0.877283, y + u / 0.492111
+    return jnp.stack([red, (y - 0.299 * red - 0.114 * blue) / 0.587, blue], -1)

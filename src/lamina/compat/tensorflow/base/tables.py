@@ -300,13 +300,16 @@ _RENAMED_SINCE_1 = {
         "set_random_seed": "set_seed",
         "truncated_normal": "truncated_normal",
     },
-    "lamina.compat.tensorflow.image": {"random_crop": "random_crop"},
+    "lamina.compat.tensorflow.image": {
+        "extract_image_patches": "extract_image_patches",
+        "random_crop": "random_crop",
+    },
     "lamina.compat.tensorflow.nn": {
         **{n: n for n in ("depth_to_space", "space_to_depth")},
     },
     "lamina.compat.tensorflow.strings": {
         **{n: n for n in ("as_string", "reduce_join", "regex_replace", "substr")},
-        **{f"string_{n}": n for n in ("join", "strip", "to_number")},
+        **{f"string_{n}": n for n in ("join", "split", "strip", "to_number")},
     },
     "lamina.compat.tensorflow.io": {
         **{n: n for n in ("decode_csv", "decode_raw", "read_file", "write_file")},
@@ -316,7 +319,7 @@ _RENAMED_SINCE_1 = {
     },
     _CALCULATIONS: {"arg_max": "argmax", "arg_min": "argmin", "svd": "svd"},
     _CONTROL: {"py_func": "numpy_function"},
-    _ARRAYS: {"lin_space": "linspace"},
+    _ARRAYS: {"lin_space": "linspace", "unpack": "unstack"},
     _INITIALIZERS: {
         "glorot_normal_initializer": "GlorotNormal",
         "glorot_uniform_initializer": "GlorotUniform",
