@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
-import logging
 import os
-import sys
 from collections.abc import Callable
-from types import TracebackType
 from typing import NamedTuple
 
 import jax
@@ -18,13 +14,13 @@ from lamina.core.check import Check, check_arguments, integer, optional
 from lamina.core.process import is_first_process, process_count
 from lamina.core.random.seeds import seed_or_new, set_seed
 from lamina.core.tracebacks import filter_traceback
+from lamina.distribution.failures import end_together
 from lamina.errors import ArgumentError, SaveError, StateError, invalid
 
 _ENVIRONMENT = "KERAS_DISTRIBUTION_"
 _MAX_PROCESSES = 2**20
 # A process that has ended is noticed after this time; JAX waits 100 seconds.
 _HEARTBEAT_SECONDS = 30
-_CTRL_C = 130  # exit status
 _CHECKS = {
     "job_addresses": optional(
         Check(
@@ -100,35 +96,9 @@ def initialize(
     _started.append(cluster)
     if not is_joined:
         return
-    _exit_at_once_after_errors()
+    end_together(_HEARTBEAT_SECONDS)
     seed = multihost_utils.broadcast_one_to_all(np.uint32(seed_or_new()))
     set_seed(int(seed))
-
-
-def _exit_at_once_after_errors() -> None:
-    """Let this process end at once after an error that nothing catches.
-
-    JAX waits for all processes at the end of a program, but the others wait for this
-    one: they end with an error as soon as its connections are closed.
-    """
-    show_error = sys.excepthook
-    errors: list[BaseException] = []
-
-    def remember(
-        kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
-        errors.append(error)
-        show_error(kind, error, trace)
-
-    def end() -> None:
-        if errors:
-            logging.shutdown()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(_CTRL_C if isinstance(errors[0], KeyboardInterrupt) else 1)
-
-    sys.excepthook = remember
-    atexit.register(end)
 
 
 def run_in_first_process(function: Callable[[], object]) -> None:

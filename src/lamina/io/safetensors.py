@@ -13,8 +13,7 @@ import json
 import math
 import struct
 from collections.abc import Mapping
-from io import BufferedWriter
-from typing import NamedTuple, TypeGuard
+from typing import IO, NamedTuple, TypeGuard
 
 import jax.numpy as jnp
 import numpy as np
@@ -177,7 +176,7 @@ class SafetensorsFile:
         }
         self.size = len(self._header(_NO_CHECKSUM)) + end
 
-    def write(self, file: BufferedWriter) -> None:
+    def write(self, file: IO[bytes]) -> None:
         """Write all bytes from the beginning of a file.
 
         The header contains the checksum of the arrays after it, so it is written twice.

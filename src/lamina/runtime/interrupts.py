@@ -12,12 +12,16 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
+from lamina.core.process import is_first_process
 from lamina.core.scope import local
 from lamina.runtime.compile_clock import tick
 from lamina.runtime.placement import is_shared
 
 # Seconds between two checks of the flag while waiting.
 _POLL = 0.05
+# JAX aborts the other processes when the first one ends. Schedulers send SIGKILL about
+# 30 seconds after SIGTERM.
+_LAST_SECONDS = 2.0
 
 # Pending futures of `run_in_thread`, and the runs of all threads.
 _pending: set[Future[Any]] = set()
@@ -115,6 +119,8 @@ class Interrupt:
         if signal.SIGTERM in self._received and signal.SIGTERM in self._handlers:
             sys.stdout.flush()
             sys.stderr.flush()
+            if self._is_shared and is_first_process():
+                time.sleep(_LAST_SECONDS)  # it must not end before the others
             signal.raise_signal(signal.SIGTERM)
         if (self._received or self._agreed) and (
             kind is None or issubclass(kind, Interrupted)

@@ -73,6 +73,7 @@ class EpochLoop:
         pause: called between two dispatches of an epoch with the number of the next
             batch, that of the batch that was not finite, and the stream's state.
         interrupt: a request to stop, which several processes agree on.
+        is_due: returns whether this process wants a checkpoint before a batch.
     """
 
     def __init__(
@@ -84,10 +85,11 @@ class EpochLoop:
         seed: int = 0,
         pause: Callable[[int, Any, Any], None] = lambda *_: None,
         interrupt: Interrupt | None = None,
+        is_due: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self.engine, self.feed, self.callbacks = engine, feed, callbacks
-        self._stopped, self.seed, self.pause = stopped, seed, pause
-        self.kind = engine.step.kind
+        self._stopped, self._is_due, self.pause = stopped, is_due, pause
+        self.seed, self.kind = seed, engine.step.kind
         self.needs = callbacks.batch_needs(self.kind)
         if not engine.is_compiled and self.needs == "batches":
             # Only a compiled loop records the logs of each batch.
@@ -98,7 +100,7 @@ class EpochLoop:
         check_same_data(feed, (self.kind, seed, self.needs))
         self._is_shared, self._interrupt = is_shared(), interrupt
         self.sizer = ChunkSizer(self._is_shared)
-        self.interrupted = False
+        self.interrupted, self.due = False, 0  # `due`: several processes agreed on it
         self.done = 0  # batches of the epoch whose results the variables hold
         self.outputs: list[Any] = []  # of each batch, if steps predict
         self.started = False  # whether a dispatch was made
@@ -200,18 +202,20 @@ class EpochLoop:
         return self.engine.runner(segment, self.log_mode(segment))
 
     def vote(self) -> jax.Array | None:
-        """Start to agree with other processes, if any, on chunks and interrupts."""
+        """Start to agree with other processes on chunks, interrupts, checkpoints."""
         if not self._is_shared:
             return None
         received = self._interrupt is not None and self._interrupt.received
-        return agree([self.sizer.wanted, received])
+        # If one is due already, `pause` is about to write it.
+        due = not self.due and self._is_due(self.done)
+        return agree([self.sizer.wanted, received, due])
 
     def settle(self, steps: int, vote: jax.Array | None) -> None:
         """Adapt the chunk to the time of a dispatch, or to what processes agreed on."""
         self.sizer.note(steps)
         if vote is None:
             return
-        self.sizer.chunk, received = map(int, np.asarray(vote))
+        self.sizer.chunk, received, self.due = map(int, np.asarray(vote))
         if self._interrupt is not None:
             self._interrupt.agree(received > 0)
 

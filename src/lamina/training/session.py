@@ -64,7 +64,7 @@ class FitSession:
         self._validation = validation(
             state, self._held_out, callbacks, self._interrupt, options.checks_values
         )
-        rest = self._is_stopped, self._seed, self._pause, self._interrupt
+        rest = self._is_stopped, self._seed, self._pause, self._interrupt, self._is_due
         self._loop = EpochLoop(state.engine("train"), self._feed, callbacks, *rest)
         if local.on_findings is None:
             self._loop.prepare()
@@ -137,8 +137,8 @@ class FitSession:
             # A broken epoch is resumed, not counted.
             if self._epoch > started and not loop.interrupted:
                 last = self._epoch == epochs or self._is_stopped()
-                position = TrainPosition(self._epoch, 0, state.steps_done)
-                self._checkpoints.epoch_ended(position, loop.stream_state, last)
+                stream = loop.stream_state
+                self._checkpoints.epoch_ended(self._position(0), stream, last)
         loop.engine.release()
         if loop.interrupted:
             self._checkpoints.diverged()
@@ -146,7 +146,7 @@ class FitSession:
 
     def _end_epoch(self, result: EpochResult) -> dict[str, Any]:
         """Validate, call callbacks and advance, unless the epoch was interrupted."""
-        logs = dict(result.logs)
+        logs, position = dict(result.logs), self._position(result.steps)
         self._state.steps_done += result.steps
         if self._interrupt.requested and not result.whole:
             return logs
@@ -156,8 +156,6 @@ class FitSession:
             if not self._interrupt.requested:
                 logs.update({f"val_{k}": v for k, v in held_out.run().items()})
             if self._interrupt.requested:
-                step = self._state.steps_done - result.steps
-                position = TrainPosition(self._epoch, result.steps, step)
                 stream = self._loop.stream_state
                 self._checkpoints.pause(position, -1, stream, True, result.logs)
                 return logs
@@ -170,8 +168,14 @@ class FitSession:
         return self._model.stop_training or self._interrupt.requested
 
     def _pause(self, batch: int, bad: Array | int, stream: State) -> None:
-        position = TrainPosition(self._epoch, batch, self._state.steps_done)
-        self._checkpoints.pause(position, bad, stream, self._interrupt.requested)
+        now = self._interrupt.requested or self._loop.due > 0
+        self._checkpoints.pause(self._position(batch), bad, stream, now)
+
+    def _is_due(self, batch: int) -> bool:
+        return self._checkpoints.is_due(self._position(batch))
+
+    def _position(self, batch: int) -> TrainPosition:
+        return TrainPosition(self._epoch, batch, self._state.steps_done)
 
 
 def _untrained(model: MetricsOwner, options: FitOptions, is_validated: bool) -> History:

@@ -20,7 +20,8 @@ from lamina.training.callbacks.remote_monitor import RemoteMonitor
 from lamina.training.callbacks.swap_ema_weights import SwapEMAWeights
 from lamina.training.callbacks.tensorboard.callback import TensorBoard
 from lamina.training.callbacks.terminate_on_nan import TerminateOnNaN
-from lamina.training.checkpoint.checkpoints import Checkpoints, CheckpointWarning
+from lamina.training.checkpoint.checkpoints import Checkpoints
+from lamina.training.checkpoint.folder import CheckpointWarning
 
 __all__ = [
     "BackupAndRestore",

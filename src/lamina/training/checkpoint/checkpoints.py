@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import sys
 import time
-import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from lamina.core.check import (
     Check,
@@ -22,14 +18,18 @@ from lamina.core.check import (
     positive_int,
     positive_number,
 )
-from lamina.errors import ArgumentError, FileFormatError, StateError
-from lamina.io.files import atomic_write
+from lamina.core.process import is_first_process
 from lamina.runtime.interrupts import run_in_thread
-from lamina.training.checkpoint.run_file import Tree, read_run, write_run
+from lamina.runtime.placement import is_shared
+from lamina.training.checkpoint.folder import (
+    FILE,
+    FOLDER,
+    RunFolder,
+    warn,
+)
+from lamina.training.checkpoint.run_file import Tree, write_run
+from lamina.training.checkpoint.shards import write_shards
 from lamina.typing import Logs
-
-_ENDING = ".safetensors"
-_RECORD, _LOCK = "run.json", ".lock"
 
 
 class TrainPosition(NamedTuple):
@@ -43,17 +43,6 @@ class TrainPosition(NamedTuple):
     def total(self) -> int:
         """Number of steps done."""
         return self.step + self.batch
-
-
-class CheckpointWarning(UserWarning):
-    """A checkpoint could not be written, or could not be read.
-
-    Example:
-        ```python
-        # Stop training if a checkpoint cannot be written.
-        warnings.simplefilter("error", lamina.callbacks.CheckpointWarning)
-        ```
-    """
 
 
 class Checkpoints:
@@ -108,7 +97,7 @@ class Checkpoints:
         self.keep, self.monitor, self.mode = keep, monitor, mode
         check_arguments("Checkpoints", self._checks, vars(self))
         self.best: tuple[float, str] | None = None
-        self._lock: IO[bytes] | None = None
+        self._folder = RunFolder(self.folder)
         self._writing: Future[None] | None = None
         self._last = time.monotonic(), TrainPosition(0, 0, 0)
         self._last_end = -math.inf
@@ -122,23 +111,16 @@ class Checkpoints:
 
     def files(self) -> list[Path]:
         """Return the paths of the checkpoints, newest first."""
-        return sorted(self.folder.glob(f"step-*{_ENDING}"), reverse=True)
+        return self._folder.files()
 
     def newest(self) -> Tree | None:
-        """Return the contents of the newest valid checkpoint, or `None`."""
-        damaged: list[str] = []
-        found, outcome = None, "There is no other, so training starts over."
-        for path in self.files():
-            try:
-                found = read_run(path)
-            except FileFormatError as error:
-                damaged.append(str(error))
-            else:
-                outcome = f"Training resumes from {path.name}."
-                break
-        if damaged:
-            warn(f"{' '.join(damaged)} {outcome}")
-        return found
+        """Return the contents of the newest valid checkpoint, or `None`.
+
+        Raises:
+            ArgumentError: a process does not see the folder of the first one.
+            MissingPackageError: Orbax, which several processes need, is not installed.
+        """
+        return self._folder.newest()
 
     # Writing
 
@@ -147,9 +129,9 @@ class Checkpoints:
 
         Raises:
             ArgumentError: the folder cannot be written to.
-            StateError: another process is training in it.
+            StateError: another run is being trained in it.
         """
-        self._lock = _locked_folder(self.folder)
+        self._folder.open()
 
     def begin(self, record: dict[str, Any], position: TrainPosition) -> None:
         """Remove partial files, rename damaged ones, and write the record.
@@ -161,23 +143,13 @@ class Checkpoints:
         Raises:
             ArgumentError: the folder cannot be written to.
         """
-        text = (json.dumps(record, indent=2) + "\n").encode()
-        try:
-            _remove_partial_files(self.folder, _name(position), self.files())
-            with atomic_write(self.folder / _RECORD, len(text)) as file:
-                file.write(text)
-        except OSError as error:
-            if not self.files():
-                raise _refused(self.folder, error.strerror or str(error)) from None
-            warn(f"Training continues, but its record was not written: {error}")
+        self._folder.begin(record, _name(position))
         self._last = time.monotonic(), position
 
     def close(self) -> None:
         """Wait for the current write, and unlock the folder."""
         self.wait()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._folder.close()
 
     def is_due(self, position: TrainPosition, logs: Logs | None = None) -> bool:
         """Return whether the next checkpoint is due.
@@ -224,22 +196,37 @@ class Checkpoints:
         """
         self.wait()
         self._last = time.monotonic(), position
-        self._writing = run_in_thread(lambda: self._write(position, snapshot()))
+        if not is_shared():
+            self._writing = run_in_thread(lambda: self._write(position, snapshot()))
+        # Orbax begins in all processes at the same position.
+        elif (tree := snapshot()) is not None:
+            path, tree = self._completed(position, tree, FOLDER)
+            wait = write_shards(path, tree)
+            is_first = is_first_process()
+            self._writing = run_in_thread(lambda: self._finish(wait, tree, is_first))
 
     def _write(self, position: TrainPosition, tree: Tree | None) -> None:
-        if tree is None:
-            return
-        path, best = self.folder / _name(position), self.best
+        if tree is not None:
+            path, tree = self._completed(position, tree, FILE)
+            self._finish(lambda: write_run(path, tree), tree, True)
+
+    def _completed(
+        self, position: TrainPosition, tree: Tree, ending: str
+    ) -> tuple[Path, Tree]:
+        """Return the path of a checkpoint, and its tree with the best one so far."""
+        path, best = self.folder / f"{_name(position)}{ending}", self.best
         if position.batch == 0:
             self._last_end = time.monotonic()
             value = self._improved(tree["logs"])
             best = best if value is None else (value, path.name)
-        write_run(path, {**tree, "best": best})
-        self.best = best
-        kept = {p.name for p in self.files()[: self.keep]} | {best and best[1]}
-        for old in self.files():
-            if old.name not in kept:
-                old.unlink()
+        return path, {**tree, "best": best}
+
+    def _finish(self, write: Callable[[], None], tree: Tree, deletes: bool) -> None:
+        """Write a checkpoint, then delete those that are not kept."""
+        write()
+        self.best = tree["best"]
+        if deletes:
+            self._folder.keep(self.keep, self.best and self.best[1])
 
     def wait(self) -> None:
         """Wait for the current write; warn if it failed."""
@@ -251,69 +238,8 @@ class Checkpoints:
     def delete(self) -> None:
         """Delete all checkpoints, and the folder if it is then empty."""
         self.wait()
-        with suppress(OSError):  # leave a folder that cannot be changed
-            for path in [*self.files(), self.folder / _RECORD, self.folder / _LOCK]:
-                path.unlink(missing_ok=True)
-            if not any(self.folder.iterdir()):
-                self.folder.rmdir()
+        self._folder.delete()
 
 
 def _name(position: TrainPosition) -> str:
-    return f"step-{position.total:012d}{_ENDING}"
-
-
-def _remove_partial_files(folder: Path, first: str, files: list[Path]) -> None:
-    """Remove partial files, and rename the files after that of the first position."""
-    for pattern in (f".*{_ENDING}.*", f".{_RECORD}.*"):
-        for partial in folder.glob(pattern):
-            partial.unlink()
-    # Later files were damaged, and must not count as the newest.
-    for path in files:
-        if path.name > first:
-            path.replace(path.with_name(path.name + ".damaged"))
-
-
-def _locked_folder(folder: Path) -> IO[bytes]:
-    """Create a folder and return the file whose lock keeps other processes out."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / _LOCK).open("ab")
-    except OSError as error:
-        raise _refused(folder, error.strerror) from None
-    if not _acquire_lock(lock):
-        lock.close()
-        raise StateError(
-            f"A run is being trained in {str(folder)!r} already, perhaps by another "
-            "process. Wait until it ends, or pass `resume` another folder."
-        )
-    return lock
-
-
-def _refused(folder: Path, reason: str | None) -> ArgumentError:
-    return ArgumentError(
-        f"Cannot write to {str(folder)!r}: {(reason or '').rstrip('.')}. Pass `resume` "
-        "a folder that can be written to."
-    )
-
-
-def _acquire_lock(file: IO[bytes]) -> bool:
-    """Lock a file; return False if another process holds the lock.
-
-    Without support for locks, return True.
-    """
-    if sys.platform == "win32":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        pass
-    return True
-
-
-def warn(text: str) -> None:
-    """Warn of a checkpoint."""
-    warnings.warn(text, CheckpointWarning, stacklevel=3)
+    return f"step-{position.total:012d}"

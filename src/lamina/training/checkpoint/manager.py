@@ -12,13 +12,18 @@ from lamina.data.feeds import Feed
 from lamina.data.streams import State
 from lamina.errors import StateError
 from lamina.ops.kernels import autotune
+from lamina.runtime.placement import any_process, is_shared
 from lamina.training.callbacks import BackupAndRestore, CallbackList, TerminateOnNaN
 from lamina.training.checkpoint.checkpoints import Checkpoints, TrainPosition
-from lamina.training.checkpoint.resuming import describe, require_same_run, resume_run
+from lamina.training.checkpoint.resuming import (
+    describe,
+    fingerprint_of,
+    require_same_run,
+    resume_run,
+)
 from lamina.training.checkpoint.run_state import (
     arguments_of,
     capture,
-    fingerprint,
     require_plain_callbacks,
     restore_model,
     versions,
@@ -105,12 +110,12 @@ class CheckpointManager:
             return position
         require_plain_callbacks(self._callbacks.callbacks)
         checkpoints.open()
-        if checkpoints.files() != self._files:  # changed by another process
+        if any_process(checkpoints.files() != self._files):  # changed by another run
             self._saved = checkpoints.newest()
         self._record = {
             **arguments_of(self._model, arguments),
-            "data": fingerprint(feed.sample()),
-            "validation_data": validation and fingerprint(validation.sample()),
+            "data": fingerprint_of(feed),
+            "validation_data": validation and fingerprint_of(validation),
         }
         feed.track_state()
         if self._saved is not None:
@@ -125,6 +130,10 @@ class CheckpointManager:
         record = {**versions(), "epochs": int(epochs), **self._record}
         checkpoints.begin(record, position)
         return position
+
+    def is_due(self, position: TrainPosition) -> bool:
+        """Return whether this process would write a checkpoint."""
+        return self._checkpoints is not None and self._checkpoints.is_due(position)
 
     def pause(
         self,
@@ -146,7 +155,8 @@ class CheckpointManager:
         # A resumed run would not repeat the request to stop.
         if self._checkpoints is None or self._model.stop_training:
             return
-        if now or self._checkpoints.is_due(position):
+        # Several processes agree before this call.
+        if now or (not is_shared() and self.is_due(position)):
             self._write(position, bad, stream, logs or {})
 
     def epoch_ended(self, position: TrainPosition, stream: State, last: bool) -> None:
@@ -157,7 +167,7 @@ class CheckpointManager:
         logs = {name: values[-1] for name, values in history.items()}
         if not np.isfinite(logs.get("loss", 0.0)).all():
             return
-        if last or self._checkpoints.is_due(position, logs):
+        if any_process(last or self._checkpoints.is_due(position, logs)):
             # No batch of the next epoch has been taken.
             self._write(position, -1, stream and (0, stream[1]), logs)
 

@@ -7,15 +7,25 @@ from typing import Any
 
 from lamina.data.feeds import Feed
 from lamina.training.callbacks import CallbackList
-from lamina.training.checkpoint.checkpoints import TrainPosition, warn
+from lamina.training.checkpoint.checkpoints import TrainPosition
+from lamina.training.checkpoint.folder import warn
 from lamina.training.checkpoint.run_file import Tree
 from lamina.training.checkpoint.run_state import (
     differences,
+    fingerprint,
     require_same,
     restore,
     versions,
 )
+from lamina.training.checkpoint.shards import in_first_process
 from lamina.training.state import TrainingState
+
+_SHARE = "a share of the rows"
+
+
+def fingerprint_of(feed: Feed) -> str:
+    """Hash some rows of data, if this process has all rows."""
+    return _SHARE if feed.is_share else fingerprint(feed.sample())
 
 
 def require_same_run(
@@ -33,16 +43,25 @@ def require_same_run(
     Raises:
         ArgumentError: the saved run has other arguments or data.
     """
+    # The record is that of the first process.
+    in_first_process(lambda: _require_same_run(state, saved, record, feed, folder))
+
+
+def _require_same_run(
+    state: TrainingState, saved: Tree, record: Tree, feed: Feed, folder: Path
+) -> None:
     old = saved["record"]
     # A model trained in this process may have another learning rate by now.
-    ignored = ("compile",) if state.steps_done else ()
+    ignored = {"compile"} if state.steps_done else set[str]()
+    # Other numbers of processes have other shares.
+    ignored |= {k for k in ("data", "validation_data") if _SHARE in (old[k], record[k])}
     if not feed.is_resident:
-        ignored += ("data",)
-        if old["data"] != record["data"]:
+        if "data" not in ignored and old["data"] != record["data"]:
             warn(
                 "The first batch of the data differs from that of the saved run, so "
                 "the result will differ from that of one run."
             )
+        ignored.add("data")
     require_same(old, {k: v for k, v in record.items() if k not in ignored}, folder)
     changed = "; ".join(differences(saved["versions"], versions()))
     if changed:

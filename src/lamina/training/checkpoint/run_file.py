@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import os
 import struct
@@ -39,12 +40,27 @@ def write_run(path: Path, tree: Tree) -> None:
         TypeError: the tree contains something else.
         SaveError: the file cannot be written.
     """
+    contents = _contents(tree)
+    with atomic_write(path, contents.size) as file:
+        contents.write(file)
+
+
+def run_bytes(tree: Tree) -> bytes:
+    """Return the bytes of the file that `write_run` would write.
+
+    Raises:
+        TypeError: the tree contains something other than plain data and arrays.
+    """
+    file = io.BytesIO()
+    _contents(tree).write(file)
+    return file.getvalue()
+
+
+def _contents(tree: Tree) -> SafetensorsFile:
     arrays: dict[str, Any] = {}
     text = json.dumps(_plain(tree, arrays))
     metadata = {_TREE: text, _DIGEST: _digest(text, _specs(arrays))}
-    contents = SafetensorsFile(arrays, metadata)
-    with atomic_write(path, contents.size) as file:
-        contents.write(file)
+    return SafetensorsFile(arrays, metadata)
 
 
 def require_plain(value: object) -> None:

@@ -26,6 +26,7 @@ from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.run_file import Tree, require_plain
+from lamina.training.checkpoint.shards import variables_of
 from lamina.training.state import MetricsOwner, TrainingState
 from lamina.typing import Array, PyTree
 from lamina.version import __version__
@@ -138,8 +139,9 @@ def restore_model(state: TrainingState, saved: Tree) -> None:
         raise FileFormatError(
             f"The checkpoint is of another model. {AS_BEFORE}\n{table}"
         )
+    arrays = variables_of(saved, variables)
     for path, variable in variables.items():
-        variable.assign(values[path])
+        variable.assign(arrays[path])
     hyperparameters = _hyperparameters(state)
     names = [(type(m).__name__, name) for m, name, _ in hyperparameters]
     if names != [entry[:2] for entry in saved["numbers"]]:

@@ -23,11 +23,8 @@ from lamina import callbacks, layers
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, StateError
 from lamina.training import loop
 from lamina.training.checkpoint import run_state
-from lamina.training.checkpoint.checkpoints import (
-    Checkpoints,
-    CheckpointWarning,
-    TrainPosition,
-)
+from lamina.training.checkpoint.checkpoints import Checkpoints, TrainPosition
+from lamina.training.checkpoint.folder import CheckpointWarning
 from lamina.training.checkpoint.run_file import read_run
 from tests.unit.training.helpers import (
     Killed,

@@ -1,0 +1,163 @@
+"""The end of all processes of a training when one of them ends or does not answer.
+
+The others would wait for it: most communication on devices has no time limit.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+from jax.experimental import multihost_utils
+
+_FAILED, _STARTED = "lamina/failed/", "lamina/started"
+_INTERVAL = 1.0  # seconds between two looks
+_CTRL_C = 130  # exit status
+# Seconds that the other processes have to end before the first one.
+_LAST_SECONDS = 3.0
+_ADVICE = (
+    "Start the same command again in all processes: with fit(..., resume=folder), it "
+    "continues from the newest complete checkpoint.\n"
+)
+# C keeps no reference to a handler.
+_handlers: list[Any] = []
+
+
+def end_together(seconds: float) -> None:
+    """Let all processes end if one fails, with an error that names it.
+
+    A process that raises an exception tells the others. One that is killed or stopped
+    is noticed by JAX, which then aborts the others.
+
+    Args:
+        seconds: time in which the first process must answer.
+    """
+    # JAX has no other public name for its connection.
+    connection: Any = vars(multihost_utils)["distributed"].global_state
+    watch = _Watch(connection, int(seconds * 500))
+    watch.start()
+    watch.previous, sys.excepthook = sys.excepthook, watch.report
+    atexit.register(watch.close)
+    if threading.current_thread() is threading.main_thread():
+        # JAX replaced the handler by one that ignores the signal.
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+    if sys.platform != "win32":
+        _explain_abort(f"Process {watch.this} of {watch.count}")
+
+
+class _Watch:
+    """Exchange of failures between processes.
+
+    Args:
+        connection: that to the other processes.
+        milliseconds: time in which the first process must answer.
+    """
+
+    def __init__(self, connection: Any, milliseconds: int) -> None:
+        self.this, self.count = connection.process_id, connection.num_processes
+        self.previous = sys.__excepthook__
+        self._client, self._milliseconds = connection.client, milliseconds
+        self._error: BaseException | None = None
+        self._is_lost = False  # whether a connection to another process has ended
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self.run, daemon=True)
+
+    def start(self) -> None:
+        """Start to look for failures of other processes in a thread."""
+        if self.this == 0:
+            self._client.key_value_set(_STARTED, "")
+        self._thread.start()
+
+    def run(self) -> None:
+        """Wait for the failure of another process, and end this one then."""
+        while not self._closed.wait(_INTERVAL):
+            try:
+                # Returns at once if the first process answers.
+                self._client.blocking_key_value_get(_STARTED, self._milliseconds)
+                failures = self._client.key_value_dir_get(_FAILED)
+            except Exception as error:
+                if "DEADLINE_EXCEEDED" not in str(error):
+                    return  # the connection has ended, and JAX aborts the process
+                failures = [("", f"0 of {self.count} does not answer")]
+            if failures and self._error is None and not self._closed.is_set():
+                self._end(failures[0][1])
+
+    def _end(self, failure: str) -> None:
+        text = f"\nProcess {failure}, so process {self.this} ends. {_ADVICE}"
+        print(text, end="", file=sys.stderr)
+        self._exit(1)
+
+    def report(
+        self,
+        kind: type[BaseException],
+        error: BaseException,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Show an exception that ends this process, and tell the others."""
+        self.previous(kind, error, traceback)
+        if "Gloo" in str(error) or "NCCL" in str(error):
+            self._is_lost = True
+            return
+        self._error = error
+        if isinstance(error, KeyboardInterrupt):  # all processes get it
+            return
+        lines = str(error).splitlines() or [""]
+        text = f"{self.this} of {self.count} ended by {kind.__name__}: {lines[0]}"
+        with suppress(Exception):  # the first process has ended
+            self._client.key_value_set(f"{_FAILED}{self.this}", text)
+
+    def close(self) -> None:
+        """Stop to watch; after an error, end without waiting for other processes.
+
+        JAX waits for all processes at the end of a program, but they wait for this one.
+        """
+        if self._is_lost:
+            # This thread or JAX finds out which process has ended, and ends this one.
+            self._thread.join(self._milliseconds / 250)
+        self._closed.set()
+        # A thread that returns to Python after its end would abort the process.
+        self._thread.join(_LAST_SECONDS)
+        if self._error is not None:
+            self._exit(_CTRL_C if isinstance(self._error, KeyboardInterrupt) else 1)
+
+    def _exit(self, status: int) -> None:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if self.this == 0:
+            # JAX aborts the others when the first process has ended.
+            time.sleep(_LAST_SECONDS)
+        os._exit(status)
+
+
+def _explain_abort(process: str) -> None:
+    """Say how to continue when JAX aborts this process.
+
+    JAX aborts from a thread of C++, so that Python's handlers of signals do not run.
+    """
+    text = (
+        f"\n{process} was aborted. If the lines above say that tasks are unhealthy, or "
+        "that the leader cannot be reached, then these processes have ended or do not "
+        f"answer; the leader is process 0. {_ADVICE}"
+    ).encode()
+    handler_type = ctypes.CFUNCTYPE(None, ctypes.c_int)
+
+    def handle(number: int) -> None:
+        os.write(2, text)
+        if previous:
+            handler_type(previous)(number)
+
+    handler = handler_type(handle)
+    _handlers.append(handler)
+    install = ctypes.CDLL(None).signal
+    install.argtypes, install.restype = [ctypes.c_int, handler_type], ctypes.c_void_p
+    previous = install(signal.SIGABRT, handler)
