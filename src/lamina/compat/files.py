@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lamina.compat.notices import tell
@@ -80,7 +81,27 @@ def load_model(filepath: StrPath, *args: Any, **options: Any) -> Any:
     if classes and not args:
         given: dict[str, Any] = options.get("custom_objects") or {}
         options["custom_objects"] = {**classes, **given}
-    return keras_zip.load_model(path, *args, **options)
+    with _defined(classes):
+        return keras_zip.load_model(path, *args, **options)
+
+
+@contextmanager
+def _defined(classes: dict[str, type]) -> Iterator[None]:
+    """Define classes that a program has deleted, for `super(Class, self)` in them."""
+    scopes = {name: _globals(cls) for name, cls in classes.items()}
+    missing = [name for name, scope in scopes.items() if name not in scope]
+    for name in missing:
+        scopes[name][name] = classes[name]
+    try:
+        yield
+    finally:
+        for name in missing:
+            scopes[name].pop(name, None)
+
+
+def _globals(cls: type) -> dict[str, Any]:
+    """Return the global names of the constructor that a class defines."""
+    return getattr(vars(cls).get("__init__"), "__globals__", {})
 
 
 def checkpointing(init: Callable[..., None]) -> Callable[..., None]:

@@ -91,7 +91,12 @@ def test_model_of_an_own_class_is_loaded_without_it(tmp_path):
     import keras
     import numpy as np
 
+    global Double
+
     class Double(keras.layers.Layer):
+        def __init__(self, **options):
+            super(Double, self).__init__(**options)  # noqa: UP008, F821
+
         def call(self, inputs):
             return 2 * inputs
 
@@ -100,6 +105,7 @@ def test_model_of_an_own_class_is_loaded_without_it(tmp_path):
     del Double
     loaded = keras.models.load_model(str(tmp_path / "model"))
     np.testing.assert_array_equal(loaded.predict(np.ones((1, 3))), [[2, 2, 2]])
+    assert "Double" not in globals()
 
 
 def test_sizes_may_be_arrays():
