@@ -73,6 +73,15 @@ def host_array(array: Any) -> np.ndarray:
     return np.asarray(whole_array(array))
 
 
+def is_split(array: Any) -> bool:
+    """Return whether only devices of other processes have parts of an array."""
+    if process_count() == 1 or isinstance(array, Tracer):
+        return False
+    return isinstance(array, jax.Array) and not (
+        array.is_fully_addressable or array.is_fully_replicated
+    )
+
+
 def whole_array(array: Any) -> Any:
     """Return an array that each process can read, gathered if it is split.
 
@@ -80,11 +89,7 @@ def whole_array(array: Any) -> Any:
         array: an array; if devices of several processes have parts of it, all of them
             must call this.
     """
-    if process_count() == 1 or not isinstance(array, jax.Array):
-        return array
-    if isinstance(array, Tracer):
-        return array
-    if array.is_fully_addressable or array.is_fully_replicated:
+    if not is_split(array):
         return array
     # On first use: few programs have several processes.
     from jax.experimental.multihost_utils import process_allgather

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from lamina.core.budget import check_size
 from lamina.core.check import Check, check_arguments, one_of, optional
 from lamina.core.dtypes import is_float, standardize_dtype
-from lamina.core.process import host_array, put, use_device
+from lamina.core.process import host_array, is_split, put, use_device
 from lamina.core.scope import local, override, traced_assignment_error
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError, StateError
@@ -358,11 +358,11 @@ def _assignable(variable: Variable, value: Any) -> jax.Array:
 
 def _shown_value(variable: Variable) -> str:
     """Return the values for a printed variable, if they are few and known."""
-    storage = variable.storage
-    is_known = local.state is None and not storage.is_uninitialized()
-    if not is_known or variable.size > _MAX_SHOWN or storage.array.is_deleted():
+    array, size = variable.storage.array, variable.size
+    is_hidden = local.state is not None or variable.storage.is_uninitialized()
+    if is_hidden or size > _MAX_SHOWN or is_split(array) or array.is_deleted():
         return ""
-    values = np.array2string(np.asarray(storage.array), separator=", ")
+    values = np.array2string(np.asarray(array), separator=", ")
     return f", value={' '.join(values.split())}"
 
 

@@ -111,5 +111,7 @@ def _shapes(segment: Segment) -> tuple[int, int, list[Any]]:
 
 def _ends(array: Any) -> int:
     """Return a hash of the first and the last row."""
-    rows = np.asarray(array[:1]), np.asarray(array[-1:])
-    return zlib.crc32(rows[1].tobytes(), zlib.crc32(rows[0].tobytes()))
+    rows = np.concatenate([np.asarray(array[:1]), np.asarray(array[-1:])])
+    # The bytes of objects are their addresses.
+    is_object = rows.dtype == object
+    return zlib.crc32(repr(rows.tolist()).encode() if is_object else rows.tobytes())

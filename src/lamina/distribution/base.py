@@ -25,7 +25,8 @@ class Distribution:
     Args:
         device_mesh: the devices.
         batch_dim_name: the axis of the mesh that batches are split along.
-        auto_shard_dataset: whether each process reads only its part of the data.
+        auto_shard_dataset: whether each process has all rows, and computes its part; if
+            false, it has only its share, as with `local_data`.
 
     Raises:
         ArgumentError: the mesh has no such axis.

@@ -153,9 +153,15 @@ class DeviceMesh:
         """The mesh as a `jax.sharding.Mesh`.
 
         Raises:
-            ArgumentError: this machine has no such device.
+            ArgumentError: there is no such device, or none of them is of this process.
         """
         found = [find_device(device) for device in self._devices.flat]
+        if not any(device.process_index == jax.process_index() for device in found):
+            raise ArgumentError(
+                f"Process {jax.process_index()} has none of the devices "
+                f"{[str(d) for d in self._devices.flat]}. Pass devices of all "
+                "processes, as in devices='all'."
+            )
         devices = np.array(found, object).reshape(self._shape)
         return Mesh(devices, tuple(self._axis_names))
 

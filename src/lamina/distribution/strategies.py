@@ -24,7 +24,8 @@ class DataParallel(Distribution):
     Args:
         device_mesh: the devices, a mesh of one axis.
         devices: the devices, in place of a mesh; all of them by default.
-        auto_shard_dataset: whether each process reads only its part of the data.
+        auto_shard_dataset: whether each process has all rows, and computes its part; if
+            false, it has only its share, as with `local_data`.
 
     Example:
         >>> DataParallel(devices=["cpu:0"]).num_model_replicas
@@ -59,7 +60,8 @@ class ModelParallel(Distribution):
         layout_map: the layouts of variables; those without one are copied.
         batch_dim_name: the axis of the mesh that batches are split along; the first
             one by default.
-        auto_shard_dataset: whether each process reads only its part of the data.
+        auto_shard_dataset: whether each process has all rows, and computes its part; if
+            false, it has only its share, as with `local_data`.
 
     Raises:
         ArgumentError: there is no map, or its mesh has no such axis.
@@ -116,7 +118,8 @@ class FullySharded(Distribution):
         devices: the devices, in place of a mesh; all of them by default.
         layout_map: layouts along other axes of its mesh, in place of a mesh: the
             dimensions that they leave whole are split.
-        auto_shard_dataset: whether each process reads only its part of the data.
+        auto_shard_dataset: whether each process has all rows, and computes its part; if
+            false, it has only its share, as with `local_data`.
 
     Example:
         >>> FullySharded(devices=["cpu:0"])

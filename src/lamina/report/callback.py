@@ -144,6 +144,9 @@ class Report(Callback):
             data = x if y is None else (x, y)
             share = given.get("validation_split") or 1.0
             source = "validation" if share < 1 else "training"
+        marked = "is_marked" if source == "training" else "validation_is_marked"
+        if given.get(marked):  # each process has other rows
+            return []
         found = self._attempt(
             "predictions",
             lambda: evaluate(self.model, data, source, self.class_names, share),

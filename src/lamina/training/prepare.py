@@ -6,11 +6,14 @@ from typing import Any
 
 import jax
 
+from lamina.core.process import process_count
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
+from lamina.core.tracebacks import warn
 from lamina.core.variable import state_lock
 from lamina.data.feeds import Feed
 from lamina.data.rows import leaves
+from lamina.errors import AdviceWarning
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.lazy import LazyImport
 from lamina.runtime.executable import argument_shapes
@@ -134,6 +137,12 @@ def check_fit_data(
     is_asked, checks = local.on_findings is not None, options.checks_values
     pred = prepare_model(state, feed, checks and not is_asked, finite, True)
     placement = current()
+    if placement is None and process_count() > 1:
+        warn(
+            f"There are {process_count()} processes, but each trains a model of its "
+            "own. Pass devices='all' to train one model together.",
+            AdviceWarning,
+        )
     if placement is not None:
         outputs = [f"{layer.path}/output" for layer in state.model.all_layers()]
         paths = [v.path for v in state.model.variables]

@@ -87,7 +87,8 @@ class FitSession:
                     _finalize(self._model)
                     stopped = interrupt.requested or self._loop.interrupted
                     found = Findings()
-                    if not stopped and self._options.check_level in ("all", "probe"):
+                    is_whole = not (stopped or self._feed.is_share)
+                    if is_whole and self._options.check_level in ("all", "probe"):
                         run = self._loop.engine, self._feed, self._is_fresh
                         found = _watch.load().watch(self._model, callbacks, *run)
                     self._model.history.findings = found
