@@ -134,6 +134,12 @@ SAME = [
         "initial_accumulator_value=0.0), 'mse')\n",
     ),
     (
+        "import keras\nmodel.fit(x, nb_epoch=2)\nmodel.compile('adadelta', 'mse')\n",
+        "import keras\nmodel.fit(x, epochs=2)\n"
+        "model.compile(keras.optimizers.Adadelta(epsilon=1e-08, learning_rate=1.0), "
+        "'mse')\n",
+    ),
+    (
         "from keras.layers.core import *\nfrom keras.backend import *\n"
         "y = merge([Dense(output_dim=sum(a)), b], mode='concat', name='y')\n",
         "import keras\nfrom keras.layers import *\nfrom keras.backend import *\n"

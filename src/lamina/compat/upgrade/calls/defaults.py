@@ -6,15 +6,13 @@ from __future__ import annotations
 import libcst as cst
 
 from lamina import optimizers
-from lamina.compat.defaults import DEFAULTS, METHOD_DEFAULTS, release
+from lamina.compat.defaults import DEFAULTS, METHOD_DEFAULTS, Default, release
 from lamina.compat.upgrade.calls.arguments import Arguments
 from lamina.compat.upgrade.calls.values import source_of
 from lamina.compat.upgrade.context import Context
 from lamina.core.module import accepted_names
 from lamina.optimizers import Optimizer
 
-# Training is the same to rounding: 1e-8 until Keras 1, 1e-7 today.
-_SMALL = "epsilon"
 # Arguments by which a call of `fit` is known to be that of a model.
 _OF_MODELS = ("batch_size", "validation_data", "validation_split", "callbacks")
 
@@ -26,11 +24,20 @@ def add_defaults(context: Context, cls: type, found: Arguments) -> None:
     given = [*accepted_names(cls)[: len(found.positional)], *found.names]
     for row in DEFAULTS:
         is_missing = row.owner == cls.__name__ and row.argument not in given
-        if row.until < release() or not is_missing or row.argument == _SMALL:
+        if row.until < release() or not is_missing or _is_negligible(row):
             continue
         found.add(row.argument, source_of(context, row.value))
         given.append(row.argument)
         context.count += 1
+
+
+def _is_negligible(row: Default) -> bool:
+    """Return whether training with today's default is the same to rounding.
+
+    That is so for an `epsilon` of 1e-8 or 1e-7, except that the first steps of Adadelta
+    are as long as its root.
+    """
+    return row.argument == "epsilon" and row.owner != "Adadelta"
 
 
 def add_method_defaults(context: Context, name: str, found: Arguments) -> None:
