@@ -206,8 +206,11 @@ class StreamFeed(Feed):
         return prefetch(self._batches(0), _AHEAD)
 
     def track_state(self) -> None:
-        """Record positions in segments."""
-        self._tracks_state = True
+        """Record positions in segments.
+
+        A checkpoint has the state of one loader, but each process's share is another.
+        """
+        self._tracks_state = not self.is_share
 
     def seek(self, epoch: int, first: int, state: State) -> None:
         """Start the next epoch at batch `first` of this one; see `Feed`."""

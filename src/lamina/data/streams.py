@@ -173,6 +173,11 @@ class Epochs:
     def _begin(self, epoch: int, first: int = 0) -> Iterator[Any]:
         dataset = self._dataset
         if dataset is None:
+            # Else PyTorch's `DistributedSampler` has the same order each epoch.
+            sampler = getattr(self._stream, "sampler", None)
+            set_epoch = getattr(sampler, "set_epoch", None)
+            if set_epoch is not None:
+                set_epoch(epoch)
             self._rest = iter(self._stream)
             return self._rest
         count = dataset.num_batches

@@ -147,3 +147,21 @@ def test_fit_continues_a_stream_and_validation_restarts_it() -> None:
         ).history  # fmt: skip
     assert history["loss"] == [(0 + 1) / 2, (4 + 9) / 2]
     assert history["val_loss"] == pytest.approx([(0 + 1 + 4) / 3] * 2)
+
+
+class Sampled:
+    """Loader with a sampler whose order depends on the epoch, as PyTorch's do."""
+
+    def __init__(self) -> None:
+        self.sampler, self.epoch = self, -1
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([self.epoch])
+
+
+def test_sampler_gets_the_epoch() -> None:
+    epochs = Epochs(Sampled(), None)
+    assert [list(epochs.batches(epoch)) for epoch in (0, 1, 4)] == [[0], [1], [4]]
