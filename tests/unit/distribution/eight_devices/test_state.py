@@ -32,6 +32,8 @@ from lamina.distribution import (
 )
 from lamina.distribution.shares import share_of
 from lamina.runtime import executable
+from lamina.runtime.placement import place
+from lamina.training.checkpoint.shards import read_shards, variables_of, write_shards
 from tests.unit.distribution.eight_devices.models import CASES, CLASSES, VECTORS, dense
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*equal parts")
@@ -133,6 +135,37 @@ def test_resumed_on_other_devices(tmp_path: Path) -> None:
         VECTORS, CLASSES, epochs=4, devices=FullySharded(), resume=tmp_path, **QUIET
     )
     assert_allclose(second.get_weights()[0], whole.get_weights()[0], atol=1e-5)
+
+
+def test_restored_weights_have_the_same_bits(tmp_path: Path) -> None:
+    first = dense()
+    first.fit(VECTORS, CLASSES, epochs=2, devices=8, resume=tmp_path, **QUIET)
+    for devices in (4, 1, FullySharded()):
+        other = dense()
+        other.fit(VECTORS, CLASSES, epochs=2, devices=devices, resume=tmp_path, **QUIET)
+        for found, expected in zip(
+            other.get_weights(), first.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_shards_are_read_on_other_devices(tmp_path: Path) -> None:
+    pytest.importorskip("orbax.checkpoint")
+    values = {"kernel": np.random.default_rng(0).normal(size=(16, 8)), "bias": [1.5]}
+    path = tmp_path / "step-1.shards"
+    with FullySharded().scope():
+        written = {name: lamina.Variable(value) for name, value in values.items()}
+        place(written.values())
+        write_shards(path, {"variables": {k: v.raw for k, v in written.items()}})()
+    for devices in (["cpu:5"], list_devices()[:4], list_devices()):
+        with FullySharded(devices=devices).scope():
+            variables = {
+                k: lamina.Variable(np.zeros_like(v)) for k, v in written.items()
+            }
+            found = variables_of(read_shards(path), variables)
+        for name, array in found.items():
+            np.testing.assert_array_equal(array, written[name])
+            assert len(array.devices()) == len(devices)
 
 
 def test_assigned_values_stay_on_the_devices() -> None:
