@@ -106,19 +106,20 @@ def hue_planes(red: Array, green: Array, blue: Array) -> tuple[Array, Array, Arr
     """Return the hue from -1 to 5, the chroma of the channels, and the value."""
     value, chroma = value_and_chroma(red, green, blue)
     unit = 1 / jnp.where(chroma > 0, chroma, 1)
-    sector = jnp.where(
-        value == red,
-        (green - blue) * unit,
-        jnp.where(value == green, (blue - red) * unit + 2, (red - green) * unit + 4),
+    is_red, is_green = value == red, value == green
+    # One product for all sectors: each takes time in the gradient too.
+    difference = jnp.where(
+        is_red, green - blue, jnp.where(is_green, blue - red, red - green)
     )
-    return jnp.where(chroma > 0, sector, 0), chroma, value
+    offset = jnp.where(is_red, 0, jnp.where(is_green, 2, 4))
+    return jnp.where(chroma > 0, difference * unit + offset, 0), chroma, value
 
 
 def color_planes(sector: Array, chroma: Array, value: Array) -> list[Array]:
     """Return red, green and blue: invert `hue_planes`, for hues modulo 6."""
-    shifted = [sector + offset for offset in (5, 3, 1)]
-    distances = [d - 6 * jnp.floor(d / 6) for d in shifted]
-    return [value - chroma * jnp.clip(jnp.minimum(d, 4 - d), 0, 1) for d in distances]
+    hue = sector - 6 * jnp.floor(sector / 6)
+    shares = jnp.abs(hue - 3) - 1, 2 - jnp.abs(hue - 2), 2 - jnp.abs(hue - 4)
+    return [value - chroma * (1 - jnp.clip(share, 0, 1)) for share in shares]
 
 
 def rgb_planes(owner: str, x: Array, axis: int) -> list[Array]:
