@@ -63,6 +63,18 @@ def is_first_process() -> bool:
     return process_count() == 1 or jax.process_index() == 0
 
 
+def broadcast(array: Any) -> np.ndarray:
+    """Return the array of the first process; all processes must call this.
+
+    Args:
+        array: an array or a number, of the same shape and dtype in all processes.
+    """
+    # On first use: few programs have several processes.
+    from jax.experimental.multihost_utils import broadcast_one_to_all
+
+    return np.asarray(broadcast_one_to_all(array))
+
+
 def host_array(array: Any) -> np.ndarray:
     """Return an array in the memory of each process, gathered if it is split.
 

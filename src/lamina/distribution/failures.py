@@ -17,8 +17,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from jax.experimental import multihost_utils
-
 _FAILED, _STARTED = "lamina/failed/", "lamina/started"
 _INTERVAL = 1.0  # seconds between two looks
 _CTRL_C = 130  # exit status
@@ -41,7 +39,10 @@ def end_together(seconds: float) -> None:
     Args:
         seconds: time in which the first process must answer.
     """
-    # JAX has no other public name for its connection.
+    # On first use: few programs have several processes. JAX has no other public name
+    # for its connection.
+    from jax.experimental import multihost_utils
+
     connection: Any = vars(multihost_utils)["distributed"].global_state
     watch = _Watch(connection, int(seconds * 500))
     watch.start()

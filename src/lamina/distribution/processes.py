@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 
 from lamina.core.check import Check, check_arguments, integer, optional
-from lamina.core.process import is_first_process, process_count
+from lamina.core.process import broadcast, is_first_process, process_count
 from lamina.core.random.seeds import seed_or_new, set_seed
 from lamina.core.tracebacks import filter_traceback
 from lamina.distribution.failures import end_together
@@ -60,8 +59,9 @@ def initialize(
     `KERAS_DISTRIBUTION_NUM_PROCESSES` and `KERAS_DISTRIBUTION_PROCESS_ID`, or from
     Slurm, Open MPI, Kubernetes or Cloud TPU, as `jax.distributed.initialize` finds
     them. Without any of these, the process trains alone and nothing is done. All
-    processes get the random seed of process 0, or a new one if it has none. A second
-    call with the same arguments does nothing.
+    processes get the random seed of process 0, or a new one if it has none. If one of
+    them ends early, the others end with an error that names it. A second call with the
+    same arguments does nothing.
 
     Args:
         job_addresses: address and port of process 0; or those of all processes,
@@ -97,7 +97,7 @@ def initialize(
     if not is_joined:
         return
     end_together(_HEARTBEAT_SECONDS)
-    seed = multihost_utils.broadcast_one_to_all(np.uint32(seed_or_new()))
+    seed = broadcast(np.uint32(seed_or_new()))
     set_seed(int(seed))
 
 
@@ -116,7 +116,7 @@ def run_in_first_process(function: Callable[[], object]) -> None:
             function()
         except Exception as found:  # raised when the others know
             error = found
-    failed = multihost_utils.broadcast_one_to_all(np.int32(error is not None))
+    failed = broadcast(np.int32(error is not None))
     if error is not None:
         raise error
     if failed:

@@ -16,9 +16,8 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 
-from lamina.core.process import host_array
+from lamina.core.process import broadcast, host_array
 from lamina.core.variable import Variable
 from lamina.distribution.processes import run_in_first_process
 from lamina.errors import ArgumentError, FileFormatError, missing_package
@@ -163,8 +162,8 @@ def in_first_process(function: Callable[[], object]) -> None:
 def broadcast_name(name: str) -> str:
     """Return the name of a file that the first process passes."""
     text = name.encode().ljust(_MAX_NAME)
-    row = multihost_utils.broadcast_one_to_all(np.frombuffer(text, np.uint8))
-    return np.asarray(row, np.uint8).tobytes().decode().rstrip()
+    row = broadcast(np.frombuffer(text, np.uint8))
+    return row.astype(np.uint8).tobytes().decode().rstrip()
 
 
 def require_shared(path: Path) -> None:
