@@ -93,7 +93,7 @@ class _Watch:
                 self._end(failures[0][1])
 
     def _end(self, failure: str) -> None:
-        text = f"\nProcess {failure}, so process {self.this} ends. {_ADVICE}"
+        text = f"\nProcess {failure}. So process {self.this} ends too. {_ADVICE}"
         print(text, end="", file=sys.stderr)
         self._exit(1)
 
@@ -111,8 +111,8 @@ class _Watch:
         self._error = error
         if isinstance(error, KeyboardInterrupt):  # all processes get it
             return
-        lines = str(error).splitlines() or [""]
-        text = f"{self.this} of {self.count} ended by {kind.__name__}: {lines[0]}"
+        line = (str(error).splitlines() or [""])[0].rstrip(".")
+        text = f"{self.this} of {self.count} ended by {kind.__name__}: {line}"
         with suppress(Exception):  # the first process has ended
             self._client.key_value_set(f"{_FAILED}{self.this}", text)
 
