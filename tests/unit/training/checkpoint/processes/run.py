@@ -60,7 +60,7 @@ class _Signal(callbacks.Callback):
 
 def main() -> None:
     address, number, folder, name, epoch = sys.argv[1:]
-    processes._HEARTBEAT_SECONDS = 6
+    processes._HEARTBEAT_SECONDS = 10
     distribution.initialize(address, 2, int(number))
     distribution.set_distribution(distribution.FullySharded())
     found = model()
