@@ -120,13 +120,14 @@ class Adam(MomentOptimizer):
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
         m, v = slots["momentum"], slots["velocity"]
-        m = m + (gradient - m) * self.gain_1
-        v = v + (jnp.square(gradient) - v) * self.gain_2
+        # Scalars come first: XLA then makes more equal kernels, which it compiles once.
+        m = m + self.gain_1 * (gradient - m)
+        v = v + self.gain_2 * (jnp.square(gradient) - v)
         new = {"momentum": m, "velocity": v}
         if "velocity_hat" in slots:
             v = jnp.maximum(slots["velocity_hat"], v)
             new["velocity_hat"] = v
-        return value - m * learning_rate / (jnp.sqrt(v) + self.epsilon), new
+        return value - learning_rate * m / (self.epsilon + jnp.sqrt(v)), new
 
 
 class AdamW(Adam):
