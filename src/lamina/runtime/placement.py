@@ -273,4 +273,9 @@ def as_rows(arrays: Iterable[jax.Array]) -> list[jax.Array]:
     """
     if platform() != "cpu" or splits_variables():
         return list(arrays)
-    return [a.reshape(-1) if a.ndim > 1 else a for a in arrays]
+    return [in_shape(a, (a.size,)) if a.ndim > 1 else a for a in arrays]
+
+
+def in_shape(array: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Reshape an array; in a trace, `jnp.reshape` takes longer."""
+    return array if array.shape == shape else jax.lax.reshape(array, shape)

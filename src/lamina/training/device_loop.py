@@ -20,7 +20,13 @@ from lamina.core.scope import RunKey
 from lamina.data.batches import INNER_CHUNK, Batches
 from lamina.runtime.executable import Program
 from lamina.runtime.operations import still_finite
-from lamina.runtime.placement import as_rows, gathered, placed, split_rows
+from lamina.runtime.placement import (
+    as_rows,
+    gathered,
+    in_shape,
+    placed,
+    split_rows,
+)
 from lamina.runtime.pure_function import PureFunction, PureResult, TracedStep
 from lamina.training.dispatch import (
     DispatchArgs,
@@ -254,7 +260,7 @@ class _DeviceLoop:
     def _shaped(self, changed: Sequence[Array]) -> list[Array]:
         """Return the variables in their own shapes."""
         pairs = zip(self.traced.changed, changed, strict=True)
-        return [value.reshape(v.shape) for v, value in pairs]
+        return [in_shape(value, v.shape) for v, value in pairs]
 
 
 def _chunk_at(loop: _DeviceLoop, first: Array, limit: Array) -> _Chunk:
