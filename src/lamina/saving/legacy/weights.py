@@ -137,7 +137,7 @@ def read_legacy_weights(
         sections = _sections(layer, leaves)
         groups = _split_arrays(sections, arrays)
         if groups is None:
-            total = sum(len(leaf.own_weights()) for leaf in leaves)
+            total = sum(len(section.variables) for section in sections)
             item = Mismatch(f"{name} (number)", (total, 0), (len(arrays), 0))
             report.mismatches.append(item)
             continue
@@ -148,9 +148,9 @@ def read_legacy_weights(
             if s.is_trainable
         ]
         for leaf in leaves:
-            found = [array for s, g in pairs if s.leaf is leaf for _, array in g]
+            variables, found = _in_own_order(leaf, pairs)
             for variable, array in zip(
-                leaf.own_weights(), upgrade_arrays(leaf, found, origin), strict=True
+                variables, upgrade_arrays(leaf, found, origin), strict=True
             ):
                 shape = tuple(variable.shape)
                 if report.add(Mismatch(variable.path, shape, array.shape)):
@@ -247,15 +247,16 @@ class _Section(NamedTuple):
 def _sections(layer: WeightOwner, leaves: Iterable[WeightOwner]) -> list[_Section]:
     """List the weights of leaves in the file's order: trainable ones come first."""
     trainable_ids = {id(v) for v in layer.trainable_variables}
+    listed: set[int] = set()  # a wrapper may own weights of the layer in it
     first: list[_Section] = []
     second: list[_Section] = []
     for leaf in leaves:
-        weights = leaf.own_weights()
-        trainable = [v for v in weights if v.initially_trainable]
-        is_trainable = any(id(v) in trainable_ids for v in trainable)
-        count = len(trainable) if is_trainable else 0
-        first += [_Section(leaf, weights[:count], True)] if count else []
-        second.append(_Section(leaf, weights[count:], False))
+        weights = [v for v in leaf.own_weights() if id(v) not in listed]
+        listed |= set(map(id, weights))
+        trainable = [v for v in weights if id(v) in trainable_ids]
+        first += [_Section(leaf, trainable, True)] if trainable else []
+        others = [v for v in weights if id(v) not in trainable_ids]
+        second.append(_Section(leaf, others, False))
     return first + second
 
 
@@ -282,6 +283,24 @@ def _split_arrays(sections: list[_Section], arrays: Arrays) -> list[Arrays] | No
         return None
     remaining = iter(arrays)
     return [[*islice(remaining, count)] for count in counts]
+
+
+def _in_own_order(
+    leaf: WeightOwner, pairs: Iterable[tuple[_Section, Arrays]]
+) -> tuple[list[Variable], Values]:
+    """Return a leaf's variables and arrays in the order in which it created them.
+
+    The arrays of separate gates, of which a variable has several, stay as they are: no
+    variable of such layers can be frozen alone.
+    """
+    own = [(s, g) for s, g in pairs if s.leaf is leaf]
+    variables = [v for section, _ in own for v in section.variables]
+    arrays = [array for _, group in own for _, array in group]
+    if len(arrays) != len(variables):
+        return variables, arrays
+    index = {id(v): i for i, v in enumerate(leaf.own_weights())}
+    order = sorted(range(len(variables)), key=lambda i: index[id(variables[i])])
+    return [variables[i] for i in order], [arrays[i] for i in order]
 
 
 def upgrade_arrays(leaf: WeightOwner, arrays: Values, origin: KerasVersion) -> Values:

@@ -125,6 +125,48 @@ def test_the_layout_is_that_of_keras(path, tmp_path):
         assert first == "adam/iteration" and slots[first][()] == 1
 
 
+def dense_with_lora():
+    layer = layers.Dense(3, name="d")
+    layer.build((None, 4))
+    layer.enable_lora(2)
+    return layer
+
+
+def frozen_kernel():
+    layer = layers.Dense(3, name="d")
+    layer.build((None, 4))
+    layer.kernel.trainable = False
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (dense_with_lora, ["bias", "lora_kernel_a", "lora_kernel_b", "kernel"]),
+        (frozen_kernel, ["bias", "kernel"]),
+        (
+            lambda: layers.SpectralNormalization(layers.Dense(3, name="d")),
+            ["kernel", "bias", "vector_u"],
+        ),
+    ],
+)
+def test_trainable_weights_come_first_and_shared_ones_once(make, names, path):
+    """The order is that of `trainable_weights + non_trainable_weights`, as in Keras."""
+    model = lamina.Sequential([layers.Input((4,)), make()])
+    model.save(path)
+    with h5py.File(path) as file:
+        stored = file["model_weights"]
+        found = stored[stored.attrs["layer_names"][-1]].attrs["weight_names"]
+    assert [name.split("/")[-1].partition(":")[0] for name in found] == names
+    draw_weights(model)
+    model.save_weights(path.with_name("a.h5"))
+    again = lamina.Sequential([layers.Input((4,)), make()])
+    again.load_weights(path.with_name("a.h5"))
+    np.testing.assert_array_equal(
+        model.predict(X, verbose=0), again.predict(X, verbose=0)
+    )
+
+
 def test_training_config_is_omitted_without_optimizer(path):
     nested().save(path, include_optimizer=False)
     with h5py.File(path) as file:
