@@ -88,14 +88,14 @@ def initialize(
                 f"{before}. Call it once, at the start of the program."
             )
         return
-    is_joined = jax.distributed.is_initialized()
-    if is_joined:
-        _check_joined(cluster)
-    else:
-        is_joined = _join(cluster)
-    _started.append(cluster)
-    if not is_joined:
+    if not jax.distributed.is_initialized() and not _join(cluster):
+        _started.append(cluster)
         return
+    # If each process has one CPU device, JAX does not order the programs that it runs,
+    # and the messages of one could be received by another.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    _check_joined(cluster)
+    _started.append(cluster)
     end_together(_HEARTBEAT_SECONDS)
     seed = broadcast(np.uint32(seed_or_new()))
     set_seed(int(seed))

@@ -17,6 +17,7 @@ from lamina.runtime.interrupts import Interrupt
 from lamina.runtime.placement import any_process
 from lamina.training.callbacks import History
 from lamina.training.callbacks.base import show
+from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.manager import CheckpointManager
 from lamina.training.checks.findings import Finding, Findings, error_finding
@@ -116,7 +117,7 @@ class FitSession:
         """Train from a position and return the last epoch's logs."""
         state, callbacks, loop = self._state, self._callbacks, self._loop
         epochs = self._options.epochs
-        fused = self._validation is None and callbacks.allows_epoch_fusion()
+        fused = _may_fuse(callbacks, self._validation is not None)
         self._epoch, first = position.epoch, position.batch
         logs: dict[str, Any] = {}
         while self._epoch < epochs and not (
@@ -177,6 +178,14 @@ class FitSession:
 
     def _position(self, batch: int) -> TrainPosition:
         return TrainPosition(self._epoch, batch, self._state.steps_done)
+
+
+def _may_fuse(callbacks: CallbackList, is_validated: bool) -> bool:
+    """Return whether one dispatch may run several epochs, equally in all processes.
+
+    Only the first process shows progress, for which each epoch ends alone.
+    """
+    return not any_process(is_validated or not callbacks.allows_epoch_fusion())
 
 
 def _untrained(model: MetricsOwner, options: FitOptions, is_validated: bool) -> History:

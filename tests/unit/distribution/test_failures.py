@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from types import SimpleNamespace
@@ -44,6 +45,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         raise SystemExit(status)
 
     monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(logging, "shutdown", lambda: None)  # pytest's handlers stay
     monkeypatch.setattr(time, "sleep", lambda _: None)
     monkeypatch.setattr(failures, "_INTERVAL", 0.0)
 
