@@ -41,7 +41,7 @@ BLOCKS = {
     "lamina.layers.external": "they need optional packages",
     "lamina.training.callbacks.monitoring.orbax_checkpoint": "it needs Orbax",
     "lamina.trackers": "they need optional packages",
-    "lamina.training.checkpoint.checkpoints": "it changes the filters of warnings",
+    "lamina.training.checkpoint.folder": "it changes the filters of warnings",
 }
 
 
