@@ -91,6 +91,7 @@ def test_resumed_run_continues(tmp_path):
     assert runs["run 1"][-1][1]["best_loss"] < first_loss
 
 
+@pytest.mark.usefixtures("keyboard")
 def test_run_resumed_within_an_epoch_continues(tmp_path):
     def interrupt(batch, logs):
         if batch == 0 and len(runs["run 0"]) == 2:

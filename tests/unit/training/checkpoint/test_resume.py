@@ -223,6 +223,7 @@ WATCHING: dict[str, Callable[[Path], Any]] = {
 }
 
 
+@pytest.mark.usefixtures("keyboard")
 @pytest.mark.parametrize("name", WATCHING)
 def test_state_of_callbacks_is_restored(name: str, tmp_path: Path) -> None:
     def begin(part: str) -> dict[str, Any]:
