@@ -91,9 +91,6 @@ def initialize(
     if not jax.distributed.is_initialized() and not _join(cluster):
         _started.append(cluster)
         return
-    # If each process has one CPU device, JAX does not order the programs that it runs,
-    # and the messages of one could be received by another.
-    jax.config.update("jax_cpu_enable_async_dispatch", False)
     _check_joined(cluster)
     _started.append(cluster)
     end_together(_HEARTBEAT_SECONDS)
