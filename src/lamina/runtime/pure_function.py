@@ -135,8 +135,13 @@ def _traced_once(
     function: PureFunction, *args: PyTree
 ) -> tuple[Callable[..., PureResult], PureResult]:
     """Return a function that repeats its trace, and the shapes of its result."""
+
+    def step(*args: PyTree) -> PureResult:
+        return function(*args)
+
+    # `jit` makes it one call, which `replay` repeats instead of each operation.
     with in_process_compile():
-        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+        closed, shapes = jax.make_jaxpr(jax.jit(step), return_shape=True)(*args)
     structure = jax.tree.structure(shapes)
     from jax.extend.core import jaxpr_as_fun  # see `lamina.core.tracing.trace_state`
 
