@@ -136,7 +136,7 @@ def _traced_once(
 ) -> tuple[Callable[..., PureResult], PureResult]:
     """Return a function that repeats its trace, and the shapes of its result."""
 
-    def step(*args: PyTree) -> PureResult:
+    def step(*args: Any) -> PureResult:
         return function(*args)
 
     # `jit` makes it one call, which `replay` repeats instead of each operation.
