@@ -9,15 +9,14 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamina.errors import ArgumentError, LaminaError, missing_package
 from lamina.lazy import LazyImport
-from lamina.models.convert import convert_file
-from lamina.saving.inspect import inspect_file, inspection_text
-from lamina.training.checks.findings import Findings
-from lamina.training.checks.script import ScriptCheck
 from lamina.version import __version__
+
+if TYPE_CHECKING:
+    from lamina.training.checks.findings import Findings
 
 __all__ = ["main"]
 
@@ -159,8 +158,9 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> None:
-    found = inspect_file(options.file)
-    text = json.dumps(found, indent=2) if options.json else inspection_text(found)
+    found = _load("lamina.saving.inspect:inspect_file")(options.file)
+    as_text = _load("lamina.saving.inspect:inspection_text")
+    text = json.dumps(found, indent=2) if options.json else as_text(found)
     # Names in files may have characters that the terminal cannot encode.
     encoding = sys.stdout.encoding or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding))
@@ -171,6 +171,7 @@ def _convert(options: argparse.Namespace) -> None:
         raise ArgumentError(
             f"File exists: {options.target!r}. Pass --force to replace it."
         )
+    convert_file = _load("lamina.models.convert:convert_file")
     convert_file(options.source, options.target, options.model, options.force)
 
 
@@ -214,7 +215,8 @@ def _upgrade(options: argparse.Namespace) -> None:
 def _check(options: argparse.Namespace) -> int:
     # `--json` after the script is the command's own.
     rest = [a for a in options.arguments if a != "--json"]
-    check = ScriptCheck(options.json or len(rest) < len(options.arguments))
+    as_json = options.json or len(rest) < len(options.arguments)
+    check = _load("lamina.training.checks.script:ScriptCheck")(as_json)
     defaults_of = _load("lamina.compat.defaults:defaults_of")
     with _load("lamina.compat:installed")(quiet=True), defaults_of(options.script):
         found = check.run(options.script, rest, options.module)

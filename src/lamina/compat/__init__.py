@@ -18,7 +18,7 @@ from types import ModuleType
 from lamina.compat import notices
 from lamina.compat.finder import ROOTS, CompatFinder
 from lamina.compat.keras.companions import FormerModules, forget_former_modules
-from lamina.compat.patches import apply_patches, undo_patches
+from lamina.compat.patches.apply import apply_patches, undo_patches
 
 __all__ = ["install", "installed", "uninstall"]
 

@@ -178,7 +178,7 @@ TRANSLATIONS = (
         classes=frozenset({"Optimizer"}),
     ),
 )
-# Options of Keras 1 that `compat.keras.behavior` reads, and today's spellings.
+# Options of Keras 1 that `compat.patches.families` reads, and today's spellings.
 OPTIONS: Mapping[tuple[str, Any], str] = {
     **{
         (name, "causal"): f"{name}() called with use_causal_mask=True"

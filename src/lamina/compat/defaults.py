@@ -13,12 +13,10 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lamina import config, losses
+from lamina import config
 from lamina.core.module import accepted_names
 from lamina.initializers import Initializer, Orthogonal, VarianceScaling
-from lamina.metrics import MeanMetricWrapper
 from lamina.saving.legacy.hard_sigmoid import hard_sigmoid
-from lamina.saving.legacy.names import LOSSES
 
 
 class Release(IntEnum):
@@ -163,15 +161,6 @@ def old_meaning(suffix: str, value: str) -> Any:
         if row.until >= release() and (row.owner, row.argument) == (suffix, value):
             return _own(row.value)
     return value
-
-
-def log_name(metric: Any) -> Any:
-    """Return a metric under the name by which the program's release logged it."""
-    if isinstance(metric, str) and metric in LOSSES:
-        loss = losses.get(LOSSES[metric])
-        return MeanMetricWrapper(loss, name=metric)
-    is_old = isinstance(metric, str) and release() <= Release.KERAS_2_2
-    return LOG_NAMES.get(metric, metric) if is_old else metric
 
 
 # Arguments that only Keras 1 has, and names of modules and methods of Keras 1 and 2.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lamina.compat.notices import tell
 from lamina.core.module import is_user_defined
 from lamina.io.files import StrPath
-from lamina.saving import keras_zip
+from lamina.lazy import LazyImport
 
 if TYPE_CHECKING:
     from lamina.models import Model
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Classes of programs in the models that were saved without an ending, by path.
 _classes: dict[str, dict[str, type]] = {}
+_load_model = LazyImport("lamina.saving.keras_zip:load_model")
 _MODELS = (".keras", ".h5", ".hdf5")
 _WEIGHTS = (".h5", ".hdf5", ".safetensors")
 
@@ -82,7 +83,7 @@ def load_model(filepath: StrPath, *args: Any, **options: Any) -> Any:
         given: dict[str, Any] = options.get("custom_objects") or {}
         options["custom_objects"] = {**classes, **given}
     with _defined(classes):
-        return keras_zip.load_model(path, *args, **options)
+        return _load_model.load()(path, *args, **options)
 
 
 @contextmanager

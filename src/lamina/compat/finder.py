@@ -11,7 +11,7 @@ from typing import Any
 
 from lamina.compat.defaults import Release, release
 from lamina.compat.names import CHANGED, NAMES, VERSIONS, advice_for
-from lamina.compat.patches import with_old_names
+from lamina.compat.patches.functions import with_old_names
 from lamina.compat.paths import PATHS, SOURCES_OF_TENSORFLOW, library_paths
 from lamina.compat.source import SOURCE_NAMES, public_module, source_modules
 from lamina.errors import MissingPackageError

@@ -25,45 +25,53 @@ from lamina.core.module import reset_names
 from lamina.core.random.seeds import set_seed as set_random_seed
 from lamina.core.registry import deserialize as deserialize_keras_object
 from lamina.core.registry import serialize as serialize_keras_object
-from lamina.data.adapt import pack_x_y_sample_weight, unpack_x_y_sample_weight
-from lamina.data.dataset import PyDataset
-from lamina.data.dataset import PyDataset as Sequence
-from lamina.data.pipeline.arrays import split_dataset, timeseries_dataset_from_array
 from lamina.lazy import lazy_attributes, origins_of
-from lamina.models.function import get_source_inputs
 from lamina.progress.progbar import Progbar
 from lamina.utils import legacy
 from lamina.utils.arrays import normalize, pad_sequences, to_categorical
 from lamina.utils.config import Config
 
 if TYPE_CHECKING:
+    from lamina.data.adapt import pack_x_y_sample_weight, unpack_x_y_sample_weight
+    from lamina.data.dataset import PyDataset
+    from lamina.data.dataset import PyDataset as Sequence
     from lamina.data.files.directories import (
         audio_dataset_from_directory,
         image_dataset_from_directory,
         text_dataset_from_directory,
     )
     from lamina.data.files.images import array_to_img, img_to_array, load_img, save_img
+    from lamina.data.pipeline.arrays import (
+        split_dataset,
+        timeseries_dataset_from_array,
+    )
     from lamina.datasets.fetch import get_file
     from lamina.models.feature_space import FeatureSpace
+    from lamina.models.function import get_source_inputs
     from lamina.utils import bounding_boxes
     from lamina.viz.dot import model_to_dot
     from lamina.viz.model_plot import plot_model
 else:
     _MODULES = {
+        "data.adapt": ("pack_x_y_sample_weight", "unpack_x_y_sample_weight"),
+        "data.dataset": ("PyDataset",),
         "data.files.directories": (
             "audio_dataset_from_directory",
             "image_dataset_from_directory",
             "text_dataset_from_directory",
         ),
         "data.files.images": ("array_to_img", "img_to_array", "load_img", "save_img"),
+        "data.pipeline.arrays": ("split_dataset", "timeseries_dataset_from_array"),
         "datasets.fetch": ("get_file",),
         "models.feature_space": ("FeatureSpace",),
+        "models.function": ("get_source_inputs",),
         "viz.dot": ("model_to_dot",),
         "viz.model_plot": ("plot_model",),
     }
     __getattr__ = lazy_attributes(
         __name__,
         bounding_boxes="lamina.utils.bounding_boxes",
+        Sequence="lamina.data.dataset:PyDataset",
         **origins_of("lamina", _MODULES),
     )
 

@@ -12,7 +12,7 @@ import pytest
 from lamina import compat, layers, models, optimizers
 from lamina.compat.arguments import FUNCTIONS, TRANSLATIONS
 from lamina.compat.finder import CompatModule
-from lamina.compat.methods import FORMER_METHODS
+from lamina.compat.patches.methods import FORMER_METHODS
 from lamina.compat.names import NAMES
 from lamina.compat.paths import PATHS
 from lamina.core.module import accepted_names

@@ -68,10 +68,10 @@ def test_validation_data_without_rows_is_omitted():
 def test_tensorboard_without_its_package_warns(monkeypatch, tmp_path):
     import tensorflow as tf
 
-    from lamina.compat import patches
+    from lamina.compat.patches import callbacks
     from lamina.compat.tensorflow.utilities import summary
 
-    for module in (patches, summary):
+    for module in (callbacks, summary):
         monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.warns(UserWarning, match="TensorBoard writes nothing"):
         callback = tf.keras.callbacks.TensorBoard(tmp_path)

@@ -22,12 +22,14 @@ from lamina.core.scope import StateScope, call_scope, local
 from lamina.errors import ArgumentTypeError, OperandShapeError
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph, NodeCall
-from lamina.losses import Loss
-from lamina.metrics import Mean, Metric
+from lamina.lazy import LazyImport
 from lamina.typing import ArrayLike, PyTree
 
 if TYPE_CHECKING:
     from lamina.models import Model
+
+
+_mean = LazyImport("lamina.metrics:Mean")
 
 
 class _Values(NamedTuple):
@@ -123,16 +125,8 @@ def value_of(tree: PyTree) -> Any:
     return map_symbolic(lambda _: next(found), tree)
 
 
-def with_graph_values(function: Any) -> Any:
-    """Return a loss or metric in which a user's function may use symbolic tensors."""
-    if isinstance(function, (list, tuple)):
-        return [with_graph_values(f) for f in function]
-    if isinstance(function, dict):
-        return {name: with_graph_values(f) for name, f in function.items()}
-    module = getattr(function, "__module__", None) or ""
-    is_object = isinstance(function, (type, Loss, Metric)) or not callable(function)
-    if is_object or module.partition(".")[0] == "lamina":
-        return function
+def using_graph(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a loss or metric that may use symbolic tensors of the model."""
 
     @functools.wraps(function)
     def call(*args: Any, **options: object) -> Any:
@@ -203,7 +197,7 @@ def add_metric(
     tell("add_metric(value, name)", "an attribute metrics.Mean(name), updated in call")
     attribute = f"_metric_{name or 'value'}"
     if not hasattr(layer, attribute):
-        setattr(layer, attribute, Mean(name))
+        setattr(layer, attribute, _mean.load()(name))
     metric = getattr(layer, attribute)
     if isinstance(value, SymbolicTensor):
         vars(layer).setdefault("_graph_metrics", []).append((metric, value))

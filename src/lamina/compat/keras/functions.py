@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,36 +19,9 @@ from lamina.models import Model
 from lamina.typing import Config, InitializerLike
 
 
-def cache_home() -> Path:
-    """Return the cache folder of Keras."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-
-
 def version() -> str:
     """Return the version of Keras whose names are understood."""
     return VERSIONS["keras"]
-
-
-def is_keras_archive(name: str) -> bool:
-    """Return whether Keras has an archive of CIFAR in its cache under this name."""
-    return "python" in name
-
-
-def unpacking(unpack: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that unpacks an archive, and links its items beside it.
-
-    Keras unpacked archives there until 3.5.
-    """
-
-    @functools.wraps(unpack)
-    def call(archive: Path, folder: Path, *options: object) -> None:
-        unpack(archive, folder, *options)
-        for item in folder.iterdir():
-            beside = archive.parent / item.name
-            if not beside.exists():
-                beside.symlink_to(item.resolve())
-
-    return call
 
 
 def get_file(*arguments: object, **options: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,10 +16,15 @@ from lamina.core.tracing.stateless import value_and_grad
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError
 from lamina.layers.base.call_graph import CallGraph
-from lamina.models import Model
-from lamina.models.function import get_source_inputs
-from lamina.optimizers import Optimizer
+from lamina.lazy import LazyImport
 from lamina.typing import PyTree
+
+if TYPE_CHECKING:
+    from lamina.optimizers import Optimizer
+
+# Imported when a graph is used: many programs only import `keras.backend`.
+_get_source_inputs = LazyImport("lamina.models.function:get_source_inputs")
+_model = LazyImport("lamina.models:Model")
 
 
 class OptimizerStep(NamedTuple):
@@ -63,7 +68,8 @@ def gradients(
 
 def _tensor_gradient(loss: SymbolicTensor, tensor: SymbolicTensor) -> Any:
     """Record the gradient of a loss with respect to one tensor."""
-    inputs = _distinct([tensor, *get_source_inputs(loss), *get_source_inputs(tensor)])
+    sources = _get_source_inputs.load()
+    inputs = _distinct([tensor, *sources(loss), *sources(tensor)])
     graph = CallGraph(inputs, loss)
 
     def gradient(values: list[Any]) -> Any:
@@ -83,7 +89,7 @@ def _weight_gradients(loss: SymbolicTensor, weights: list[Variable]) -> list[Any
     """Record the gradients of a loss with respect to variables."""
     if not weights:
         return []
-    graph = CallGraph(get_source_inputs(loss), loss)
+    graph = CallGraph(_get_source_inputs.load()(loss), loss)
 
     def gradient(values: list[Any]) -> list[Any]:
         with StateScope():
@@ -194,7 +200,7 @@ def _program(inputs: list[Any], outputs: list[SymbolicTensor]) -> Any:
     used = [x for x in inputs if isinstance(x, SymbolicTensor)]
     if not outputs:
         return lambda values: iter(())
-    model = Model(used, outputs)
+    model = _model.load()(used, outputs)
 
     def run(values: list[Any]) -> Any:
         pairs = list(zip(inputs, values, strict=True))

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from lamina import ops
-from lamina.compat.patches import extend_patches
+from lamina.compat.patches.apply import extend_patches
 from lamina.compat.tensorflow.base.tensors import TensorShape, dtype_of
 from lamina.core.scope import override
 from lamina.core.variable import Variable as _Variable

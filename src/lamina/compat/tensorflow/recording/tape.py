@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from lamina.compat.patches import extend_patches
+from lamina.compat.patches.apply import extend_patches
 from lamina.compat.tensorflow.recording.function import compiled_updates
 from lamina.compat.tensorflow.recording.layers import recorded_layer_call
 from lamina.compat.tensorflow.recording.record import (

@@ -12,10 +12,10 @@ import libcst as cst
 
 from lamina import layers
 from lamina.callbacks import ModelCheckpoint
-from lamina.compat import methods
 from lamina.compat.arguments import FUNCTIONS, known_arguments
 from lamina.compat.keras.functions import get_file
 from lamina.compat.keras.layers import FORMER, MERGES, merge
+from lamina.compat.patches import methods
 from lamina.compat.tensorflow.base.tensors import dtype_of
 from lamina.compat.upgrade.calls import arrays
 from lamina.compat.upgrade.calls.arguments import (

@@ -1,35 +1,21 @@
-"""Methods and attributes of Keras's layers, not public, that packages use."""
+"""Methods of attention layers, not public in Keras, that packages use."""
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
 
-from lamina.core.variable import Variable
-from lamina.layers import Layer, MultiHeadAttention
+from lamina.compat.patches.apply import Changes
 from lamina.layers.attention.computation import (
     HeadsCall,
     attended_axes,
     einsum_attention,
     fused_attention,
 )
-from lamina.metrics import Metric
-from lamina.models import Model
 from lamina.ops.nn.attention_mask import AttentionConfig
-from lamina.training.state import training_of
 from lamina.typing import Array, ArrayLike
-
-
-def flatten_layers(
-    layer: Layer, include_self: bool = True, recursive: bool = True
-) -> list[Any]:
-    """Return the layers in a layer."""
-    below = list(layer.all_layers())[1:] if recursive else layer.sublayers()
-    return [layer, *below] if include_self else below
 
 
 def compute_attention(
@@ -59,21 +45,9 @@ def _alias(name: str) -> property:
     )
 
 
-# Packages also assign the list.
-_metrics = functools.cached_property(
-    lambda layer: [m for m in layer.children() if isinstance(m, Metric)]
-)
-_metrics.__set_name__(Layer, "_metrics")
-
-INTERNALS: Mapping[type, Mapping[str, Any]] = {
-    Variable: {"_value": property(lambda variable: variable.value)},
-    Layer: {"_flatten_layers": flatten_layers, "_metrics": _metrics},
-    Model: {"_loss_tracker": property(lambda m: training_of(m).loss_tracker)},
-    MultiHeadAttention: {
-        "_compute_attention": compute_attention,
-        **{
-            f"_{name}_dense": _alias(f"{name}_dense")
-            for name in ("query", "key", "value", "output")
-        },
-    },
-}
+def changes(module: Any) -> Changes:
+    """Return the changes for attention with several heads."""
+    cls = module.MultiHeadAttention
+    yield cls, "_compute_attention", compute_attention
+    for name in ("query", "key", "value", "output"):
+        yield cls, f"_{name}_dense", _alias(f"{name}_dense")

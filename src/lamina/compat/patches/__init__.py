@@ -1,0 +1,4 @@
+"""Changes of lamina's classes that last while old programs run.
+
+Classes stay the same objects, so that `isinstance` and subclassing work.
+"""

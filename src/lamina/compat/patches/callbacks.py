@@ -1,0 +1,53 @@
+"""Changes of callbacks."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+from lamina.compat import logs
+from lamina.compat.arguments import FUNCTIONS, library_class, renamed
+from lamina.compat.files import checkpointing, saving_epochs
+from lamina.compat.patches.apply import Changes
+from lamina.compat.patches.functions import with_old_names
+from lamina.core.module import is_user_defined
+from lamina.core.tracebacks import warn
+from lamina.training import callbacks
+from lamina.training.callbacks.history import History
+from lamina.training.callbacks.monitoring.monitor import MonitorCallback
+
+
+def _new(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a `__new__` of callbacks that also takes old names of arguments."""
+
+    @functools.wraps(function)
+    def new(cls: type, *args: object, **kwargs: object) -> Any:
+        if cls is callbacks.TensorBoard and find_spec("tensorboardX") is None:
+            warn(
+                "TensorBoard writes nothing, because tensorboardX is not installed. "
+                "Install it: `pip install 'lamina[tensorboard]'`."
+            )
+            return callbacks.Callback()
+        if not is_user_defined(cls, "__init__"):
+            name = library_class(cls).__name__
+            kwargs = renamed(name, FUNCTIONS.get(f"{name}.__init__", {}), kwargs)
+            kwargs.pop("period", None)
+        return function(cls, *args, **kwargs)
+
+    return new
+
+
+def changes(module: object) -> Changes:
+    """Return the changes of callbacks."""
+    new = vars(callbacks.Callback)["__new__"].__func__
+    yield callbacks.Callback, "__new__", staticmethod(_new(new))
+    checkpoint = callbacks.ModelCheckpoint
+    yield checkpoint, "__init__", checkpointing(vars(checkpoint)["__init__"])
+    yield checkpoint, "on_epoch_end", saving_epochs(checkpoint.on_epoch_end)
+    yield checkpoint, "filepath", logs.FILEPATH
+    for cls in (callbacks.ReduceLROnPlateau, callbacks.TensorBoard):
+        yield cls, "__init__", with_old_names(vars(cls)["__init__"])
+    yield History, "__init__", logs.init_history
+    yield MonitorCallback, "monitor", logs.MONITOR

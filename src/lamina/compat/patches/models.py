@@ -1,0 +1,227 @@
+"""Changes of models: old methods, and old arguments of `compile`, `fit` and others."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from lamina import losses
+from lamina.compat.arguments import loss_name
+from lamina.compat.defaults import LOG_NAMES, Release, release
+from lamina.compat.files import reading, saving
+from lamina.compat.keras import batch, frozen
+from lamina.compat.notices import tell
+from lamina.compat.patches import methods
+from lamina.compat.patches.apply import Changes
+from lamina.compat.patches.constructors import new_object
+from lamina.compat.patches.functions import with_old_names
+from lamina.core.scope import local
+from lamina.errors import DataError, LikelyMistakeWarning
+from lamina.losses import Loss
+from lamina.metrics import MeanMetricWrapper, Metric
+from lamina.models import Functional, Model, Sequential
+from lamina.saving.legacy.names import LOSSES
+from lamina.training.checks import arrays
+from lamina.training.model_steps import ModelSteps
+from lamina.training.state import MetricsOwner, training_of
+from lamina.training.trainer import Trainer
+from lamina.typing import Config, PyTree
+
+if TYPE_CHECKING:
+    from lamina.layers import Embedding
+
+
+def _rebuilding(rebuild: Callable[..., None]) -> Callable[..., None]:
+    """Return a method that wires a stack after a model of several inputs (`Merge`)."""
+
+    @functools.wraps(rebuild)
+    def call(model: Any) -> None:
+        first = next(iter(model.layers), None)
+        if not isinstance(first, Functional) or len(first.inputs) == 1:
+            rebuild(model)
+            return
+        tensor = first.output
+        for layer in model.layers[1:]:
+            tensor = layer(tensor)
+        model._set_graph(first.inputs, tensor)
+
+    return call
+
+
+def _compiled_loss(model: Any) -> Callable[..., Any]:
+    """Return the loss of `compile` as a function, as an own `train_step` calls it."""
+
+    def loss(
+        y: PyTree, y_pred: PyTree, sample_weight: PyTree = None, **_: object
+    ) -> Any:
+        tell("model.compiled_loss(y, y_pred)", "model.compute_loss(x, y, y_pred)")
+        value = model.compute_loss(None, y, y_pred, sample_weight)
+        model._track_loss(value, y)
+        return value
+
+    return loss
+
+
+class _CompiledMetrics:
+    """The metrics of `compile`, as an own `train_step` updates them.
+
+    Args:
+        model: the model.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def update_state(
+        self, y: PyTree, y_pred: PyTree, sample_weight: PyTree = None
+    ) -> None:
+        """Update the metrics with a batch."""
+        tell("model.compiled_metrics.update_state(y, y_pred)", "model.compute_metrics")
+        self._model.compute_metrics(None, y, y_pred, sample_weight)
+
+
+def _without_rows(data: object) -> bool:
+    """Return whether data are arrays without rows."""
+    leaves = jax.tree.leaves(data) if isinstance(data, (tuple, list)) else []
+    return bool(leaves) and all(np.shape(a)[:1] == (0,) for a in leaves)
+
+
+def fitting(fit: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a `fit` without validation if the data for it has no rows."""
+
+    @functools.wraps(fit)
+    def call(model: Model, *args: object, **kwargs: object) -> Any:
+        if _without_rows(kwargs.get("validation_data")):
+            tell("fit(validation_data=) without rows", "fit() without it")
+            del kwargs["validation_data"]
+        return fit(model, *args, **kwargs)
+
+    return call
+
+
+def _loading(from_config: classmethod[Model, ..., Model]) -> Callable[..., Any]:
+    """Return a `from_config` that also takes the config of a `Sequential`."""
+
+    def call(
+        cls: type[Model], config: Config, custom_objects: dict[str, Any] | None = None
+    ) -> Any:
+        if cls is Model and "layers" in config and "input_layers" not in config:
+            return Sequential.from_config(config, custom_objects)
+        return from_config.__func__(cls, config, custom_objects)
+
+    return call
+
+
+def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `compile` whose losses and metrics may use symbolic tensors."""
+
+    @functools.wraps(function)
+    def call(model: Model, *args: object, **options: object) -> Any:
+        names = ("optimizer", "loss", *_compile_order(args[2:3]))
+        found = {**dict(zip(names, args, strict=False)), **options}
+        for name in found.keys() & {"metrics", "weighted_metrics"}:
+            found[name] = jax.tree.map(log_name, found[name])
+        if "loss" in found:
+            found["loss"] = jax.tree.map(loss_name, found["loss"])
+        for name in found.keys() & {"loss", "metrics", "weighted_metrics"}:
+            found[name] = with_graph_values(found[name])
+        return function(model, **found)
+
+    return call
+
+
+def _compile_order(third: tuple[Any, ...]) -> tuple[str, str]:
+    """Return the names of the third and fourth argument of `compile`.
+
+    In Keras 1 and 2 metrics come before the weights of losses.
+    """
+    is_weights = any(isinstance(v, (int, float)) for v in jax.tree.leaves(third))
+    return ("loss_weights", "metrics") if is_weights else ("metrics", "loss_weights")
+
+
+def checking_indices(check: Callable[..., None]) -> Callable[..., None]:
+    """Return a check of indices that only warns about what old programs got away with.
+
+    TensorFlow returned zeros on GPUs for an index that an Embedding does not have.
+    """
+
+    @functools.wraps(check)
+    def call(array: object, layer: Embedding) -> None:
+        try:
+            check(array, layer)
+        except DataError as error:
+            if local.on_findings is not None or release() > Release.KERAS_2_3:
+                raise
+            text = f"{error} Vectors of other indices are zeros."
+            warnings.warn(text, LikelyMistakeWarning, stacklevel=2)
+
+    return call
+
+
+def log_name(metric: Any) -> Any:
+    """Return a metric under the name by which the program's release logged it."""
+    if isinstance(metric, str) and metric in LOSSES:
+        loss = losses.get(LOSSES[metric])
+        return MeanMetricWrapper(loss, name=metric)
+    is_old = isinstance(metric, str) and release() <= Release.KERAS_2_2
+    return LOG_NAMES.get(metric, metric) if is_old else metric
+
+
+def with_graph_values(function: Any) -> Any:
+    """Return a loss or metric in which a user's function may use symbolic tensors."""
+    if isinstance(function, (list, tuple)):
+        return [with_graph_values(f) for f in function]
+    if isinstance(function, dict):
+        return {name: with_graph_values(f) for name, f in function.items()}
+    module = getattr(function, "__module__", None) or ""
+    is_object = isinstance(function, (type, Loss, Metric)) or not callable(function)
+    if is_object or module.partition(".")[0] == "lamina":
+        return function
+    return batch.using_graph(function)
+
+
+_MODEL = {
+    "to_yaml": methods.to_yaml,
+    "fit_generator": methods.fit_generator,
+    "evaluate_generator": methods.evaluate_generator,
+    "predict_generator": methods.predict_generator,
+    "predict_classes": methods.predict_classes,
+    "predict_proba": methods.predict_proba,
+    "reset_states": methods.reset_states,
+    "compiled_loss": property(_compiled_loss),
+    "compiled_metrics": property(_CompiledMetrics),
+    "_loss_tracker": property(lambda model: training_of(model).loss_tracker),
+}
+
+
+def changes(module: object) -> Changes:
+    """Return the changes of models and their training."""
+    for name, value in _MODEL.items():
+        yield Model, name, value
+    new = vars(Model)["__new__"].__func__
+    yield Model, "__new__", staticmethod(new_object(new))
+    yield Model, "from_config", classmethod(_loading(vars(Model)["from_config"]))
+    yield Sequential, "_rebuild", _rebuilding(vars(Sequential)["_rebuild"])
+    fit = fitting(with_old_names(vars(Trainer)["fit"]))
+    yield Trainer, "fit", frozen.training(fit)
+    train_on_batch = vars(Trainer)["train_on_batch"]
+    yield Trainer, "train_on_batch", frozen.training(train_on_batch)
+    for name in ("evaluate", "predict"):
+        yield Trainer, name, with_old_names(vars(Trainer)[name])
+    compile_model = frozen.noting(_compile(vars(Trainer)["compile"]))
+    yield Trainer, "compile", with_old_names(compile_model)
+    yield Model, "save", saving(vars(Model)["save"], weights_only=False)
+    weights = saving(vars(Model)["save_weights"], weights_only=True)
+    yield Model, "save_weights", weights
+    yield Model, "load_weights", reading(vars(Model)["load_weights"])
+    for name in ("train_step", "test_step"):
+        step = batch.recording_step(vars(ModelSteps)[name], name == "train_step")
+        yield ModelSteps, name, step
+    compute_metrics = vars(MetricsOwner)["compute_metrics"]
+    yield MetricsOwner, "compute_metrics", batch.updating_metrics(compute_metrics)
+    yield arrays, "_check_indices", checking_indices(vars(arrays)["_check_indices"])
