@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
 import sys
 import threading
 from types import FunctionType, ModuleType
@@ -125,3 +126,29 @@ def test_extension_of_ipython_names_cells(capsys):
     assert not is_old()
     with pytest.raises(TypeError, match="has no argument 'p'"):
         layers.Dropout(p=0.5)  # pyright: ignore
+
+
+# Imports at the start of many programs, which build no model yet.
+IMPORTS = """
+import keras
+import tensorflow as tf
+from keras import backend as K
+from keras.datasets import mnist
+from keras.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from keras.utils import np_utils, to_categorical
+import sys
+print([n for n in ("models", "training.trainer", "data", "saving.keras_zip")
+       if f"lamina.{n}" in sys.modules])
+from keras.models import Sequential
+model = Sequential([Dense(input_dim=3, output_dim=2)])
+model.compile("sgd", "mse")
+print(model.predict_classes([[0.0, 0.0, 0.0]]).shape)
+"""
+
+
+def test_programs_load_what_they_use_only(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(IMPORTS)
+    command = [sys.executable, "-m", "lamina", "run", "--quiet", str(script)]
+    output = subprocess.check_output(command, text=True)
+    assert output.splitlines() == ["[]", "(1,)"]

@@ -12,8 +12,8 @@ import pytest
 from lamina import compat, layers, models, optimizers
 from lamina.compat.arguments import FUNCTIONS, TRANSLATIONS
 from lamina.compat.finder import CompatModule
-from lamina.compat.patches.methods import FORMER_METHODS
 from lamina.compat.names import NAMES
+from lamina.compat.patches.methods import FORMER_METHODS
 from lamina.compat.paths import PATHS
 from lamina.core.module import accepted_names
 from lamina.core.registry import snake_case

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+
+import lamina
 
 pytest.importorskip("libcst")
 
+from lamina.compat.upgrade import symbolic  # noqa: E402
 from lamina.compat.upgrade.program import upgrade_text  # noqa: E402
 
 K = "from keras import backend as K\n"
@@ -74,3 +80,19 @@ def test_layers_add_losses_and_draw_numbers_as_those_of_today(root, old, new):
     assert ("self.a_metric = lamina.metrics.Mean(name='a')" in found) == (
         root == "lamina"
     )
+
+
+def test_values_of_tensors_are_those_of_the_thread():
+    tensor, both_have_values = lamina.Input((1,)), threading.Barrier(2)
+
+    def train(value):
+        def compute_loss(*_):
+            both_have_values.wait()
+            return symbolic.value_of(tensor)
+
+        others = lambda x, training: {str(id(tensor)): value}  # noqa: E731
+        return symbolic.loss_with(others, compute_loss)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(train, [1.0, 2.0])) == [1.0, 2.0]
+    assert symbolic.value_of(tensor) is tensor

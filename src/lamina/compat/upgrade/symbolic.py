@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -19,12 +20,14 @@ from lamina.models import Model
 class GraphValues:
     """Values that tensors of a model have in a step, by their `id` as text."""
 
-    found: ClassVar[Any] = {}
+    # Of each thread: several may train models.
+    of_thread: ClassVar[Any] = threading.local()
 
 
 def value_of(tensor: Any) -> Any:
     """Return the value of a tensor of a model, in a step."""
-    return GraphValues.found.get(str(id(tensor)), tensor)
+    found = getattr(GraphValues.of_thread, "found", {})
+    return found.get(str(id(tensor)), tensor)
 
 
 def by_id(tensors: Sequence[Any]) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def loss_with(
     training: bool = True,
 ) -> Any:
     """Compute the values of other tensors of a model, then its loss."""
-    GraphValues.found = others(x, training=training)
+    GraphValues.of_thread.found = others(x, training=training)
     return compute_loss(x, y, y_pred, sample_weight, training)
 
 
@@ -64,7 +67,7 @@ class WithTensors(Layer):
 
     def call(self, inputs: Any, values: dict[str, Any]) -> Any:
         """Call the layer."""
-        GraphValues.found = values
+        GraphValues.of_thread.found = values
         return self.layer(inputs)
 
 
