@@ -11,6 +11,7 @@ from lamina import ops
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
+from lamina.ops.image import color
 from tests.oracles.families import recorded
 from tests.tables.arrays import floats, ints
 from tests.tables.ops_image import FIRST, IMAGE_OPS, IMAGES, PLANES, TURNS
@@ -79,6 +80,8 @@ def test_sizes_may_be_unknown(call, shape):
         lambda x: image.perspective_transform(x, *np.split(_points(), 2)),
         lambda x: image.gaussian_blur(x, (5, 3), (1.0, 2.0)),
         lambda x: image.extract_patches(x, 3, 1),
+        lambda x: image.rgb_to_hsv(x),
+        lambda x: image.hsv_to_rgb(x),
     ],
 )
 def test_gradients_equal_differences(function):
@@ -89,6 +92,44 @@ def test_gradients_equal_differences(function):
         change = float(scalar(x + 1e-5 * step) - scalar(x - 1e-5 * step))
         expected = float(jnp.sum(jax.grad(scalar)(x) * step))
     np.testing.assert_allclose(change / 2e-5, expected, rtol=2e-3, atol=1e-3)
+
+
+def test_equal_channels_share_a_gradient_as_in_maximum():
+    levels = np.stack(np.meshgrid(*[np.arange(3.0, dtype="float32")] * 3), -1)
+    weights = floats(3, 3, 3, 2, seed=4)
+
+    def by_maximum(red, green, blue):
+        value = jnp.maximum(jnp.maximum(red, green), blue)
+        return value, value - jnp.minimum(jnp.minimum(red, green), blue)
+
+    def gradient(function):
+        def total(x):
+            value, chroma = function(x[..., 0], x[..., 1], x[..., 2])
+            return jnp.sum(value * weights[..., 0] + chroma * weights[..., 1])
+
+        return jax.grad(total)(levels)
+
+    found, expected = gradient(color.value_and_chroma), gradient(by_maximum)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [-1, -3, 0, 2])
+def test_channels_are_split_and_merged_as_by_stack(axis):
+    x = floats(3, 4, 3, seed=1)
+    planes = color.split_channels(x, axis)
+    np.testing.assert_array_equal(planes, jnp.moveaxis(x, axis, 0))
+    np.testing.assert_array_equal(color.merge_channels(planes, axis), x)
+
+    def gradient(split, merge):
+        def total(x):
+            red, green, blue = split(x, axis)
+            return jnp.sum(jnp.sin(merge([red * green, green * blue, blue], axis)))
+
+        return jax.grad(total)(x)
+
+    found = gradient(color.split_channels, color.merge_channels)
+    expected = gradient(lambda x, axis: jnp.moveaxis(x, axis, 0), jnp.stack)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def _points():

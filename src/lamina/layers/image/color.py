@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from lamina import config
 from lamina.core.check import between, optional
@@ -20,9 +19,11 @@ from lamina.layers.image.base import (
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range, ValueRange
 from lamina.ops.image import rgb_to_grayscale
 from lamina.ops.image.color import (
+    check_channels,
     color_planes,
     hue_planes,
-    rgb_planes,
+    merge_channels,
+    split_channels,
     value_and_chroma,
 )
 from lamina.ops.image.layout import per_image
@@ -181,12 +182,11 @@ class HSVLayer(FactorLayer):
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
         colors = rescale(upcast(images), self.value_range, (0, 1))
         owner = f"Layer {self.name!r} ({type(self).__name__})"
-        planes = rgb_planes(owner, colors, self.channel_axis)
+        check_channels(owner, colors.shape, self.channel_axis)
+        planes: Any = split_channels(colors, self.channel_axis)
         factor = per_image(transformation["factor"], planes[0])
-        colors = jnp.stack(self._change_colors(planes, factor), self.channel_axis)
-        # Without a barrier XLA computes the colors again for each channel and gradient,
-        # which takes twice as long on CPUs.
-        colors = jnp.clip(lax.optimization_barrier(colors), 0, 1)
+        planes = self._change_colors(planes, factor)
+        colors = jnp.clip(merge_channels(planes, self.channel_axis), 0, 1)
         return rescale(colors, (0, 1), self.value_range).astype(images.dtype)
 
     def _change_colors(self, planes: list[Array], factor: Array) -> list[Array]:
@@ -227,7 +227,6 @@ class RandomSaturation(HSVLayer):
     def _change_colors(self, planes: list[Array], factor: Array) -> list[Array]:
         # Saturation is (highest - lowest) / highest, and distances of channels from the
         # highest one are proportional to it. It is at most 1.
-        planes = lax.optimization_barrier(planes)
         value, chroma = value_and_chroma(*planes)
         most = jnp.maximum(value, 0) / jnp.where(chroma > 0, chroma, 1)
         ratio = jnp.clip(factor, 0, most)
