@@ -6,8 +6,10 @@ Complex arrays are pairs of real and imaginary parts, as in `keras.ops`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -61,8 +63,11 @@ def extract_sequences(x: Tensor, sequence_length: int, sequence_stride: int) -> 
     _check_sizes("extract_sequences", sequence_length, sequence_stride)
     _require_rank("extract_sequences", x.shape, 1)
     last = x.shape[-1] - sequence_length
-    starts = jnp.arange(0, last + 1, sequence_stride)[:, None]
-    return x[..., starts + jnp.arange(sequence_length)]
+    if last < 0:
+        return jnp.zeros((*x.shape[:-1], 0, sequence_length), x.dtype)
+    # Slices instead of single elements, whose gradient takes three times as long.
+    slice_at = partial(lax.dynamic_slice_in_dim, x, slice_size=sequence_length, axis=-1)
+    return jax.vmap(slice_at, out_axes=-2)(jnp.arange(0, last + 1, sequence_stride))
 
 
 @op

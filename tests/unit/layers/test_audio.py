@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamina import layers
+from lamina import layers, ops
 from lamina.errors import ArgumentError, ArgumentTypeError
+from tests.tables.arrays import floats
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,29 @@ def test_a_sine_is_a_line_in_both_spectrograms():
     assert set(np.asarray(mel(signal)).argmax(0)[1:-1]) == {nearest}
     with pytest.raises(ArgumentError, match="greater than or equal to"):
         layers.MelSpectrogram(fft_length=256, sequence_length=512)
+
+
+@pytest.mark.parametrize(
+    ("length", "bands", "range_of_bands"),
+    [
+        (512, 40, {}),
+        (2048, 128, {"max_freq": 3000.0}),
+        (64, 1, {}),
+        (64, 5, {"min_freq": 7000.0}),  # fewer frequencies than bands
+    ],
+)
+def test_mel_bands_are_the_product_of_power_and_weights(length, bands, range_of_bands):
+    signal = floats(2, 4000)
+    layer = layers.MelSpectrogram(
+        length, num_mel_bins=bands, power_to_db=False, **range_of_bands
+    )
+    real, imag = ops.stft(signal, length, layer.sequence_stride, length)
+    power = np.square(real) + np.square(imag)
+    edges = layer.min_freq, layer.max_freq
+    weights = layer.linear_to_mel_weight_matrix(bands, power.shape[-1], 16000, *edges)
+    expected = (power @ np.asarray(weights)).swapaxes(1, 2)
+    scale = max(expected.max(), 1e-3)
+    np.testing.assert_allclose(layer(signal) / scale, expected / scale, atol=1e-5)
 
 
 def mel_of(hertz):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -34,6 +36,21 @@ def test_istft_result_has_the_given_length():
     assert ops.istft(spectrum, 8, 4, 10, length=50).shape == (2, 3, 50)
     back = ops.irfft(ops.rfft(WAVE, 21), 21)
     np.testing.assert_allclose(back, WAVE[..., :21], atol=1e-5)
+
+
+@pytest.mark.parametrize(("length", "stride"), [(6, 4), (5, 7), (64, 1), (65, 1)])
+def test_sequences_and_their_gradient_are_those_of_indexing(length, stride):
+    starts = jnp.arange(0, max(64 - length + 1, 0), stride)
+    indices = starts[:, None] + jnp.arange(length)
+
+    def gradient(function):
+        return jax.grad(lambda x: jnp.sum(jnp.sin(function(x))))(WAVE)
+
+    found = ops.extract_sequences(WAVE, length, stride)
+    np.testing.assert_array_equal(found, WAVE[..., indices])
+    found = gradient(lambda x: ops.extract_sequences(x, length, stride))
+    expected = gradient(lambda x: x[..., indices])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_signal_ops_infer_shapes_of_unknown_lengths():
