@@ -23,6 +23,7 @@ from lamina.typing import (
     InitializerLike,
     PartialShape,
     RegularizerLike,
+    Shape,
 )
 
 
@@ -194,6 +195,12 @@ class ELU(Layer):
         return jnp.where(inputs > 0, inputs, negative)
 
 
+def _broadcasts(shape: Shape, target: Shape) -> bool:
+    """Return whether arrays of a shape can be broadcast to another one."""
+    sizes = zip(reversed(shape), reversed(target), strict=False)
+    return len(shape) <= len(target) and all(n in (1, size) for n, size in sizes)
+
+
 class Softmax(Layer):
     """Softmax along an axis: `exp(x) / sum(exp(x))`.
 
@@ -222,6 +229,11 @@ class Softmax(Layer):
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         if mask is None:
             return jax.nn.softmax(inputs, axis)
+        if not _broadcasts(mask.shape, inputs.shape):
+            raise ShapeError(
+                f"Layer {self.name!r} (Softmax): a mask of shape {tuple(mask.shape)} "
+                f"cannot be broadcast to the input, {tuple(inputs.shape)}."
+            )
         mask = mask if mask.dtype == bool else mask > 0.5
         # Finite, so that a fully masked row does not give NaN.
         lowest = jnp.finfo(inputs.dtype).min / 2

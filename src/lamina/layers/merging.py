@@ -64,11 +64,23 @@ class Merge(Layer):
         return "the sizes of each axis must be equal or 1"
 
     def compute_mask(self, inputs: Sequence[Array], mask: Masks = None) -> Any:
-        """Combine the masks by "or"; return None if an input has no mask."""
-        masks = [m for m in mask or () if m is not None]
-        if mask is None or len(masks) < len(mask):
+        """Combine the masks by "or"; return None if an input has no mask.
+
+        Raises:
+            ArgumentError: there is not one mask, or `None`, for each input.
+        """
+        if mask is None:
             return None
-        return functools.reduce(jnp.logical_or, masks)
+        pair = inputs, mask
+        is_list = all(isinstance(part, (list, tuple)) for part in pair)
+        if not is_list or len(inputs) != len(mask):
+            raise ArgumentError(
+                f"Layer {self.name!r} ({type(self).__name__}): `compute_mask` takes a "
+                "list of inputs, and a list with a mask or None for each of them."
+            )
+        if any(m is None for m in mask):
+            return None
+        return functools.reduce(ops.logical_or, mask)
 
 
 class Elementwise(Merge):

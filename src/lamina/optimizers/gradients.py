@@ -62,7 +62,7 @@ def match_gradients(
             f"gradients for {len(variables)} variables."
         )
     pairs = list(zip(gradients, variables, strict=True))
-    found = [(upcast(jnp.asarray(g)), v) for g, v in pairs if g is not None]
+    found = [(upcast(_dense(g)), v) for g, v in pairs if g is not None]
     missing = [v.path for g, v in pairs if g is None]
     if not found:
         raise ArgumentError(
@@ -82,6 +82,12 @@ def match_gradients(
                 f"so its gradient cannot have shape {gradient.shape}."
             )
     return [g for g, _ in found], [v for _, v in found]
+
+
+def _dense(gradient: Any) -> jax.Array:
+    """Return a gradient as an array, also that of a sparse array of JAX."""
+    is_sparse = hasattr(gradient, "todense")
+    return jnp.asarray(gradient.todense() if is_sparse else gradient)
 
 
 def _global_norm(arrays: Sequence[jax.Array]) -> jax.Array:

@@ -130,8 +130,8 @@ class MultiOptimizer(Optimizer):
     """Optimizer that trains variables by different optimizers.
 
     Args:
-        optimizer_map: an `OptimizerMap`, or a function that returns the optimizer of a
-            variable.
+        optimizer_map: an `OptimizerMap`, a function that returns the optimizer of a
+            variable, or the optimizer of all variables.
         loss_scale_factor: factor that scales the loss and divides the gradients;
             replaces those of the optimizers.
         name: a unique name; derived from the class name when `None`.
@@ -151,8 +151,9 @@ class MultiOptimizer(Optimizer):
 
     arguments: ClassVar[dict[str, Check]] = {
         "optimizer_map": Check(
-            "an OptimizerMap, or a function that returns the optimizer of a variable",
-            callable,
+            "an OptimizerMap, a function that returns the optimizer of a variable, or "
+            "an optimizer",
+            lambda v: callable(v) or isinstance(v, Optimizer),
             ("adam", None),
         ),
         "loss_scale_factor": Optimizer.arguments["loss_scale_factor"],
@@ -160,11 +161,13 @@ class MultiOptimizer(Optimizer):
 
     def __init__(
         self,
-        optimizer_map: Select,
+        optimizer_map: Select | Optimizer,
         loss_scale_factor: float | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(0.0, loss_scale_factor=loss_scale_factor, name=name)
+        if isinstance(optimizer_map, Optimizer):
+            optimizer_map = OptimizerMap(optimizer_map)
         self._select = optimizer_map
         self.optimizers: list[Optimizer] = []
         self._chosen: dict[Variable, Optimizer] = {}

@@ -63,6 +63,26 @@ CASES = {
     ),
     "no_shape": (lambda: layers.Input(), ArgumentError, "shape batch_shape"),
     "dims": (lambda: layers.Permute((0, 1)), ArgumentError, "Permute dims (0, 1)"),
+    "mask_without_input": (
+        lambda: layers.Add(name="a").compute_mask([ROWS, ROWS], [None]),
+        ArgumentError,
+        "'a' Add compute_mask",
+    ),
+    "mask_is_no_list": (
+        lambda: layers.Add(name="a").compute_mask([ROWS, ROWS], ROWS),
+        ArgumentError,
+        "'a' Add compute_mask",
+    ),
+    "mask_is_larger": (
+        lambda: layers.Softmax(name="s")(np.ones((1, 3)), mask=np.ones((2, 3), bool)),
+        ShapeError,
+        "'s' Softmax (2, 3) (1, 3)",
+    ),
+    "mask_does_not_broadcast": (
+        lambda: layers.Softmax(name="s")(np.ones((1, 3)), mask=np.ones((1, 2), bool)),
+        ShapeError,
+        "'s' Softmax (1, 2) (1, 3)",
+    ),
     "no_channels": (
         lambda: layers.Conv2D(4, 3, name="first")(np.ones((2, 28, 28))),
         ShapeError,

@@ -82,6 +82,7 @@ def test_arrays_are_written_by_value():
 
 def test_layers_without_weights_are_built_when_they_are_made():
     assert layers.GlobalMaxPooling1D().built and layers.Dropout(0.1).built
+    assert layers.MaxPooling2D().built
     assert not layers.Dense(2).built
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental.sparse import BCOO
 
 from lamina import optimizers
 from lamina.core.variable import Variable
@@ -200,6 +202,13 @@ def test_variables_without_gradient_are_not_updated():
     assert (float(used.value[0]), float(unused.value[0])) == (0.5, 1.0)
     with pytest.raises(ArgumentError, match="no gradient"):
         optimizer.apply([None, None])
+
+
+def test_sparse_gradients_are_made_dense():
+    weight = Variable(np.ones((3, 2), "float32"))
+    gradient = BCOO.fromdense(jnp.array([[0.0, 0.0], [2.0, 4.0], [0.0, 0.0]]))
+    SGD(0.5).apply([gradient], [weight])
+    assert weight.numpy().tolist() == [[1, 1], [0, -1], [1, 1]]
 
 
 def test_mismatched_gradients_are_refused():

@@ -79,6 +79,13 @@ def test_function_selects_optimizers():
     assert [int(o.iterations) for o in (optimizer, adam, sgd)] == [1, 1, 1]
 
 
+def test_one_optimizer_trains_all_variables():
+    a, b = variables("a", "b")
+    optimizer = MultiOptimizer(SGD(0.5))
+    optimizer.apply([[1.0], [2.0]], [a, b])
+    assert [a.numpy()[0], b.numpy()[0]] == [1.5, 1.0]
+
+
 def test_loss_scale_factor_replaces_those_of_the_optimizers():
     sgd = SGD(0.1, loss_scale_factor=2.0)
     optimizer = MultiOptimizer(OptimizerMap(sgd), loss_scale_factor=5.0)

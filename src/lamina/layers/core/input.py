@@ -56,6 +56,13 @@ class InputLayer(Layer):
         "shape": _shape,
         "batch_shape": _shape,
         "batch_size": optional(positive_int),
+        "input_tensor": optional(
+            Check(
+                "a symbolic tensor, as `Input` returns it",
+                lambda v: isinstance(v, SymbolicTensor),
+                (1.0, "x"),
+            )
+        ),
     }
 
     def __init__(

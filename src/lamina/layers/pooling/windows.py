@@ -11,7 +11,7 @@ from lamina import ops
 from lamina.core.check import boolean, one_of
 from lamina.layers.base.attributes import Converted
 from lamina.layers.spatial import PerAxis, Spatial
-from lamina.typing import Array, PartialShape
+from lamina.typing import Array
 
 
 class Pooling(Spatial):
@@ -46,12 +46,9 @@ class Pooling(Spatial):
         super().__init__(data_format, name=name, **kwargs)
         self.pool_size, self.strides, self.padding = pool_size, strides, padding
 
-    def build(self, input_shape: PartialShape) -> None:
-        """Check that the window fits into the input."""
-        if self.padding == "valid":
-            self.check_window(input_shape, self.pool_size, "pool")
-
     def call(self, inputs: Array) -> Array:
+        if self.padding == "valid":
+            self.check_window(inputs.shape, self.pool_size, "pool")
         return type(self).pool(
             inputs,
             pool_size=self.pool_size,
