@@ -78,9 +78,10 @@ class Merge(Layer):
                 f"Layer {self.name!r} ({type(self).__name__}): `compute_mask` takes a "
                 "list of inputs, and a list with a mask or None for each of them."
             )
-        if any(m is None for m in mask):
+        masks = [m for m in mask if m is not None]
+        if len(masks) < len(mask):
             return None
-        return functools.reduce(ops.logical_or, mask)
+        return functools.reduce(ops.logical_or, masks)
 
 
 class Elementwise(Merge):
