@@ -140,6 +140,11 @@ def adaptive_average_pool(
     x = to_channels_last("adaptive_average_pool", float_array(inputs), data_format)
     counts = per_axis("adaptive_average_pool", "output_size", output_size, x.ndim - 2)
     for axis, count in enumerate(counts, start=1):
+        if x.shape[axis] % count == 0:
+            # Windows that do not overlap: gathering them takes three times as long.
+            before, after = x.shape[:axis], x.shape[axis + 1 :]
+            x = x.reshape(*before, count, -1, *after).mean(axis + 1)
+            continue
         indices, valid = _cover(x.shape[axis], count)
         weights = (valid / valid.sum(1, keepdims=True)).astype(x.dtype)
         windows = jnp.moveaxis(jnp.take(x, indices, axis), (axis, axis + 1), (-2, -1))

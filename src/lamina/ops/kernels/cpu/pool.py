@@ -63,10 +63,35 @@ def sums_by_axis(call: PoolCall) -> jax.Array:
     counts = count_interior(x.shape[1:-1], window, params)
     total = upcast(x)
     for size, axis_params in _split_axes(window, params):
-        total = pad_once(total, axis_params.padding)
-        slices = window_slices(total, size, axis_params)
-        total = functools.reduce(operator.add, slices)
+        total = _sums(pad_once(total, axis_params.padding), size, axis_params)
     return (total / counts.astype(total.dtype)).astype(x.dtype)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _sums(x: jax.Array, window: Window, params: ConvParams) -> jax.Array:
+    """Sum the elements of each window along one axis."""
+    return functools.reduce(operator.add, window_slices(x, window, params))
+
+
+@_sums.defjvp
+def _sums_jvp(
+    window: Window,
+    params: ConvParams,
+    primals: tuple[jax.Array],
+    tangents: tuple[jax.Array],
+) -> tuple[Any, jax.Array]:
+    (dx,) = tangents
+    if params.strides != window:
+        dy = functools.reduce(operator.add, window_slices(dx, window, params))
+    else:
+        # Windows do not overlap, and the gradient of a sum over an axis repeats that of
+        # the result. The gradient of slices pads each: twice the time of a 2D pooling.
+        axis, size = next((i, size) for i, size in enumerate(window, 1) if size > 1)
+        count = dx.shape[axis] // size
+        dx = jax.lax.slice_in_dim(dx, 0, count * size, axis=axis)
+        shape = *dx.shape[:axis], count, size, *dx.shape[axis + 1 :]
+        dy = dx.reshape(shape).sum(axis + 1)
+    return _sums(*primals, window, params), dy
 
 
 def _split_axes(
