@@ -66,6 +66,21 @@ def test_pooling_gradients_go_to_maxima_or_all_elements():
     np.testing.assert_array_equal(gradient, np.full_like(x, 0.25))
 
 
+@pytest.mark.parametrize("size, stride", [(2, 2), (3, 3), (3, 2), (1, 2)])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_average_pool_is_linear_in_both_modes_of_derivatives(size, stride, padding):
+    x, dx = floats(2, 7, 8, 3), floats(2, 7, 8, 3, seed=1)
+
+    def pool(x):
+        return ops.average_pool(x, size, stride, padding)
+
+    dy = floats(*pool(x).shape, seed=2)
+    np.testing.assert_allclose(jax.jvp(pool, (x,), (dx,))[1], pool(dx), atol=1e-6)
+    (transposed,) = jax.vjp(pool, x)[1](dy)
+    products = np.vdot(transposed, dx), np.vdot(dy, pool(dx))
+    np.testing.assert_allclose(*products, rtol=1e-4, atol=1e-5)
+
+
 def test_max_pool_accepts_integers():
     x = np.arange(-6, 6).reshape(1, 12, 1)
     assert ops.max_pool(x, 4).ravel().tolist() == [-3, 1, 5]
