@@ -124,12 +124,14 @@ def test_every_package_is_in_the_order():
     assert packages - set(ORDER) == set(), "name the new package in ORDER"
 
 
-@pytest.mark.parametrize("module", TREES)
-def test_imports_go_to_earlier_packages(module):
-    relative = {name for name in IMPORTS[module] if name.startswith(".")}
-    assert relative == set(), "write absolute imports"
-    late = {name for name in IMPORTS[module] if order(name) > order(module)}
-    assert late == set()
+def test_imports_are_absolute():
+    imports = {(module, name) for module, names in IMPORTS.items() for name in names}
+    assert {pair for pair in imports if pair[1].startswith(".")} == set()
+
+
+def test_imports_go_to_earlier_packages():
+    imports = {(module, name) for module, names in IMPORTS.items() for name in names}
+    assert {pair for pair in imports if order(pair[1]) > order(pair[0])} == set()
 
 
 def test_imports_have_no_cycle():
@@ -140,10 +142,14 @@ def test_imports_have_no_cycle():
     graphlib.TopologicalSorter(run).prepare()
 
 
-@pytest.mark.parametrize("module", TREES)
-def test_functions_import_nothing_of_lamina(module):
-    functions = [node for node in ast.walk(TREES[module]) if isinstance(node, Function)]
-    assert [f.name for f in functions if internal_imports(f)] == []
+def test_functions_import_nothing_of_lamina():
+    importing = {
+        f"{module}.{node.name}"
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, Function) and internal_imports(node)
+    }
+    assert importing == set()
 
 
 def test_files_classes_and_functions_are_small():
@@ -176,7 +182,8 @@ def test_public_names_are_those_of_the_snapshot():
     )
 
 
-PUBLIC_MODULES = {n: v for n, v in public_names() if inspect.ismodule(v)}
+PUBLIC = dict(public_names())
+PUBLIC_MODULES = {n: v for n, v in PUBLIC.items() if inspect.ismodule(v)}
 
 
 @pytest.mark.parametrize("name", PUBLIC_MODULES)
@@ -206,15 +213,25 @@ def public_methods(value: type) -> Iterator[str]:
             yield name
 
 
-@pytest.mark.parametrize(("name", "value"), list(public_names()))
-def test_public_names_have_docstrings(name, value):
-    if inspect.ismodule(value) or callable(value):
-        assert value.__doc__, name
-    if callable(value):
-        assert "Example:\n" in value.__doc__, "add an `Example:` after the arguments"
-    if inspect.isclass(value):
-        methods = public_methods(value)
-        assert [m for m in methods if not inspect.getdoc(getattr(value, m))] == []
+def test_public_names_have_docstrings():
+    texts = {
+        name: value.__doc__
+        for name, value in PUBLIC.items()
+        if inspect.ismodule(value) or callable(value)
+    }
+    texts |= {
+        f"{name}.{method}": inspect.getdoc(getattr(value, method))
+        for name, value in PUBLIC.items()
+        if inspect.isclass(value)
+        for method in public_methods(value)
+    }
+    assert [name for name, text in texts.items() if not text] == []
+
+
+def test_docstrings_of_public_names_have_an_example():
+    values = {name: value for name, value in PUBLIC.items() if callable(value)}
+    without = [n for n, v in values.items() if "Example:\n" not in (v.__doc__ or "")]
+    assert without == [], "add an `Example:` after the arguments"
 
 
 QUESTION = re.compile(r"(What|How|Which|Where|When|Why|Who)\b")
@@ -254,10 +271,14 @@ def bare_arguments(function: Function) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("module", TREES)
-def test_arguments_of_public_functions_are_annotated(module):
-    functions = public_functions(TREES[module])
-    assert [argument for f in functions for argument in bare_arguments(f)] == []
+def test_arguments_of_public_functions_are_annotated():
+    found = [
+        f"{module}:{argument}"
+        for module, tree in TREES.items()
+        for function in public_functions(tree)
+        for argument in bare_arguments(function)
+    ]
+    assert found == []
 
 
 def project_texts() -> list[Path]:

@@ -27,11 +27,12 @@ KNOWN = {
 }
 MODULES = ["lamina"]
 MODULES += [module.name for module in pkgutil.walk_packages(lamina.__path__, "lamina.")]
-CALLABLES = [
-    pytest.param(value, id=name)
-    for name, value in public_names()
+PUBLIC = {name: value for name, value in public_names() if callable(value)}
+CALLABLES = {
+    name: value
+    for name, value in PUBLIC.items()
     if inspect.isclass(value) or inspect.isfunction(value)
-]
+}
 # Modules with examples that are blocks of code, which are not run, and why.
 BLOCKS = {
     "lamina.applications": "large models take seconds, and weights are downloaded",
@@ -57,23 +58,26 @@ def test_examples_run(module, tmp_path, monkeypatch):
     assert result.failed == 0
 
 
-@pytest.mark.parametrize(
-    "value",
-    [pytest.param(v, id=name) for name, v in public_names() if callable(v)],
-)
-def test_has_an_example(value):
+def has_example(value) -> bool:
     text = inspect.cleandoc(value.__doc__)
     example = re.search(r"^Example:\n((?:[ ]{4}.*\n?|\n)+)", text, re.MULTILINE)
-    assert example is not None
-    assert ">>> " in example[1] or value.__module__.startswith(tuple(BLOCKS))
+    if example is None:
+        return False
+    return ">>> " in example[1] or value.__module__.startswith(tuple(BLOCKS))
+
+
+def test_public_names_have_an_example():
+    assert [name for name, value in PUBLIC.items() if not has_example(value)] == []
 
 
 def test_examples_of_public_names_are_found():
     finder = doctest.DocTestFinder()
     modules = map(importlib.import_module, MODULES)
     found = {test.docstring for module in modules for test in finder.find(module)}
-    values = [value for _, value in public_names() if callable(value)]
-    assert [v for v in values if ">>> " in v.__doc__ and v.__doc__ not in found] == []
+    texts = {name: value.__doc__ for name, value in PUBLIC.items()}
+    assert [
+        n for n, text in texts.items() if ">>> " in text and text not in found
+    ] == []
 
 
 def documented(value) -> list[str]:
@@ -97,10 +101,9 @@ def accepted(value) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("value", CALLABLES)
-def test_documented_arguments_exist(value):
-    unknown = set(documented(value)) - set(accepted(value))
-    assert unknown == set()
+def test_documented_arguments_exist():
+    unknown = {n: {*documented(v)} - {*accepted(v)} for n, v in CALLABLES.items()}
+    assert {name: names for name, names in unknown.items() if names} == {}
 
 
 def undocumented(value) -> set[str]:
@@ -120,18 +123,15 @@ def undocumented(value) -> set[str]:
     return expected - {"self", "name", "dtype"} - listed
 
 
-@pytest.mark.parametrize("value", CALLABLES)
-def test_arguments_are_documented(value):
-    assert undocumented(value) == set()
+def test_arguments_are_documented():
+    missing = {name: undocumented(value) for name, value in CALLABLES.items()}
+    assert {name: names for name, names in missing.items() if names} == {}
 
 
-@pytest.mark.parametrize(
-    "layer",
-    [
-        pytest.param(value, id=name)
+def test_layers_document_their_shapes():
+    texts = {
+        name: inspect.cleandoc(value.__doc__)
         for name, value in LAYERS.items()
         if inspect.isclass(value) and issubclass(value, lamina.layers.Layer)
-    ],
-)
-def test_layer_documents_its_shapes(layer):
-    assert "\nShape:\n" in inspect.cleandoc(layer.__doc__)
+    }
+    assert [name for name, text in texts.items() if "\nShape:\n" not in text] == []

@@ -14,7 +14,9 @@ from lamina.garbage import collection_paused
 @pytest.fixture(autouse=True)
 def collector() -> Iterator[None]:
     was_enabled = gc.isenabled()
+    gc.unfreeze()
     yield
+    gc.freeze()
     (gc.enable if was_enabled else gc.disable)()
 
 
