@@ -124,13 +124,10 @@ def test_every_package_is_in_the_order():
     assert packages - set(ORDER) == set(), "name the new package in ORDER"
 
 
-def test_imports_are_absolute():
-    imports = {(module, name) for module, names in IMPORTS.items() for name in names}
-    assert {pair for pair in imports if pair[1].startswith(".")} == set()
-
-
 def test_imports_go_to_earlier_packages():
     imports = {(module, name) for module, names in IMPORTS.items() for name in names}
+    relative = {pair for pair in imports if pair[1].startswith(".")}
+    assert relative == set(), "write absolute imports"
     assert {pair for pair in imports if order(pair[1]) > order(pair[0])} == set()
 
 
