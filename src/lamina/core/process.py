@@ -20,6 +20,7 @@ from lamina.errors import StateError
 class _Process:
     has_used_device = False
     is_broken = False  # forked after its parent had used the device
+    exchanges = 0
 
 
 def use_device() -> None:
@@ -63,6 +64,20 @@ def is_first_process() -> bool:
     return process_count() == 1 or jax.process_index() == 0
 
 
+def count_exchange() -> None:
+    """Record that this process begins an exchange with all others.
+
+    All processes make the same ones in the same order, so that one that has ended after
+    fewer exchanges will never answer.
+    """
+    _Process.exchanges += 1
+
+
+def exchanges() -> int:
+    """Return the number of exchanges that this process has begun."""
+    return _Process.exchanges
+
+
 def broadcast(array: Any) -> np.ndarray:
     """Return the array of the first process; all processes must call this.
 
@@ -72,6 +87,7 @@ def broadcast(array: Any) -> np.ndarray:
     # On first use: few programs have several processes.
     from jax.experimental.multihost_utils import broadcast_one_to_all
 
+    count_exchange()
     return np.asarray(broadcast_one_to_all(array))
 
 
@@ -106,6 +122,7 @@ def whole_array(array: Any) -> Any:
     # On first use: few programs have several processes.
     from jax.experimental.multihost_utils import process_allgather
 
+    count_exchange()
     return process_allgather(array, tiled=True)
 
 

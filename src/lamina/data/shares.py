@@ -10,16 +10,27 @@ from typing import Any
 import jax
 import numpy as np
 
-from lamina.data.batches import Segment
+from lamina.data.batches import Batches, Segment
 from lamina.data.feeds import Feed
 from lamina.distribution.local_data import LocalData
 from lamina.errors import ArgumentError, DataError
-from lamina.runtime.placement import current, is_shared, processes, same_in_all
+from lamina.runtime.placement import (
+    current,
+    is_shared,
+    processes,
+    put_shares,
+    same_in_all,
+)
 
 _SAME = (
     "The processes have different data or arguments. Each needs the same arguments, "
     "and the same rows in the same order. Where each has its own share of the rows, "
     "pass lamina.distribution.local_data(x)."
+)
+_SAME_CALLBACKS = (
+    "The processes have different callbacks. Pass the callbacks of lamina, and those "
+    "with methods for batches, to `fit` in all of them, with the same arguments: only "
+    "the first process writes files and prints."
 )
 _SAME_BATCHES = (
     "The processes have different numbers of batches, or batches of different shapes. "
@@ -88,6 +99,19 @@ def check_same_data(feed: Feed, arguments: tuple[Any, ...]) -> None:
         raise DataError(_SAME)
 
 
+def check_same_callbacks(*needs: object) -> None:
+    """Check that all processes have the same callbacks, as far as training needs it.
+
+    Args:
+        *needs: what must be equal.
+
+    Raises:
+        ArgumentError: they do not.
+    """
+    if is_shared() and not same_in_all(needs):
+        raise ArgumentError(_SAME_CALLBACKS)
+
+
 def checked_segments(segments: Generator[Segment]) -> Generator[Segment]:
     """Yield segments, after a check that all processes have the same next one, or none.
 
@@ -102,6 +126,13 @@ def checked_segments(segments: Generator[Segment]) -> Generator[Segment]:
             if segment is None:
                 return
             yield segment
+
+
+def single_batches(feed: Feed) -> Generator[Segment]:
+    """Yield each batch as a segment: a step alone is compiled for it."""
+    for i, batch in enumerate(feed.batches()):
+        batch = put_shares(batch) if feed.is_share else batch
+        yield Segment(batch, Batches("batch"), i, i + 1)
 
 
 def _shapes(segment: Segment) -> tuple[int, int, list[Any]]:

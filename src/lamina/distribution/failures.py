@@ -17,8 +17,11 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-_FAILED, _STARTED = "lamina/failed/", "lamina/started"
+from lamina.core.process import exchanges
+
+_FAILED, _ENDED, _STARTED = "lamina/failed/", "lamina/ended/", "lamina/started"
 _INTERVAL = 1.0  # seconds between two looks
+_WAIT = 1000  # milliseconds of one wait for another process
 _CTRL_C = 130  # exit status
 # Seconds that the other processes have to end before the first one.
 _LAST_SECONDS = 3.0
@@ -34,7 +37,8 @@ def end_together(seconds: float) -> None:
     """Let all processes end if one fails, with an error that names it.
 
     A process that raises an exception tells the others. One that is killed or stopped
-    is noticed by JAX, which then aborts the others.
+    is noticed by JAX, which then aborts the others. One whose program ends, as by
+    `sys.exit`, while others still wait for it, is noticed by them.
 
     Args:
         seconds: time in which the first process must answer.
@@ -68,6 +72,7 @@ class _Watch:
         self.previous = sys.__excepthook__
         self._client, self._milliseconds = connection.client, milliseconds
         self._error: BaseException | None = None
+        self._is_ending = False
         self._is_lost = False  # whether a connection to another process has ended
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self.run, daemon=True)
@@ -84,7 +89,7 @@ class _Watch:
             try:
                 # Returns at once if the first process answers.
                 self._client.blocking_key_value_get(_STARTED, self._milliseconds)
-                failures = self._client.key_value_dir_get(_FAILED)
+                failures = self._client.key_value_dir_get(_FAILED) or self._missed()
             except Exception as error:
                 if "DEADLINE_EXCEEDED" not in str(error):
                     return  # the connection has ended, and JAX aborts the process
@@ -92,8 +97,20 @@ class _Watch:
             if failures and self._error is None and not self._closed.is_set():
                 self._end(failures[0][1])
 
+    def _missed(self) -> list[tuple[str, str]]:
+        """Return processes whose program has ended, but which this one waits for."""
+        ended = self._client.key_value_dir_get(_ENDED)
+        for key, count in ended:
+            if int(count) < exchanges():
+                number = key.removeprefix(_ENDED)
+                text = f"{number} of {self.count} has ended, but others wait for it"
+                self._tell(text)
+                return [(key, text)]
+        return []
+
     def _end(self, failure: str) -> None:
-        text = f"\nProcess {failure}. So process {self.this} ends too. {_ADVICE}"
+        text = f"\nProcess {failure}. So all processes end. {_ADVICE}"
+        self._is_ending = True
         print(text, end="", file=sys.stderr)
         self._exit(1)
 
@@ -104,6 +121,8 @@ class _Watch:
         traceback: TracebackType | None,
     ) -> None:
         """Show an exception that ends this process, and tell the others."""
+        if self._is_ending:  # after the first of several errors
+            self._thread.join()
         self.previous(kind, error, traceback)
         if "Gloo" in str(error) or "NCCL" in str(error):
             self._is_lost = True
@@ -112,23 +131,43 @@ class _Watch:
         if isinstance(error, KeyboardInterrupt):  # all processes get it
             return
         line = (str(error).splitlines() or [""])[0].rstrip(".")
-        text = f"{self.this} of {self.count} ended by {kind.__name__}: {line}"
+        self._tell(f"{self.this} of {self.count} ended by {kind.__name__}: {line}")
+
+    def _tell(self, failure: str) -> None:
         with suppress(Exception):  # the first process has ended
-            self._client.key_value_set(f"{_FAILED}{self.this}", text)
+            self._client.key_value_set(f"{_FAILED}{self.this}", failure)
 
     def close(self) -> None:
-        """Stop to watch; after an error, end without waiting for other processes.
+        """Wait for the end of all programs; after an error, end at once.
 
-        JAX waits for all processes at the end of a program, but they wait for this one.
+        JAX would wait for five minutes, and then abort all processes.
         """
         if self._is_lost:
             # This thread or JAX finds out which process has ended, and ends this one.
             self._thread.join(self._milliseconds / 250)
+        elif self._error is None:
+            self._wait_for_others()
         self._closed.set()
         # A thread that returns to Python after its end would abort the process.
         self._thread.join(_LAST_SECONDS)
         if self._error is not None:
             self._exit(_CTRL_C if isinstance(self._error, KeyboardInterrupt) else 1)
+
+    def _wait_for_others(self) -> None:
+        """Wait until no other process needs this one, while the thread watches."""
+        with suppress(Exception):  # the first process has ended
+            self._client.key_value_set(f"{_ENDED}{self.this}", f"{exchanges()}")
+        for i in range(self.count):
+            while not self._has_ended(i):
+                pass
+
+    def _has_ended(self, number: int) -> bool:
+        """Wait for a while for the end of a process."""
+        try:
+            self._client.blocking_key_value_get(f"{_ENDED}{number}", _WAIT)
+        except Exception as error:
+            return "DEADLINE_EXCEEDED" not in str(error)
+        return True
 
     def _exit(self, status: int) -> None:
         logging.shutdown()

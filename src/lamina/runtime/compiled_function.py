@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lamina.core.process import use_device
+import jax
+
+from lamina.core.process import is_split, use_device
 from lamina.core.variable import state_lock
 from lamina.runtime.executable import Program, argument_shapes
 from lamina.runtime.module_state import ModuleState, ProgramCache
-from lamina.runtime.placement import current, gathered, place, put_batch
+from lamina.runtime.placement import (
+    count_dispatch,
+    current,
+    gathered,
+    place,
+    put_batch,
+)
 from lamina.runtime.pure_function import PureFunction
 from lamina.typing import PyTree
 
@@ -54,9 +62,13 @@ class _CompiledCall:
     ) -> None:
         self._pure = PureFunction(function, state)
         self.state, self.captured = state, self._pure.captured
-        self._executable = Program(self._pure).executable(*self._inputs(args))
+        inputs = self._inputs(args)
+        self._communicates = any(map(is_split, jax.tree.leaves(inputs)))
+        self._executable = Program(self._pure).executable(*inputs)
 
     def __call__(self, args: tuple[Any, ...]) -> Any:
+        if self._communicates:
+            count_dispatch()
         # Under the lock, no dispatch of another thread overwrites the values.
         with state_lock:
             result = self._executable(*self._inputs(args))

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
-from lamina.core.process import process_count, put
+from lamina.core.process import count_exchange, process_count, put
 from lamina.core.scope import local
 from lamina.core.tracing.trace_state import platform
 from lamina.core.variable import Variable, bump_structure_version, state_lock
@@ -226,12 +226,25 @@ def placed(variables: Sequence[Variable], values: Sequence[Array]) -> list[Array
     return [jax.lax.with_sharding_constraint(a, v.storage.sharding) for v, a in pairs]
 
 
+def count_dispatch() -> None:
+    """Record a dispatch in which all processes communicate, if there are several."""
+    if process_count() > 1 and current() and _has_all(tuple(current().devices)):
+        count_exchange()
+
+
+@functools.lru_cache(16)
+def _has_all(devices: tuple[Any, ...]) -> bool:
+    """Return whether each process has one of the devices."""
+    return len({d.process_index for d in devices}) == process_count()
+
+
 def agree(values: Sequence[int]) -> jax.Array:
     """Start to compute the largest of each number that several processes have.
 
     Args:
         values: the numbers of this process.
     """
+    count_dispatch()
     return _agreement(tuple(current().devices), len(values))(values)
 
 

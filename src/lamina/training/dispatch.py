@@ -20,6 +20,8 @@ _32_BITS = 0xFFFFFFFF
 # Seconds between two dispatches. Each allocates all its memory, which costs up to a
 # fourth of a step of a convolutional network, so it should run several steps.
 _WAKE_SECONDS = 0.4
+# Shortest time between two segments that is reported as waiting for data.
+MIN_WAIT_SECONDS = 1e-3
 
 
 class LogMode(NamedTuple):
@@ -78,6 +80,13 @@ class Dispatched(NamedTuple):
     steps: int  # batches of this dispatch
     done: int  # batches of the epoch after it
     vote: jax.Array | None  # what several processes agree on after it
+
+
+def is_idle(running: Dispatched | None) -> bool:
+    """Return whether the device has nothing to do."""
+    logs = jax.tree.leaves(running.out.logs) if running else []
+    # In eager steps of users, logs may be NumPy arrays.
+    return not any(hasattr(log, "is_ready") and not log.is_ready() for log in logs)
 
 
 @jax.tree_util.register_pytree_node_class

@@ -17,7 +17,7 @@ from lamina.ops.kernels import autotune
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.executable import temporary_bytes
 from lamina.runtime.module_state import ModuleState, ProgramCache
-from lamina.runtime.placement import current, place
+from lamina.runtime.placement import count_dispatch, current, place
 from lamina.runtime.pure_function import TracedStep, trace_step
 from lamina.training.device_loop import (
     LoopInputs,
@@ -128,6 +128,7 @@ class LoopRunner:
             self._is_large = on_cpu and temporary_bytes(self._executable) > _LARGE
         if self._is_large:
             jax.block_until_ready([v.raw for v in self._changed])
+        count_dispatch()
         with state_lock:
             buffers = [v.storage.take_donation_buffer() for v in self._changed]
             values, unnamed = self._executable(self._inputs(data, args), buffers)

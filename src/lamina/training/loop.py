@@ -11,12 +11,17 @@ import jax
 import numpy as np
 
 from lamina.core.tracebacks import warn
-from lamina.data.batches import Batches, Segment
+from lamina.data.batches import Segment
 from lamina.data.feeds import Feed
-from lamina.data.shares import check_same_data, checked_segments
+from lamina.data.shares import (
+    check_same_callbacks,
+    check_same_data,
+    checked_segments,
+    single_batches,
+)
 from lamina.lazy import LazyImport
 from lamina.runtime.interrupts import Interrupt, Interrupted
-from lamina.runtime.placement import agree, is_shared, own_rows, put_shares
+from lamina.runtime.placement import agree, is_shared, own_rows
 from lamina.training.callbacks.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.dispatch import (
@@ -24,12 +29,14 @@ from lamina.training.dispatch import (
     LOG_BATCHES,
     LOG_EPOCHS,
     LOG_LAST,
+    MIN_WAIT_SECONDS,
     ChunkSizer,
     DispatchArgs,
     Dispatched,
     DispatchResult,
     LogMode,
     host_logs,
+    is_idle,
     plain_logs,
     unknown_logs,
 )
@@ -41,8 +48,6 @@ if TYPE_CHECKING:
 
 _explain = LazyImport("lamina.training.checks.steps.not_finite:explain")
 _failed_step = LazyImport("lamina.training.checks.steps.replay:FailedStep")
-# Shortest time between two segments that is reported as waiting for data.
-_MIN_WAIT_SECONDS = 1e-3
 
 
 class NonFiniteWarning(RuntimeWarning):
@@ -97,10 +102,13 @@ class EpochLoop:
         # A program for batches of two shapes needs logs of the same shapes in both.
         same_logs = engine.step.results is not None and engine.is_compiled
         self._join = same_logs and feed.is_resident
-        check_same_data(feed, (self.kind, seed, self.needs))
-        self._is_shared, self._interrupt = is_shared(), interrupt
-        self.sizer = ChunkSizer(self._is_shared)
-        self.interrupted, self.due = False, 0  # `due`: several processes agreed on it
+        check_same_data(feed, (self.kind, seed))
+        check_same_callbacks(self.needs, callbacks.shared())
+        self.is_shared, self._interrupt = is_shared(), interrupt
+        self.sizer = ChunkSizer(self.is_shared)
+        self.interrupted = False
+        self.due = False  # whether several processes write a checkpoint now
+        self._agreed = 0, 0  # that they stop, and the batches to their pause, negated
         self.done = 0  # batches of the epoch whose results the variables hold
         self.outputs: list[Any] = []  # of each batch, if steps predict
         self.started = False  # whether a dispatch was made
@@ -123,6 +131,8 @@ class EpochLoop:
         self.done = first
         if self.stream_state is not None:  # after the last batch of another epoch
             self.stream_state = 0, self.stream_state[1]
+        if self.is_shared:
+            self._agreed = tuple(np.asarray(agree(self._wishes())).tolist())
         may_fuse = most > 1 and first == 0 and self._join and self.needs == "epochs"
         finished: list[EpochResult] = []
         with suppress(Interrupted):  # then the next epoch ends before its first batch
@@ -185,7 +195,7 @@ class EpochLoop:
     def segments(self, number: int) -> Generator[Segment]:
         """Return the segments of an epoch."""
         if self.kind == "predict":
-            segments = _single_batches(self.feed)
+            segments = single_batches(self.feed)
         else:
             segments = self.feed.segments(number, self._join)
         return checked_segments(segments) if self.feed.is_share else segments
@@ -203,19 +213,23 @@ class EpochLoop:
 
     def vote(self) -> jax.Array | None:
         """Start to agree with other processes on chunks, interrupts, checkpoints."""
-        if not self._is_shared:
+        if not self.is_shared:
             return None
         received = self._interrupt is not None and self._interrupt.received
         # If one is due already, `pause` is about to write it.
         due = not self.due and self._is_due(self.done)
-        return agree([self.sizer.wanted, received, due])
+        return agree([self.sizer.wanted, received, due, *self._wishes()])
+
+    def _wishes(self) -> tuple[int, int]:
+        return self._stopped(), -self.callbacks.batches_to_pause()
 
     def settle(self, steps: int, vote: jax.Array | None) -> None:
         """Adapt the chunk to the time of a dispatch, or to what processes agreed on."""
         self.sizer.note(steps)
         if vote is None:
             return
-        self.sizer.chunk, received, self.due = map(int, np.asarray(vote))
+        self.sizer.chunk, received, due, *self._agreed = np.asarray(vote).tolist()
+        self.due = due > 0
         if self._interrupt is not None:
             self._interrupt.agree(received > 0)
 
@@ -226,7 +240,13 @@ class EpochLoop:
 
     def should_stop(self) -> bool:
         """Return whether to stop before the next dispatch."""
-        return self.interrupted or self._stopped()
+        stop, _ = self._agreed if self.is_shared else self._wishes()
+        return self.interrupted or stop > 0
+
+    def batches_to_pause(self) -> int:
+        """Return the number of batches until a callback needs the model."""
+        _, pause = self._agreed if self.is_shared else self._wishes()
+        return -pause
 
     def not_finite(self, logs: dict[str, Any], step: FailedStep) -> dict[str, Any]:
         """Stop, warn, and return the logs with NaN as loss."""
@@ -289,7 +309,9 @@ class _Epoch:
             segment = next(segments, None)
             if segment is None:
                 return
-            _note_wait(loop, self._pending, time.perf_counter() - began)
+            wait = time.perf_counter() - began
+            if wait > MIN_WAIT_SECONDS and is_idle(self._pending):
+                self._callbacks.on_data_wait(loop.kind, wait)
             loop.stream_state = segment.before
             self._segment(segment)
             if loop.done == segment.last:
@@ -315,6 +337,8 @@ class _Epoch:
                 self._report_batches(out, first, last)
             self._settle()
             self._pending = Dispatched(out, segment, last - first, last, loop.vote())
+            if loop.is_shared and loop.needs != "epochs":
+                self._settle()  # callbacks may have stopped this process
         runner.chunk = loop.sizer.chunk
 
     def _limit(self) -> int:
@@ -322,7 +346,7 @@ class _Epoch:
         if loop.needs == "model":
             return 1
         most = LOG_BATCHES.limit if loop.needs == "batches" else loop.sizer.chunk
-        return min(most, loop.sizer.chunk, self._callbacks.batches_to_pause())
+        return min(most, loop.sizer.chunk, loop.batches_to_pause())
 
     def _dispatch(
         self, runner: Runner, segment: Segment, first: int, last: int
@@ -377,20 +401,3 @@ class _Epoch:
                 loop.hooks.end(i, unknown_logs(logs))
                 return
             loop.hooks.end(i, logs)
-
-
-def _note_wait(loop: EpochLoop, pending: Dispatched | None, seconds: float) -> None:
-    """Report that the next segment came late, if the device had nothing to do."""
-    if seconds < _MIN_WAIT_SECONDS:
-        return
-    running = jax.tree.leaves(pending.out.logs) if pending else []
-    # In eager steps of users, logs may be NumPy arrays.
-    if not any(hasattr(log, "is_ready") and not log.is_ready() for log in running):
-        loop.callbacks.on_data_wait(loop.kind, seconds)
-
-
-def _single_batches(feed: Feed) -> Generator[Segment]:
-    """Yield each batch as a segment: a step alone is compiled for it."""
-    for i, batch in enumerate(feed.batches()):
-        batch = put_shares(batch) if feed.is_share else batch
-        yield Segment(batch, Batches("batch"), i, i + 1)

@@ -16,8 +16,9 @@ from lamina.distribution import failures
 class Client:
     """Stands for JAX's connection to the other processes."""
 
-    def __init__(self, failed: str = "", broken: str = "") -> None:
-        self.values = {"lamina/failed/0": failed} if failed else {}
+    def __init__(self, failed: str = "", broken: str = "", ended: str = "") -> None:
+        given = {"lamina/failed/0": failed, "lamina/ended/0": ended}
+        self.values = {key: value for key, value in given.items() if value}
         self.broken = broken
 
     def key_value_set(self, key: str, value: str) -> None:
@@ -29,13 +30,14 @@ class Client:
         return ""
 
     def key_value_dir_get(self, folder: str) -> list[tuple[str, str]]:
-        return [*self.values.items()]
+        return [(k, v) for k, v in self.values.items() if k.startswith(folder)]
 
 
 def watch(client: Client, number: int = 1) -> Any:
     connection = SimpleNamespace(process_id=number, num_processes=2, client=client)
     made = failures._Watch(connection, 10)
     made.previous = lambda *_: None
+    made._thread = SimpleNamespace(join=lambda _: None)
     return made
 
 
@@ -55,6 +57,7 @@ ENDS = {
         Client("0 of 2 ended by ValueError: bad"),
         "ended by ValueError: bad. So",
     ),
+    "end without an error": (Client(ended="2"), "0 of 2 has ended, but others wait"),
     "no answer": (
         Client(broken="DEADLINE_EXCEEDED: late"),
         "0 of 2 does not answer. So",
@@ -63,13 +66,26 @@ ENDS = {
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_failure_of_another_process_ends_this_one(name: str, capfd: Any) -> None:
+def test_failure_of_another_process_ends_this_one(
+    name: str, capfd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client, message = ENDS[name]
+    monkeypatch.setattr(failures, "exchanges", lambda: 3)
     with pytest.raises(SystemExit) as found:
         watch(client).run()
     assert found.value.code == 1
     printed = capfd.readouterr().err
     assert message in printed and "Start the same command again" in printed
+
+
+def test_end_of_another_process_after_its_last_exchange_is_none_too_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(failures, "exchanges", lambda: 2)
+    found = watch(Client(ended="2"))
+    found.close()
+    assert found._client.values["lamina/ended/1"] == "2"
+    assert found._missed() == []
 
 
 def test_closed_connection_is_left_to_jax(capfd: Any) -> None:
@@ -89,7 +105,6 @@ def test_error_is_told_and_ends_this_process(name: str) -> None:
     error, told, status = ERRORS[name]
     client = Client()
     found = watch(client)
-    found._thread = SimpleNamespace(join=lambda _: None)
     found.report(type(error), error, None)
     assert client.values.get("lamina/failed/1") == told
     if status is None:

@@ -29,6 +29,8 @@ REFUSED = {
     "uneven": "DataError: The processes have different",
     "batch": "ArgumentError: 2 processes cannot have equal shares.*batch_size=6",
     "seed": "DataError: The processes have different data or arguments",
+    "callbacks": "ArgumentError: The processes have different callbacks",
+    "hooks": "ArgumentError: The processes have different callbacks",
 }
 
 
@@ -81,7 +83,7 @@ def assert_equal(found: Any, expected: Any) -> None:
 
 def test_several_processes_train_as_one(tmp_path: Path) -> None:
     # One test, as each start of processes takes seconds.
-    cases = "training,files,shares,refused,interrupted"
+    cases = "training,files,shares,refused,stopped,interrupted"
     two = Launch("FullySharded", 2, tmp_path / "two", cases)
     four = Launch("DataParallel", 4, tmp_path / "four", "short_training")
     one = Process(0, 1, tmp_path)
@@ -95,6 +97,8 @@ def test_several_processes_train_as_one(tmp_path: Path) -> None:
     # A signal for the second process stops both after the same step.
     assert first["interrupted"]["batches"] >= 3
     assert_equal(first["interrupted"], second["interrupted"])
+    assert_equal(first["stopped"], second["stopped"])
+    assert first["stopped"]["model_at"][1::2] == [2, 4]
     for found in four.results():
         part = found["short_training"]
         assert_close(part, {name: expected["training"][name] for name in part})

@@ -12,9 +12,12 @@ from lamina.layers.base import Layer
 from lamina.runtime.compile_clock import CompileClock
 from lamina.training.callbacks.base import Callback, strongest_need
 from lamina.training.callbacks.history import History
+from lamina.training.callbacks.lambda_callback import LambdaCallback
 from lamina.training.callbacks.progress.logger import ProgbarLogger
 
 C = TypeVar("C", bound=Callback)
+# One process may have them alone: those of users do not derive from others.
+_ALONE = (Callback, LambdaCallback, ProgbarLogger)
 
 
 class CallbackList(Callback):
@@ -103,6 +106,15 @@ class CallbackList(Callback):
         # Declared by the class itself: a subclass may read more.
         return all(vars(type(c)).get("epochs_may_wait") for c in self.callbacks)
 
+    def shared(self) -> list[tuple[str, int]]:
+        """Return what several processes must have alike.
+
+        Those are the callbacks of lamina that change training or wait for other
+        processes, and the batches until each pauses.
+        """
+        found = ((_class_of_lamina(c), c.batches_to_pause()) for c in self.callbacks)
+        return [(kind.__name__, n) for kind, n in found if kind not in _ALONE]
+
     def batches_to_pause(self) -> int:
         """Return the smallest number that a callback allows."""
         counts = [c.batches_to_pause() for c in self.callbacks]
@@ -135,6 +147,11 @@ class CallbackList(Callback):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _class_of_lamina(callback: Callback) -> type[object]:
+    classes = type(callback).__mro__
+    return next(c for c in classes if c.__module__.startswith("lamina."))
 
 
 def _flat(callbacks: object) -> list[Callback]:

@@ -142,6 +142,9 @@ def shares(process: Process) -> Any:
 def refused(process: Process) -> Any:
     """Data that would let the processes wait for each other forever."""
     own = X + process.number
+    path = process.folder / "weights.keras"
+    saving = [lamina.callbacks.ModelCheckpoint(path, save_freq=3 + process.number)]
+    hooks = [FewBatches(process)] if process.number else []
     uneven = X[: 40 + 4 * process.number]
     local = distribution.local_data
     return {
@@ -149,7 +152,35 @@ def refused(process: Process) -> Any:
         "uneven": error_of(lambda: model().predict(local(uneven), verbose=0)),
         "batch": error_of(lambda: model().fit(local(X), Y, batch_size=7, verbose=0)),
         "seed": error_of(lambda: model().fit(X, Y, **FIT | {"seed": process.number})),
+        "callbacks": error_of(lambda: model().fit(X, Y, callbacks=saving, **FIT)),
+        "hooks": error_of(lambda: model().fit(X, Y, callbacks=hooks, **FIT)),
     }
+
+
+class FewBatches(lamina.callbacks.Callback):
+    """Callback that pauses and stops training in the last process only."""
+
+    needs = "batches"
+
+    def __init__(self, process: Process) -> None:
+        super().__init__()
+        self.is_last = process.number == process.count - 1
+        self.model_at: list[int] = []
+
+    def batches_to_pause(self) -> int:
+        return 2 if self.is_last else super().batches_to_pause()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.model_at.append(int(self.model.optimizer.iterations))
+        if self.is_last and batch == 3:
+            self.model.stop_training = True
+
+
+def stopped(process: Process) -> Any:
+    """A pause and a stop that one process wants."""
+    one, callback = model(), FewBatches(process)
+    one.fit(X, Y, callbacks=[callback], **FIT)
+    return {"model_at": callback.model_at, "weights": one.get_weights()}
 
 
 def error_of(function: Callable[[], object]) -> str:
@@ -193,6 +224,7 @@ CASES = {
     "shares": shares,
     "refused": refused,
     "interrupted": interrupted,
+    "stopped": stopped,
 }
 
 
