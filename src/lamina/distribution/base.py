@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -124,11 +124,11 @@ class Distribution:
         """
         return None
 
-    def check_model(self, paths: Sequence[str]) -> None:
+    def check_model(self, paths: Callable[[], Sequence[str]]) -> None:
         """Check that the distribution fits a model.
 
         Args:
-            paths: the paths of the model's variables and outputs of layers.
+            paths: returns the paths of the model's variables and outputs of layers.
         """
 
     def check_batch(self, rows: int) -> None:

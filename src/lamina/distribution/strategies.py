@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from lamina.core.tracebacks import warn
@@ -97,13 +97,13 @@ class ModelParallel(Distribution):
         """Return the layout that the map has for a path, or `None`."""
         return self._layout_map[path]
 
-    def check_model(self, paths: Sequence[str]) -> None:
+    def check_model(self, paths: Callable[[], Sequence[str]]) -> None:
         """Check that each key of the map matches a variable of a model.
 
         Raises:
             ArgumentError: a key matches none.
         """
-        self._layout_map.check_keys(paths)
+        self._layout_map.check_keys(paths())
 
 
 class FullySharded(Distribution):
@@ -168,14 +168,14 @@ class FullySharded(Distribution):
                 axes[largest] = self._batch_dim_name
         return TensorLayout(axes, self._device_mesh)
 
-    def check_model(self, paths: Sequence[str]) -> None:
+    def check_model(self, paths: Callable[[], Sequence[str]]) -> None:
         """Check that each key of the map matches a variable of a model.
 
         Raises:
             ArgumentError: a key matches none.
         """
         if self._layout_map is not None:
-            self._layout_map.check_keys(paths)
+            self._layout_map.check_keys(paths())
 
 
 def _mesh(

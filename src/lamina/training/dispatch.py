@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from lamina.data.batches import Segment
+from lamina.runtime.interrupts import Interrupt
+from lamina.runtime.placement import agree, is_shared
 from lamina.typing import Logs, PyTree
 
 # Batches in an epoch of unknown length.
@@ -20,8 +22,6 @@ _32_BITS = 0xFFFFFFFF
 # Seconds between two dispatches. Each allocates all its memory, which costs up to a
 # fourth of a step of a convolutional network, so it should run several steps.
 _WAKE_SECONDS = 0.4
-# Shortest time between two segments that is reported as waiting for data.
-MIN_WAIT_SECONDS = 1e-3
 
 
 class LogMode(NamedTuple):
@@ -82,13 +82,6 @@ class Dispatched(NamedTuple):
     vote: jax.Array | None  # what several processes agree on after it
 
 
-def is_idle(running: Dispatched | None) -> bool:
-    """Return whether the device has nothing to do."""
-    logs = jax.tree.leaves(running.out.logs) if running else []
-    # In eager steps of users, logs may be NumPy arrays.
-    return not any(hasattr(log, "is_ready") and not log.is_ready() for log in logs)
-
-
 @jax.tree_util.register_pytree_node_class
 class Unnamed:
     """A result of a program that has no names in its text.
@@ -147,6 +140,72 @@ class ChunkSizer:
         self.wanted = max(1, min(int(_WAKE_SECONDS / per_step), 16 * self.chunk))
         if not self._is_shared:
             self.chunk = self.wanted
+
+
+class Agreement:
+    """Decisions about the next dispatch, on which several processes agree.
+
+    In one process, they are its own wishes.
+
+    Args:
+        stopped: returns whether this process wants to stop.
+        batches_to_pause: returns how many batches its callbacks allow until a pause.
+        is_due: returns whether it wants a checkpoint before a batch.
+        interrupt: a request to stop, which is agreed on too.
+    """
+
+    def __init__(
+        self,
+        stopped: Callable[[], bool],
+        batches_to_pause: Callable[[], int],
+        is_due: Callable[[int], bool],
+        interrupt: Interrupt | None,
+    ) -> None:
+        self.is_shared = is_shared()
+        self.due = False  # whether several processes write a checkpoint now
+        self._stopped, self._batches_to_pause = stopped, batches_to_pause
+        self._is_due, self._interrupt = is_due, interrupt
+        self._agreed = 0, 0
+
+    def _wishes(self) -> tuple[int, int]:
+        # The largest number of all processes counts.
+        return self._stopped(), -self._batches_to_pause()
+
+    def begin(self) -> None:
+        """Agree before the first dispatch of an epoch."""
+        if self.is_shared:
+            self._agreed = tuple(np.asarray(agree(self._wishes())).tolist())
+
+    def vote(self, chunk: int, done: int) -> jax.Array | None:
+        """Start to agree, after a dispatch.
+
+        Args:
+            chunk: number of steps that this process wants in a dispatch.
+            done: the next batch.
+        """
+        if not self.is_shared:
+            return None
+        received = self._interrupt is not None and self._interrupt.received
+        # If one is due already, it is about to be written.
+        due = not self.due and self._is_due(done)
+        return agree([chunk, received, due, *self._wishes()])
+
+    def settle(self, vote: jax.Array) -> int:
+        """Read what the processes agreed on; return the number of steps."""
+        chunk, received, due, *rest = np.asarray(vote).tolist()
+        self.due, self._agreed = due > 0, (rest[0], rest[1])
+        if self._interrupt is not None:
+            self._interrupt.agree(received > 0)
+        return chunk
+
+    def should_stop(self) -> bool:
+        """Return whether to stop before the next dispatch."""
+        # `_batches_to_pause` asks each callback, which takes time.
+        return self._agreed[0] > 0 if self.is_shared else self._stopped()
+
+    def batches_to_pause(self) -> int:
+        """Return the number of batches until a callback needs the model."""
+        return -self._agreed[1] if self.is_shared else self._batches_to_pause()
 
 
 def host_logs(logs: Logs) -> dict[str, Any]:

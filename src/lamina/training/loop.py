@@ -21,7 +21,7 @@ from lamina.data.shares import (
 )
 from lamina.lazy import LazyImport
 from lamina.runtime.interrupts import Interrupt, Interrupted
-from lamina.runtime.placement import agree, is_shared, own_rows
+from lamina.runtime.placement import own_rows
 from lamina.training.callbacks.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.dispatch import (
@@ -29,14 +29,13 @@ from lamina.training.dispatch import (
     LOG_BATCHES,
     LOG_EPOCHS,
     LOG_LAST,
-    MIN_WAIT_SECONDS,
+    Agreement,
     ChunkSizer,
     DispatchArgs,
     Dispatched,
     DispatchResult,
     LogMode,
     host_logs,
-    is_idle,
     plain_logs,
     unknown_logs,
 )
@@ -48,6 +47,9 @@ if TYPE_CHECKING:
 
 _explain = LazyImport("lamina.training.checks.steps.not_finite:explain")
 _failed_step = LazyImport("lamina.training.checks.steps.replay:FailedStep")
+
+# Shortest time between two segments that is reported as waiting for data.
+_MIN_WAIT_SECONDS = 1e-3
 
 
 class NonFiniteWarning(RuntimeWarning):
@@ -93,7 +95,7 @@ class EpochLoop:
         is_due: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self.engine, self.feed, self.callbacks = engine, feed, callbacks
-        self._stopped, self._is_due, self.pause = stopped, is_due, pause
+        self.pause = pause
         self.seed, self.kind = seed, engine.step.kind
         self.needs = callbacks.batch_needs(self.kind)
         if not engine.is_compiled and self.needs == "batches":
@@ -104,11 +106,10 @@ class EpochLoop:
         self._join = same_logs and feed.is_resident
         check_same_data(feed, (self.kind, seed))
         check_same_callbacks(self.needs, callbacks.shared())
-        self.is_shared, self._interrupt = is_shared(), interrupt
-        self.sizer = ChunkSizer(self.is_shared)
+        wishes = stopped, callbacks.batches_to_pause, is_due, interrupt
+        self.agreement = Agreement(*wishes)
+        self.sizer = ChunkSizer(self.agreement.is_shared)
         self.interrupted = False
-        self.due = False  # whether several processes write a checkpoint now
-        self._agreed = 0, 0  # that they stop, and the batches to their pause, negated
         self.done = 0  # batches of the epoch whose results the variables hold
         self.outputs: list[Any] = []  # of each batch, if steps predict
         self.started = False  # whether a dispatch was made
@@ -131,8 +132,7 @@ class EpochLoop:
         self.done = first
         if self.stream_state is not None:  # after the last batch of another epoch
             self.stream_state = 0, self.stream_state[1]
-        if self.is_shared:
-            self._agreed = tuple(np.asarray(agree(self._wishes())).tolist())
+        self.agreement.begin()
         may_fuse = most > 1 and first == 0 and self._join and self.needs == "epochs"
         finished: list[EpochResult] = []
         with suppress(Interrupted):  # then the next epoch ends before its first batch
@@ -212,26 +212,14 @@ class EpochLoop:
         return self.engine.runner(segment, self.log_mode(segment))
 
     def vote(self) -> jax.Array | None:
-        """Start to agree with other processes on chunks, interrupts, checkpoints."""
-        if not self.is_shared:
-            return None
-        received = self._interrupt is not None and self._interrupt.received
-        # If one is due already, `pause` is about to write it.
-        due = not self.due and self._is_due(self.done)
-        return agree([self.sizer.wanted, received, due, *self._wishes()])
-
-    def _wishes(self) -> tuple[int, int]:
-        return self._stopped(), -self.callbacks.batches_to_pause()
+        """Start to agree with other processes on the next dispatches."""
+        return self.agreement.vote(self.sizer.wanted, self.done)
 
     def settle(self, steps: int, vote: jax.Array | None) -> None:
         """Adapt the chunk to the time of a dispatch, or to what processes agreed on."""
         self.sizer.note(steps)
-        if vote is None:
-            return
-        self.sizer.chunk, received, due, *self._agreed = np.asarray(vote).tolist()
-        self.due = due > 0
-        if self._interrupt is not None:
-            self._interrupt.agree(received > 0)
+        if vote is not None:
+            self.sizer.chunk = self.agreement.settle(vote)
 
     def host_outputs(self, outputs: PyTree) -> PyTree:
         """Return the outputs of a batch, for the rows of this process, as arrays."""
@@ -240,13 +228,7 @@ class EpochLoop:
 
     def should_stop(self) -> bool:
         """Return whether to stop before the next dispatch."""
-        stop, _ = self._agreed if self.is_shared else self._wishes()
-        return self.interrupted or stop > 0
-
-    def batches_to_pause(self) -> int:
-        """Return the number of batches until a callback needs the model."""
-        _, pause = self._agreed if self.is_shared else self._wishes()
-        return -pause
+        return self.interrupted or self.agreement.should_stop()
 
     def not_finite(self, logs: dict[str, Any], step: FailedStep) -> dict[str, Any]:
         """Stop, warn, and return the logs with NaN as loss."""
@@ -309,9 +291,7 @@ class _Epoch:
             segment = next(segments, None)
             if segment is None:
                 return
-            wait = time.perf_counter() - began
-            if wait > MIN_WAIT_SECONDS and is_idle(self._pending):
-                self._callbacks.on_data_wait(loop.kind, wait)
+            _note_wait(loop, self._pending, time.perf_counter() - began)
             loop.stream_state = segment.before
             self._segment(segment)
             if loop.done == segment.last:
@@ -337,16 +317,15 @@ class _Epoch:
                 self._report_batches(out, first, last)
             self._settle()
             self._pending = Dispatched(out, segment, last - first, last, loop.vote())
-            if loop.is_shared and loop.needs != "epochs":
+            if loop.agreement.is_shared and loop.needs != "epochs":
                 self._settle()  # callbacks may have stopped this process
         runner.chunk = loop.sizer.chunk
 
     def _limit(self) -> int:
         loop = self._loop
-        if loop.needs == "model":
-            return 1
-        most = LOG_BATCHES.limit if loop.needs == "batches" else loop.sizer.chunk
-        return min(most, loop.sizer.chunk, loop.batches_to_pause())
+        limits = {"model": 1, "batches": LOG_BATCHES.limit}
+        most = limits.get(loop.needs, loop.sizer.chunk)
+        return min(most, loop.sizer.chunk, loop.agreement.batches_to_pause())
 
     def _dispatch(
         self, runner: Runner, segment: Segment, first: int, last: int
@@ -401,3 +380,13 @@ class _Epoch:
                 loop.hooks.end(i, unknown_logs(logs))
                 return
             loop.hooks.end(i, logs)
+
+
+def _note_wait(loop: EpochLoop, pending: Dispatched | None, seconds: float) -> None:
+    """Report that the next segment came late, if the device had nothing to do."""
+    if seconds < _MIN_WAIT_SECONDS:
+        return
+    running = jax.tree.leaves(pending.out.logs) if pending else []
+    # In eager steps of users, logs may be NumPy arrays.
+    if not any(hasattr(log, "is_ready") and not log.is_ready() for log in running):
+        loop.callbacks.on_data_wait(loop.kind, seconds)

@@ -144,9 +144,7 @@ def check_fit_data(
             AdviceWarning,
         )
     if placement is not None:
-        outputs = [f"{layer.path}/output" for layer in state.model.all_layers()]
-        paths = [v.path for v in state.model.variables]
-        placement.check_model([*paths, *outputs])
+        placement.check_model(lambda: _paths(state.model))
         rows = leaves(feed.example())[0].shape[0]
         shares = len(processes(placement)) if feed.is_share else 1
         placement.check_batch(rows * shares)
@@ -171,6 +169,12 @@ def check_fit_data(
     if is_asked:
         prepare_model(state, feed, checks, finite, True)
     return found
+
+
+def _paths(model: MetricsOwner) -> list[str]:
+    """Return the paths of a model's variables and of its layers' outputs."""
+    outputs = [f"{layer.path}/output" for layer in model.all_layers()]
+    return [*(v.path for v in model.variables), *outputs]
 
 
 def _program_graph(model: MetricsOwner) -> CallGraph | None:

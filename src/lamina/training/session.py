@@ -170,7 +170,7 @@ class FitSession:
         return self._model.stop_training or self._interrupt.requested
 
     def _pause(self, batch: int, bad: Array | int, stream: State) -> None:
-        now = self._interrupt.requested or self._loop.due > 0
+        now = self._interrupt.requested or self._loop.agreement.due
         self._checkpoints.pause(self._position(batch), bad, stream, now)
 
     def _is_due(self, batch: int) -> bool:

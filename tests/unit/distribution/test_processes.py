@@ -43,11 +43,13 @@ def free_port() -> int:
 class Launch:
     """Processes that run cases of the program, with 4 devices in all."""
 
-    def __init__(self, kind: str, count: int, folder: Path, cases: str) -> None:
+    def __init__(
+        self, kind: str, count: int, folder: Path, cases: str, program: Path = PROGRAM
+    ) -> None:
         folder.mkdir()
         flags = f"{os.environ['XLA_FLAGS']} {DEVICES}={4 // count}"
         address = f"127.0.0.1:{free_port()}"
-        arguments = [PROGRAM, kind, address, str(count), folder, cases]
+        arguments = [program, kind, address, str(count), folder, cases]
         self.folder = folder
         self.processes = [
             subprocess.Popen(

@@ -122,6 +122,15 @@ class Checkpoints:
         """
         return self._folder.newest()
 
+    def skip(self, damaged: Tree, reason: str) -> Tree | None:
+        """Return the contents of the newest valid checkpoint before a damaged one.
+
+        Args:
+            damaged: contents of the damaged one, as `newest` has returned them.
+            reason: what is wrong with it, for a warning.
+        """
+        return self._folder.skip(damaged, reason)
+
     # Writing
 
     def open(self) -> None:

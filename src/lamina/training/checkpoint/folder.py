@@ -17,6 +17,7 @@ from lamina.runtime.placement import is_shared
 from lamina.training.checkpoint.run_file import Tree, read_run
 from lamina.training.checkpoint.shards import (
     broadcast_name,
+    folder_of,
     in_first_process,
     load_orbax,
     read_shards,
@@ -42,8 +43,8 @@ class CheckpointWarning(UserWarning):
 class RunFolder:
     """Folder of a run.
 
-    If several processes train one model, all of them call `newest`, `open`, `begin` and
-    `delete`, and the first one changes the folder.
+    If several processes train one model, all of them call `newest`, `skip`, `open`,
+    `begin` and `delete`, and the first one changes the folder.
 
     Args:
         path: path of the folder.
@@ -52,6 +53,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: IO[bytes] | None = None
+        self._damaged: dict[Path, str] = {}  # with the reason
 
     def files(self) -> list[Path]:
         """Return the paths of the checkpoints, newest first."""
@@ -81,6 +83,8 @@ class RunFolder:
         found, outcome = (None, None), "There is no other, so training starts over."
         for path in self.files():
             try:
+                if path in self._damaged:
+                    raise FileFormatError(self._damaged[path])
                 found = path, _read(path)
             except FileFormatError as error:
                 damaged.append(str(error))
@@ -90,6 +94,11 @@ class RunFolder:
         if damaged:
             warn(f"{' '.join(damaged)} {outcome}")
         return found
+
+    def skip(self, damaged: Tree, reason: str) -> Tree | None:
+        """Return the contents of the newest valid checkpoint before a damaged one."""
+        self._damaged[folder_of(damaged)] = reason
+        return self.newest()
 
     def open(self) -> None:
         """Create the folder and lock it until `close`.

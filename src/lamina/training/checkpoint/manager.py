@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from lamina.training.checkpoint.resuming import (
     require_same_run,
     resume_run,
 )
+from lamina.training.checkpoint.run_file import Tree
 from lamina.training.checkpoint.run_state import (
     arguments_of,
     capture,
@@ -28,9 +30,12 @@ from lamina.training.checkpoint.run_state import (
     restore_model,
     versions,
 )
+from lamina.training.checkpoint.shards import DamagedError
 from lamina.training.options import Resume
 from lamina.training.state import TrainingState
 from lamina.typing import Array, Logs
+
+T = TypeVar("T")
 
 
 class CheckpointManager:
@@ -118,18 +123,34 @@ class CheckpointManager:
             "validation_data": validation and fingerprint_of(validation),
         }
         feed.track_state()
-        if self._saved is not None:
-            saved, self._saved = self._saved, None
-            require_same_run(self._state, saved, self._record, feed, checkpoints.folder)
-            self._record = saved["record"]
-            position, self.logs = resume_run(self._state, self._callbacks, saved, feed)
-            checkpoints.best = saved["best"]
-            if self._callbacks.params["verbose"]:
-                ends = self._model.stop_training or position.epoch >= epochs
-                print(describe(checkpoints.folder, position, ends))
+        saved, self._saved = self._saved, None
+        resumed = self._restore(saved, lambda tree: self._resume(tree, feed, epochs))
+        position = position if resumed is None else resumed
         record = {**versions(), "epochs": int(epochs), **self._record}
         checkpoints.begin(record, position)
         return position
+
+    def _resume(self, saved: Tree, feed: Feed, epochs: int) -> TrainPosition:
+        assert self._checkpoints is not None
+        folder = self._checkpoints.folder
+        require_same_run(self._state, saved, self._record, feed, folder)
+        position, self.logs = resume_run(self._state, self._callbacks, saved, feed)
+        self._record = saved["record"]
+        self._checkpoints.best = saved["best"]
+        if self._callbacks.params["verbose"]:
+            ends = self._model.stop_training or position.epoch >= epochs
+            print(describe(folder, position, ends))
+        return position
+
+    def _restore(self, saved: Tree | None, restore: Callable[[Tree], T]) -> T | None:
+        """Restore a checkpoint, or one before it if it is damaged."""
+        assert self._checkpoints is not None
+        while saved is not None:
+            try:
+                return restore(saved)
+            except DamagedError as error:
+                saved = self._checkpoints.skip(saved, str(error))
+        return None
 
     def is_due(self, position: TrainPosition) -> bool:
         """Return whether this process would write a checkpoint."""
@@ -176,9 +197,8 @@ class CheckpointManager:
         if self._checkpoints is None or not self._rolls_back:
             return
         self._checkpoints.wait()
-        saved = self._checkpoints.newest()
-        if saved is not None:
-            restore_model(self._state, saved)
+        newest = self._checkpoints.newest()
+        self._restore(newest, lambda saved: restore_model(self._state, saved))
 
     def _write(
         self, position: TrainPosition, bad: Array | int, stream: State, logs: Logs

@@ -116,6 +116,31 @@ def test_two_processes_continue_a_killed_run() -> None:
         assert_allclose(found[f"arr_{i}"], expected, **TOLERANCE)
 
 
+def damaged(name: str) -> Path:
+    """Return a copy of the ended run whose newest two checkpoints are damaged."""
+    folder = runs().at_end.with_name(name)
+    shutil.copytree(runs().at_end, folder)
+    newest, before = sorted(folder.glob("step-*.shards"))[:-3:-1]
+    for path in newest.glob("variables/**/d/*"):
+        contents = bytearray(path.read_bytes())
+        contents[len(contents) // 2] ^= 1
+        path.write_bytes(contents)
+    for path in before.glob("variables/**/d/*"):
+        path.unlink()
+    return folder
+
+
+def test_two_processes_skip_damaged_checkpoints() -> None:
+    first, second = start(damaged("damaged"))
+    assert (first.status, second.status) == (0, 0), first.output + second.output
+    assert re.search(r"cannot be read.*resumes from step-0+24\.", first.output)
+    assert "CheckpointWarning" not in second.output
+    found = np.load(runs().at_end.with_name("damaged.npz"))
+    expected = np.load(f"{runs().at_end}.npz")
+    for name in expected:
+        assert_array_equal(found[name], expected[name])
+
+
 def test_one_process_continues_a_run_of_two() -> None:
     model = run.model()
     losses = run.train(model, runs().after_kill)["loss"]

@@ -65,7 +65,7 @@ def main() -> None:
     distribution.set_distribution(distribution.FullySharded())
     found = model()
     more = [_Signal(signal.Signals[name], int(epoch))] if number == "1" else []
-    checkpoints = callbacks.Checkpoints(folder, seconds=None, epochs=1)
+    checkpoints = callbacks.Checkpoints(folder, seconds=None, epochs=1, keep=3)
     history = train(found, checkpoints, *more)
     weights = found.get_weights()
     if number == "0":
