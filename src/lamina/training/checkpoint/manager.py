@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from lamina.training.checkpoint.resuming import (
     describe,
     fingerprint_of,
     require_same_run,
+    restore_undamaged,
     resume_run,
 )
 from lamina.training.checkpoint.run_file import Tree
@@ -30,12 +31,9 @@ from lamina.training.checkpoint.run_state import (
     restore_model,
     versions,
 )
-from lamina.training.checkpoint.shards import DamagedError
 from lamina.training.options import Resume
 from lamina.training.state import TrainingState
 from lamina.typing import Array, Logs
-
-T = TypeVar("T")
 
 
 class CheckpointManager:
@@ -124,33 +122,24 @@ class CheckpointManager:
         }
         feed.track_state()
         saved, self._saved = self._saved, None
-        resumed = self._restore(saved, lambda tree: self._resume(tree, feed, epochs))
-        position = position if resumed is None else resumed
+        resume = functools.partial(self._resume, checkpoints, feed, epochs)
+        position = restore_undamaged(checkpoints, saved, resume) or position
         record = {**versions(), "epochs": int(epochs), **self._record}
         checkpoints.begin(record, position)
         return position
 
-    def _resume(self, saved: Tree, feed: Feed, epochs: int) -> TrainPosition:
-        assert self._checkpoints is not None
-        folder = self._checkpoints.folder
+    def _resume(
+        self, checkpoints: Checkpoints, feed: Feed, epochs: int, saved: Tree
+    ) -> TrainPosition:
+        folder = checkpoints.folder
         require_same_run(self._state, saved, self._record, feed, folder)
         position, self.logs = resume_run(self._state, self._callbacks, saved, feed)
         self._record = saved["record"]
-        self._checkpoints.best = saved["best"]
+        checkpoints.best = saved["best"]
         if self._callbacks.params["verbose"]:
             ends = self._model.stop_training or position.epoch >= epochs
             print(describe(folder, position, ends))
         return position
-
-    def _restore(self, saved: Tree | None, restore: Callable[[Tree], T]) -> T | None:
-        """Restore a checkpoint, or one before it if it is damaged."""
-        assert self._checkpoints is not None
-        while saved is not None:
-            try:
-                return restore(saved)
-            except DamagedError as error:
-                saved = self._checkpoints.skip(saved, str(error))
-        return None
 
     def is_due(self, position: TrainPosition) -> bool:
         """Return whether this process would write a checkpoint."""
@@ -198,7 +187,8 @@ class CheckpointManager:
             return
         self._checkpoints.wait()
         newest = self._checkpoints.newest()
-        self._restore(newest, lambda saved: restore_model(self._state, saved))
+        restore = functools.partial(restore_model, self._state)
+        restore_undamaged(self._checkpoints, newest, restore)
 
     def _write(
         self, position: TrainPosition, bad: Array | int, stream: State, logs: Logs

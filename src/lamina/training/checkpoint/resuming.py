@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lamina.data.feeds import Feed
 from lamina.training.callbacks import CallbackList
-from lamina.training.checkpoint.checkpoints import TrainPosition
+from lamina.training.checkpoint.checkpoints import Checkpoints, TrainPosition
 from lamina.training.checkpoint.folder import warn
 from lamina.training.checkpoint.run_file import Tree
 from lamina.training.checkpoint.run_state import (
@@ -17,8 +18,10 @@ from lamina.training.checkpoint.run_state import (
     restore,
     versions,
 )
-from lamina.training.checkpoint.shards import in_first_process
+from lamina.training.checkpoint.shards import DamagedError, in_first_process
 from lamina.training.state import TrainingState
+
+T = TypeVar("T")
 
 _SHARE = "a share of the rows"
 
@@ -92,6 +95,24 @@ def resume_run(
     else:
         feed.seek(position.epoch, position.batch, stream)
     return position, logs
+
+
+def restore_undamaged(
+    checkpoints: Checkpoints, saved: Tree | None, restore: Callable[[Tree], T]
+) -> T | None:
+    """Restore a checkpoint, or an earlier one as long as its variables are damaged.
+
+    Args:
+        checkpoints: those of the run.
+        saved: contents of the newest one, or `None`.
+        restore: restores one from its contents.
+    """
+    while saved is not None:
+        try:
+            return restore(saved)
+        except DamagedError as error:
+            saved = checkpoints.skip(saved, str(error))
+    return None
 
 
 def describe(folder: Path, position: TrainPosition, is_complete: bool) -> str:
