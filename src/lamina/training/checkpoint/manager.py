@@ -52,13 +52,7 @@ class CheckpointManager:
         self._state, self._model, self._callbacks = state, state.model, callbacks
         self._backup: BackupAndRestore | None = callbacks.find(BackupAndRestore)
         self._checkpoints = resume = _checkpoints_of(resume, self._backup)
-        watch = callbacks.find(TerminateOnNaN)
-        self._rolls_back = watch is not None and watch.rollback
-        if self._rolls_back and resume is None:
-            raise StateError(
-                "TerminateOnNaN(rollback=True) needs checkpoints to go back to: pass "
-                "`fit` a folder for them, as in fit(..., resume='runs/a')."
-            )
+        self._rolls_back = _rolls_back(callbacks, resume is not None)
         self._saved = resume.newest() if resume is not None else None
         self._files = resume.files() if resume is not None else []
         if self._saved is not None:
@@ -225,3 +219,15 @@ def _checkpoints_of(
     if resume is None:
         return None if backup is None else backup.checkpoints
     return resume if isinstance(resume, Checkpoints) else Checkpoints(resume)
+
+
+def _rolls_back(callbacks: CallbackList, has_checkpoints: bool) -> bool:
+    watch = callbacks.find(TerminateOnNaN)
+    if watch is None or not watch.rollback:
+        return False
+    if not has_checkpoints:
+        raise StateError(
+            "TerminateOnNaN(rollback=True) needs checkpoints to go back to: pass `fit` "
+            "a folder for them, as in fit(..., resume='runs/a')."
+        )
+    return True
