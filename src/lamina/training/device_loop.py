@@ -109,14 +109,22 @@ class _Search(NamedTuple):
     state: LoopState  # the state after the last attempt
 
 
-class _Chunk(NamedTuple):
+class _Position(NamedTuple):
+    """Carry of the loop over chunks of batches."""
+
+    next: Array  # number of the batch to run next
+    bad: Any  # batch whose loss is not finite, or `_NEVER`
+    state: LoopState
+
+
+class _Epoch(NamedTuple):
     """Consecutive batches of one epoch."""
 
+    start: Array  # number of its first batch, which may be before those of the dispatch
+    number: Array  # uint32
+    in_dispatch: Array  # number in the dispatch
+    full: Array  # one past the last batch that is not the smaller one
     end: Array  # one past the last batch
-    number: Array  # of the first batch in its epoch
-    epoch: Array  # uint32
-    epoch_index: Array  # of the epoch in the dispatch
-    is_full: Array  # whether its batches are full ones
 
 
 class _DeviceLoop:
@@ -157,55 +165,63 @@ class _DeviceLoop:
             The state and the number of the batch with that loss.
         """
 
-        def run_chunk(carry: tuple[Any, Any, LoopState]) -> Any:
-            first, _, state = carry
-            chunk = _chunk_at(self, first, limit)
-            return chunk.end, *self._run_chunk(first, chunk, state)
+        def run_chunk(position: _Position) -> _Position:
+            return self._run_chunk(_epoch_at(self, position.next, limit), position)
 
-        _, bad, state = jax.lax.while_loop(
-            lambda carry: (carry[0] < limit) & (carry[1] == _NEVER),
+        position = jax.lax.while_loop(
+            lambda position: (position.next < limit) & (position.bad == _NEVER),
             run_chunk,
-            (self.args.first, _NEVER, start),
+            _Position(self.args.first, _NEVER, start),
         )
-        return state, bad
+        return position.state, position.bad
 
-    def _run_chunk(
-        self, first: Array, chunk: _Chunk, state: LoopState
-    ) -> tuple[Array, LoopState]:
-        """Run a chunk from batch `first` on; return the bad batch and the new state."""
-        batches, data = self.batches, self.inputs.data
-        order = self.args.seed, chunk.epoch
+    def _run_chunk(self, epoch: _Epoch, position: _Position) -> _Position:
+        """Run up to `INNER_CHUNK` full batches, and the smaller one if it is next.
 
-        def run_full_batches(state: LoopState) -> tuple[LoopState, Array]:
-            block = batches.block(data, order, chunk.number)
-
-            def body(
-                n: Array, carry: tuple[LoopState, Array]
-            ) -> tuple[LoopState, Array]:
-                state, bad = carry
-                batch = batches.take(data, order, n - (first - chunk.number), block)
-                state, finite = self._run_step(0, n, state, batch)
-                return state, jnp.where(finite, bad, jnp.minimum(bad, n))
-
-            return jax.lax.fori_loop(first, chunk.end, body, (state, _NEVER))
-
-        def run_last_batch(state: LoopState) -> tuple[LoopState, Array]:
-            batch = batches.take_rest(data, order)
-            state, finite = self._run_step(1, first, state, batch)
-            return state, jnp.where(finite, _NEVER, first)
-
-        changed = self._reset_metrics(state.changed, chunk.number == 0)
+        Full batches are not a branch of a condition: XLA writes the state of a loop in
+        place, and copies that of a branch.
+        """
+        first, _, state = position
+        changed = self._reset_metrics(state.changed, first == epoch.start)
+        end = jnp.minimum(first + INNER_CHUNK, epoch.full)
         state = state._replace(changed=changed)
-        if batches.rest:
-            state, bad = jax.lax.cond(
-                chunk.is_full, run_full_batches, run_last_batch, state
+        position = self._run_full_batches(epoch, end, position._replace(state=state))
+        if self.batches.rest:
+            is_next = (end == epoch.full) & (end < epoch.end)
+            position = jax.lax.cond(
+                is_next & (position.bad == _NEVER),
+                lambda position: self._run_last_batch(epoch, position),
+                lambda position: position,
+                position,
             )
-        else:
-            state, bad = run_full_batches(state)
         if self.log_mode.of == "epochs":
             # At the end of an epoch, the last ones remain.
-            state = self._recorded(state, chunk.epoch_index)
-        return bad, state
+            state = self._recorded(position.state, epoch.in_dispatch)
+            position = position._replace(state=state)
+        return position
+
+    def _run_full_batches(
+        self, epoch: _Epoch, end: Array, position: _Position
+    ) -> _Position:
+        batches, data, first = self.batches, self.inputs.data, position.next
+        order = self.args.seed, epoch.number
+        block = batches.block(data, order, first - epoch.start)
+
+        def body(n: Array, carry: tuple[LoopState, Array]) -> tuple[LoopState, Array]:
+            state, bad = carry
+            batch = batches.take(data, order, n - epoch.start, block)
+            state, finite = self._run_step(0, n, state, batch)
+            return state, jnp.where(finite, bad, jnp.minimum(bad, n))
+
+        carry = position.state, position.bad
+        state, bad = jax.lax.fori_loop(first, end, body, carry)
+        return _Position(end, bad, state)
+
+    def _run_last_batch(self, epoch: _Epoch, position: _Position) -> _Position:
+        n, order = position.next, (self.args.seed, epoch.number)
+        batch = self.batches.take_rest(self.inputs.data, order)
+        state, finite = self._run_step(1, n, position.state, batch)
+        return _Position(n + 1, jnp.where(finite, _NEVER, n), state)
 
     def _reset_metrics(self, changed: Sequence[Array], where: Array) -> list[Array]:
         """Return the variables with the metrics reset, if `where` is true."""
@@ -263,23 +279,17 @@ class _DeviceLoop:
         return [in_shape(value, v.shape) for v, value in pairs]
 
 
-def _chunk_at(loop: _DeviceLoop, first: Array, limit: Array) -> _Chunk:
-    """Return the chunk that begins at a batch."""
+def _epoch_at(loop: _DeviceLoop, first: Array, limit: Array) -> _Epoch:
+    """Return the epoch of a batch."""
     args, batches = loop.args, loop.batches
-    edge = args.steps
     epochs, number = _epoch_and_number(first, args.steps)
-    is_full = jnp.bool_(True)
+    start = first - number
+    end = full = jnp.minimum(limit, start + args.steps)
     if batches.rest:
-        is_full = number < batches.full(loop.inputs.data)
-        edge = jnp.where(is_full, batches.full(loop.inputs.data), args.steps)
-    end = jnp.minimum(jnp.minimum(first + INNER_CHUNK, limit), first - number + edge)
-    return _Chunk(
-        end,
-        number,
-        args.epoch + epochs.astype(jnp.uint32),
-        epoch_index=epochs - _epoch_and_number(args.first, args.steps)[0],
-        is_full=is_full,
-    )
+        full = jnp.minimum(limit, start + batches.full(loop.inputs.data))
+    in_dispatch = epochs - _epoch_and_number(args.first, args.steps)[0]
+    number = args.epoch + epochs.astype(jnp.uint32)
+    return _Epoch(start, number, in_dispatch, full, end)
 
 
 def _epoch_and_number(batch: Array, steps: Array) -> tuple[Array, Array]:

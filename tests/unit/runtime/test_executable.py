@@ -28,6 +28,36 @@ def test_convolutions_compile_with_options_or_without(options, monkeypatch):
         assert of("stablehlo.add", False) == []
 
 
+# Shapes of a product, and its multiplications.
+PRODUCTS = {
+    "matrices": ((32, 9), (9, 64), 32 * 9 * 64),
+    "a vector": ((9,), (9, 64), 9 * 64),
+    "two vectors": ((81,), (81,), 81),
+    "two blocks": ((4, 32, 9), (4, 9, 64), 2 * 4 * 32 * 9 * 64),
+}
+
+
+@pytest.mark.parametrize(("x", "y", "count"), PRODUCTS.values(), ids=PRODUCTS)
+def test_multiplications_of_a_product_are_read_from_the_text(x, y, count):
+    def run(x, y):
+        return jax.numpy.matmul(x, y), x.ravel()[:2] @ y.ravel()[:2]
+
+    text = jax.jit(run).lower(np.ones(x, "float32"), np.ones(y, "float32")).as_text()
+    assert executable.largest_product(text) == count
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="a scheduler for CPUs")
+def test_only_programs_of_small_products_run_depth_first():
+    def scheduler(units: int) -> bool:
+        x, y = np.ones((32, units), "float32"), np.ones((units, units), "float32")
+        text = jax.jit(jax.numpy.dot).lower(x, y).as_text()
+        return executable._SMALL_KERNELS in executable._options(text, False)
+
+    assert scheduler(64)
+    assert not scheduler(512)
+    assert executable._is_known(executable._SMALL_KERNELS)
+
+
 def test_unknown_compiler_options_are_omitted():
     assert not executable._is_known(LACKING)
     lowered = jax.jit(lambda x: x + 1).lower(0.0)
