@@ -37,21 +37,15 @@ ALL_TYPES = [
 NOT_COMPARED = {"random", "host", "jumps"}
 
 
-def traced(case):
-    """A layer, and the shapes and types of its outputs."""
-    layer = ready(lamina, case)
-    outputs = jax.eval_shape(lambda x: layer(x, **case.call), case.argument)
-    return layer, jax.tree.leaves(outputs)
-
-
 @pytest.mark.parametrize(("case", "policy"), ALL_TYPES)
 def test_types_of_variables_and_outputs(case, policy):
-    _, exact = traced(case)
     set_dtype_policy(policy)
-    layer, outputs = traced(case)
+    layer = ready(lamina, case)
+    outputs = jax.eval_shape(lambda x: layer(x, **case.call), case.argument)
     weights = [str(w.dtype) for w in layer.weights if is_float(w)]
     assert set(weights) <= {VARIABLES.get(policy, "float32")}
-    for output, desired in zip(outputs, exact, strict=True):
+    in_float32 = outputs_of(case)
+    for output, desired in zip(jax.tree.leaves(outputs), in_float32, strict=True):
         if is_float(desired):
             assert output.dtype == policy.removeprefix("mixed_")
         else:

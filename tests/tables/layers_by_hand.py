@@ -164,6 +164,6 @@ DISCRETIZATION = [
         (np.array([[1.5, 2.0], [4.5, 9.0]], "float32"),),
         prepare=lambda layer: layer.adapt(np.arange(1.0, 9.0)),
         traits=frozenset({"jumps"}),
-        expected=np.array([[0, 1], [2, 3]]),
+        expected=np.array([[0, 1], [2, 3]], "int32"),
     ),
 ]
