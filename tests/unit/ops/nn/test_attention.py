@@ -57,6 +57,17 @@ def test_dropout_mask_is_independent_of_the_kernel(masked):
     np.testing.assert_allclose(found[0], found[1][0], atol=2e-6)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("length", [5, 200])  # one block, and several
+def test_batch_without_rows_has_an_output_without_rows(length, causal):
+    def attend(x):
+        call = AttentionCall(x, x, x, None, (), AttentionConfig(0.5, causal), None)
+        return blockwise_attention(call).sum()
+
+    x = jnp.zeros((0, length, 1, 3))
+    assert jax.value_and_grad(attend)(x)[1].shape == x.shape
+
+
 def test_fully_masked_query_gets_the_mean_of_all_values():
     x = floats(1, 4, 1, 2)
     nothing = np.zeros((4, 4), bool)

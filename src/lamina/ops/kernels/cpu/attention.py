@@ -220,5 +220,5 @@ def _scan_blocks(
 
 def _merge_blocks(x: jax.Array) -> jax.Array:
     """Concatenate blocks that a scan has stacked along the first axis."""
-    x = jnp.moveaxis(x, 0, 2)
-    return x.reshape(*x.shape[:2], -1, x.shape[-1])
+    blocks, batch, heads, size, width = x.shape
+    return jnp.moveaxis(x, 0, 2).reshape(batch, heads, blocks * size, width)
