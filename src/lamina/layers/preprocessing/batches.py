@@ -51,7 +51,8 @@ def batches_of(
         batch = np.array(item, dtype) if isinstance(item, list) else np.asarray(item)
         if batch.size:
             found = True
-            yield batch
+            # A data set without batches has single texts or numbers.
+            yield np.atleast_1d(batch)
     if not found:
         raise DataError(
             "`adapt` received no values: the data is empty, or an exhausted generator. "

@@ -38,6 +38,12 @@ def test_adapt_takes_arrays_and_lists(data):
     assert layer.vocabulary_size() == 7
 
 
+def test_adapt_takes_texts_one_by_one():
+    layer = layers.TextVectorization()
+    layer.adapt(iter(TEXTS))
+    assert layer.get_vocabulary() == VOCABULARY
+
+
 def test_adapt_takes_some_steps_of_a_generator():
     layer = layers.TextVectorization()
     layer.adapt(batches(), steps=2)
