@@ -21,17 +21,24 @@ from lamina.training.state import MetricsOwner, accepts_state
 from lamina.typing import Array, PyTree
 
 
+class _CompiledLoss:
+    """The argument `loss` of `compile`, for models without such an attribute."""
+
+    def __get__(self, model: Any, owner: type) -> Any:
+        if model is None:
+            return self
+        arguments = model._training.arguments
+        return arguments.loss if arguments else None
+
+
 class ModelSteps(MetricsOwner):
     """Base of `Trainer` with the steps on one batch, which users may override.
 
     Arguments have the type `Any`, so that overrides may narrow it.
     """
 
-    @property
-    def loss(self) -> Any:
-        """The argument `loss` of `compile`."""
-        arguments = self._training.arguments
-        return arguments.loss if arguments else None
+    # User-defined models may set their own until `compile`, as in Keras.
+    loss: Any = _CompiledLoss()
 
     @overridable
     @accepts_state
@@ -93,7 +100,9 @@ class ModelSteps(MetricsOwner):
         return self(x, training=False)
 
     def _has_loss(self) -> bool:
-        return self.loss is not None or bool(self.losses)
+        arguments = self._training.arguments
+        has_loss = arguments is not None and arguments.loss is not None
+        return has_loss or bool(self.losses)
 
     def _track_loss(self, loss: Array, x: PyTree) -> None:
         tracker = self._training.loss_tracker

@@ -75,6 +75,7 @@ class Trainer(ModelSteps):
             name = "loss_scale_optimizer"
             found = optimizers.LossScaleOptimizer(found, name=name)
         self.optimizer = found
+        vars(self).pop("loss", None)
         self._training.compile(
             CompileArgs(loss, loss_weights, metrics, weighted_metrics)
         )

@@ -327,6 +327,31 @@ def test_step_may_use_losses_and_metrics_of_data_without_labels():
     assert 0 < second < first
 
 
+class WithLoss(lamina.Model):
+    """Model with an attribute that `compile` has too."""
+
+    def __init__(self):
+        super().__init__()
+        self.loss = lamina.metrics.Mean(name="own")
+        self.dense = layers.Dense(1)
+
+    def call(self, inputs):
+        self.loss.update_state(inputs)
+        return self.dense(inputs)
+
+
+def test_models_may_have_an_attribute_loss_until_they_are_compiled():
+    model, x = WithLoss(), np.full((4, 2), 3.0, "float32")
+    model(x)
+    assert float(model.loss.result()) == 3
+    assert WithLoss().loss is not model.loss
+    model = Autoencoder([lamina.Input((3,)), layers.Dense(3)])
+    assert model.loss is None
+    model.loss = "mae"
+    model.compile("sgd", "mse")
+    assert model.loss == "mse"
+
+
 class Recorder(lamina.Model):
     """Model that is built, whose `call` is not used in training."""
 
