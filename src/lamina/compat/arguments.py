@@ -78,7 +78,7 @@ FUNCTIONS: Mapping[str, Renames] = {
         **dict.fromkeys(("validate_shape", "caching_device", "variable_def", "shape")),
     },
     "Tokenizer.__init__": {"nb_words": "num_words"},
-    "imdb.load_data": {"nb_words": "num_words"},
+    "imdb.load_data": {"nb_words": "num_words", "test_split": None},
     "reuters.load_data": {"nb_words": "num_words"},
     "fit_generator": {
         "nb_epoch": "epochs",

@@ -51,6 +51,7 @@ _RENAMED = {
         "Sequential": "lamina:Sequential",
         "BatchNormalizationV1": "lamina.layers:BatchNormalization",
         "BatchNormalizationV2": "lamina.layers:BatchNormalization",
+        "SyncBatchNormalization": "lamina.layers:BatchNormalization",
     },
     "saving": {
         "load_model": "lamina.compat.files:load_model",

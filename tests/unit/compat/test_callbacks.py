@@ -58,3 +58,54 @@ def test_history_finds_the_only_accuracy():
     logs["other_accuracy"] = [1.0]
     with pytest.raises(KeyError):
         logs["acc"]
+
+
+class Watcher(callbacks.Callback):
+    """Callback that reads what Keras 1 and 2 gave to callbacks."""
+
+    def __init__(self, data=None):
+        super().__init__()
+        self.validation_data, self.found = data, {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        names = ("nb_epoch", "nb_sample", "samples", "batch_size", "do_validation")
+        self.found = {name: self.params[name] for name in (*names, "metrics")}
+        self.missing = self.params.get("metric"), "metric" in self.params
+
+
+X = np.arange(20.0).reshape(10, 2)
+CHOICES = {
+    "arrays": ({"validation_data": (X[:4], X[:4, :1])}, 10, X[:4]),
+    "split": ({"validation_split": 0.2}, 8, X[8:]),
+    "none": ({}, 10, None),
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_callbacks_have_the_data_and_parameters_of_keras_2(choice):
+    options, samples, validation = CHOICES[choice]
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    watcher, own = Watcher(), Watcher("its own")
+    options = {"epochs": 2, "batch_size": 2, "verbose": 0, **options}
+    model.fit(X, X[:, :1], callbacks=[watcher, own], **options)
+    assert own.validation_data == "its own"
+    names = ["loss", "mae"]
+    is_validated = validation is not None
+    metrics = [*names, *(f"val_{n}" for n in names if is_validated)]
+    assert watcher.found == {
+        "nb_epoch": 2,
+        "nb_sample": samples,
+        "samples": samples,
+        "batch_size": 2,
+        "do_validation": is_validated,
+        "metrics": metrics,
+    }
+    assert watcher.missing == (None, False)
+    if validation is None:
+        assert watcher.validation_data is None
+    else:
+        x, y, weights = watcher.validation_data
+        np.testing.assert_array_equal(x, validation)
+        np.testing.assert_array_equal(y, validation[:, :1])
+        np.testing.assert_array_equal(weights, np.ones(len(validation)))

@@ -177,3 +177,17 @@ def test_program_runs_with_its_defaults(tmp_path):
     assert config.image_data_format() == "channels_last"
     with defaults_of(path, Release.KERAS_3):
         assert float(optimizers.Nadam().learning_rate) == pytest.approx(0.001)
+
+
+def test_learning_rates_with_a_decay_are_read_and_set():
+    from keras import backend as K
+
+    optimizer = optimizers.SGD(lr=0.5, decay=1.0)
+    optimizer.iterations.assign(1)
+    assert (float(optimizer.lr), optimizer.decay) == (0.5, 1.0)
+    assert float(optimizer.learning_rate) == 0.25
+    K.set_value(optimizer.lr, 0.1)
+    assert float(optimizer.learning_rate) == pytest.approx(0.05)
+    optimizer.learning_rate = 0.2
+    assert float(K.get_value(optimizer.lr)) == pytest.approx(0.2)
+    assert optimizers.SGD(0.5).decay == 0.0

@@ -206,3 +206,16 @@ def test_images_are_their_targets(folder):
     )
     x, y = next(batches)
     assert x is y and x.max() <= 1
+
+
+def test_images_of_batches_are_written_to_a_folder(tmp_path):
+    images = np.full((4, 3, 5, 3), 10.0, "float32")
+    options = {"save_to_dir": str(tmp_path), "save_prefix": "a", "save_format": "png"}
+    batches = ImageDataGenerator().flow(images, batch_size=2, shuffle=False, **options)
+    next(batches)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert [name[:4] for name in names] == ["a_0_", "a_1_"]
+    next(batches)
+    assert len(list(tmp_path.glob("a_*.png"))) == 4
+    size = lamina.utils.load_img(next(tmp_path.iterdir())).size
+    assert size == (5, 3)

@@ -8,7 +8,9 @@ from numpy.testing import assert_allclose
 
 from lamina.compat.defaults import Release, use
 from lamina.compat.keras import layers, local
+from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
+from lamina.layers import Layer
 
 RNG = np.random.default_rng(0)
 
@@ -138,3 +140,23 @@ def test_scaled_loss_of_a_loop():
     gradients = optimizer.get_unscaled_gradients(tape.gradient(loss, [variable]))
     optimizer.apply_gradients(zip(gradients, [variable], strict=True))
     assert float(variable) == pytest.approx(1 - 2)
+
+
+class Scale(Layer):
+    """Layer of Keras 1, which lists its weights."""
+
+    def build(self, input_shape):
+        self.scale, self.offset = Variable([2.0]), Variable([1.0])
+        self.trainable_weights = [self.scale]
+
+    def call(self, x, mask=None):
+        return self.scale * x + self.offset
+
+
+def test_layers_list_the_weights_that_are_trained():
+    layer = Scale()
+    assert_allclose(layer(np.ones((1, 1))), [[3.0]])
+    assert layer.trainable_weights == [layer.scale]
+    assert layer.non_trainable_weights == [layer.offset]
+    layer.non_trainable_weights = [layer.scale]
+    assert layer.trainable_weights == []

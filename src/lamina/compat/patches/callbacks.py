@@ -10,6 +10,7 @@ from typing import Any
 from lamina.compat import logs
 from lamina.compat.arguments import FUNCTIONS, library_class, renamed
 from lamina.compat.files import checkpointing, saving_epochs
+from lamina.compat.notices import tell
 from lamina.compat.patches.apply import Changes
 from lamina.compat.patches.functions import with_old_names
 from lamina.core.module import is_user_defined
@@ -39,8 +40,44 @@ def _new(function: Callable[..., Any]) -> Callable[..., Any]:
     return new
 
 
+# Old parameters of callbacks, and what they are today.
+_PARAMS = {
+    "batch_size": "the batch_size of fit",
+    "do_validation": "whether fit has validation_data",
+    "metrics": "self.model.metrics_names",
+    "nb_epoch": "self.params['epochs']",
+    "nb_sample": "len(x)",
+    "samples": "len(x)",
+}
+
+
+class _OldParams(dict[str, Any]):
+    """The arguments of `fit`, with those that callbacks had in Keras 1 and 2 too."""
+
+    def __init__(self, params: dict[str, Any], callback: Any) -> None:
+        super().__init__(params)
+        self._callback = callback
+
+    def __missing__(self, name: str) -> Any:
+        if name not in _PARAMS:
+            raise KeyError(name)
+        tell(f"self.params[{name!r}]", _PARAMS[name])
+        fit: dict[str, Any] = vars(self._callback).get("_fit", {})
+        if name == "metrics":
+            names = list(self._callback.model.metrics_names)
+            is_validated = fit.get("do_validation")
+            return names + [f"val_{n}" for n in names if is_validated]
+        same = {"nb_epoch": self.get("epochs"), "nb_sample": fit.get("samples")}
+        return {**fit, **same}.get(name)
+
+
+def _set_params(callback: Any, params: dict[str, Any]) -> None:
+    callback.params = _OldParams(params, callback)
+
+
 def changes(module: object) -> Changes:
     """Return the changes of callbacks."""
+    yield callbacks.Callback, "set_params", _set_params
     new = vars(callbacks.Callback)["__new__"].__func__
     yield callbacks.Callback, "__new__", staticmethod(_new(new))
     checkpoint = callbacks.ModelCheckpoint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -106,6 +106,28 @@ def _add_weight(layer: Layer, *args: Any, **kwargs: Any) -> Any:
 _add_weight_of_layers = Layer.add_weight
 
 
+def _trained(layer: Layer, weights: Iterable[Any]) -> None:
+    """Train these variables of a layer, and no others that it has now."""
+    tell("self.trainable_weights = weights", "self.add_weight(shape) for each")
+    trained = list(weights)
+    for variable in layer.own_variables():
+        variable.trainable = any(variable is v for v in trained)
+    vars(layer)["_assigned_weights"] = trained
+
+
+def _untrained(layer: Layer, weights: Iterable[Any]) -> None:
+    """Do not train these variables of a layer."""
+    tell("self.non_trainable_weights = weights", "add_weight(shape, trainable=False)")
+    vars(layer)["_assigned_others"] = list(weights)
+    for variable in weights:
+        variable.trainable = False
+
+
+def _settable(name: str, assign: Callable[[Any, Any], None]) -> property:
+    """Return a property of layers that an assignment changes too."""
+    return property(getattr(Layer, name).fget, assign)
+
+
 def flatten_layers(
     layer: Layer, include_self: bool = True, recursive: bool = True
 ) -> list[Any]:
@@ -155,6 +177,8 @@ _LAYER = {
     "input_shape": _shape_of("input"),
     "output_shape": _shape_of("output"),
     "losses": property(batch.all_losses),
+    "trainable_weights": _settable("trainable_weights", _trained),
+    "non_trainable_weights": _settable("non_trainable_weights", _untrained),
     "_flatten_layers": flatten_layers,
     "_metrics": _metrics,
 }

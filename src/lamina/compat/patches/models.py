@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -26,6 +28,7 @@ from lamina.losses import Loss
 from lamina.metrics import MeanMetricWrapper, Metric
 from lamina.models import Functional, Model, Sequential
 from lamina.saving.legacy.names import LOSSES
+from lamina.training.callbacks import Callback
 from lamina.training.checks import arrays
 from lamina.training.model_steps import ModelSteps
 from lamina.training.state import MetricsOwner, training_of
@@ -92,16 +95,60 @@ def _without_rows(data: object) -> bool:
 
 
 def fitting(fit: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a `fit` without validation if the data for it has no rows."""
+    """Return a `fit` that ignores data for validation without rows.
+
+    Callbacks also get what they had in Keras 1 and 2.
+    """
+    signature = inspect.signature(fit)
 
     @functools.wraps(fit)
     def call(model: Model, *args: object, **kwargs: object) -> Any:
         if _without_rows(kwargs.get("validation_data")):
             tell("fit(validation_data=) without rows", "fit() without it")
             del kwargs["validation_data"]
+        with suppress(TypeError):
+            _inform_callbacks(signature.bind(model, *args, **kwargs).arguments)
         return fit(model, *args, **kwargs)
 
     return call
+
+
+def _inform_callbacks(given: Mapping[str, Any]) -> None:
+    """Give callbacks the data for validation and the sizes of a call of `fit`."""
+    callbacks = given.get("callbacks")
+    if not isinstance(callbacks, (list, tuple)):
+        callbacks = [callbacks]
+    x, y, validation = (given.get(n) for n in ("x", "y", "validation_data"))
+    arrays = [a for a in jax.tree.leaves((x, y)) if isinstance(a, np.ndarray)]
+    count = len(arrays[0]) if arrays else None
+    split = given.get("validation_split")
+    if count is not None and split and validation is None:
+        rest = int(count * (1 - split))
+        validation = jax.tree.map(lambda a: a[rest:], (x, y))
+        count = rest
+    sizes = {
+        "samples": count,
+        "batch_size": given.get("batch_size") or 32,
+        "do_validation": validation is not None,
+    }
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            continue
+        own = vars(callback)
+        own["_fit"] = sizes
+        # Programs may have set the attribute themselves.
+        if own.get("validation_data") is own.get("_validation_data"):
+            data = _validation_arrays(validation)
+            own.update(validation_data=data, _validation_data=data)
+
+
+def _validation_arrays(data: Any) -> Any:
+    """Return inputs, targets and weights in one list, as callbacks had them."""
+    if not isinstance(data, (list, tuple)) or len(data) < 2:
+        return data
+    leaves = [[np.asarray(a) for a in jax.tree.leaves(part)] for part in data]
+    weights = [np.ones(len(a)) for a in leaves[1]] if len(data) == 2 else []
+    return [array for part in leaves for array in part] + weights
 
 
 def _loading(from_config: classmethod[Model, ..., Model]) -> Callable[..., Any]:

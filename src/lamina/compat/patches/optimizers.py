@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lamina.compat.keras.backend import graphs
@@ -10,6 +11,7 @@ from lamina.compat.notices import tell
 from lamina.compat.patches.apply import Changes
 from lamina.lazy import LazyImport
 from lamina.optimizers import LossScaleOptimizer, Optimizer
+from lamina.optimizers.schedules import InverseTimeDecay
 from lamina.typing import Array
 
 if TYPE_CHECKING:
@@ -18,9 +20,44 @@ if TYPE_CHECKING:
 _tape_minimize = LazyImport("lamina.compat.tensorflow.recording.tape:minimize")
 
 
+class _DecayedRate(float):
+    """Learning rate before the decay that an optimizer was created with."""
+
+    optimizer: Optimizer
+
+    def assign(self, value: Any) -> None:
+        """Change the learning rate of the optimizer."""
+        self.optimizer.learning_rate = value
+
+
 def _get_learning_rate(optimizer: Optimizer) -> Any:
     tell("optimizer.lr", "optimizer.learning_rate")
-    return optimizer.learning_rate
+    schedule = vars(optimizer).get("_learning_rate")
+    if not isinstance(schedule, InverseTimeDecay):
+        return optimizer.learning_rate
+    rate = _DecayedRate(schedule.initial_learning_rate)
+    rate.optimizer = optimizer
+    return rate
+
+
+def _get_decay(optimizer: Optimizer) -> float:
+    tell("optimizer.decay", "optimizer.learning_rate")
+    schedule = vars(optimizer).get("_learning_rate")
+    return getattr(schedule, "decay_rate", 0.0)
+
+
+def _setting_rate(assign: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """Return a setter that also changes a rate with `decay`, as in Keras 1 and 2."""
+
+    @functools.wraps(assign)
+    def call(optimizer: Optimizer, value: Any) -> None:
+        schedule = vars(optimizer).get("_learning_rate")
+        if isinstance(schedule, InverseTimeDecay) and not callable(value):
+            config = {**schedule.get_config(), "initial_learning_rate": float(value)}
+            value = InverseTimeDecay.from_config(config)
+        assign(optimizer, value)
+
+    return call
 
 
 def _set_learning_rate(optimizer: Optimizer, value: Any) -> None:
@@ -51,8 +88,11 @@ def _minimize(optimizer: Optimizer, *args: object, **kwargs: object) -> Any:
 
 def changes(module: object) -> Changes:
     """Return the changes of optimizers."""
-    rate = property(_get_learning_rate, _set_learning_rate)
-    yield Optimizer, "lr", rate
+    today: Any = Optimizer.learning_rate
+    rate = property(today.fget, _setting_rate(today.fset))
+    yield Optimizer, "learning_rate", rate
+    yield Optimizer, "lr", property(_get_learning_rate, _set_learning_rate)
+    yield Optimizer, "decay", property(_get_decay)
     yield Optimizer, "get_updates", graphs.get_updates
     yield Optimizer, "get_gradients", graphs.get_gradients
     yield Optimizer, "minimize", _minimize

@@ -43,6 +43,8 @@ class ImageBatches(PyDataset):
     filenames: list[str]
     # Whether each batch is its own target.
     is_input_target = False
+    # Function that writes an image, of an index.
+    save: Callable[[np.ndarray, int], None] | None = None
 
     def __init__(
         self,
@@ -75,6 +77,9 @@ class ImageBatches(PyDataset):
             for row in self._rows[chosen]
         ]
         batch = np.stack(images).astype("float32")
+        if self.save is not None:
+            for image, row in zip(batch, self._rows[chosen], strict=True):
+                self.save(image, int(row))
         if self.is_input_target:
             return batch, batch
         return (batch, *(o[chosen] for o in self._others)) if self._others else batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from lamina.compat.keras.preprocessing.image_batches import (
     is_image,
 )
 from lamina.typing import ArrayLike
-from lamina.utils import img_to_array, load_img
+from lamina.utils import img_to_array, load_img, save_img
 
 
 class ImageFlows:
@@ -41,19 +41,20 @@ class ImageFlows:
         sample_weight: ArrayLike | Sequence[Any] | None = None,
         seed: int | None = None,
         subset: str | None = None,
-        **_: object,
+        **options: object,
     ) -> ImageBatches:
         """Return batches of the images in an array."""
         x = np.asarray(x)
         rows = self._subset(len(x), subset)
         others = [np.asarray(v) for v in (y, sample_weight) if v is not None]
-        return ImageBatches(
+        batches = ImageBatches(
             self,
             lambda i: x[i].astype("float32"),
             [other[rows] for other in others],
             rows,
             (batch_size, shuffle, seed),
         )
+        return self._saving(batches, options)
 
     def flow_from_directory(
         self,
@@ -67,7 +68,7 @@ class ImageFlows:
         seed: int | None = None,
         subset: str | None = None,
         interpolation: str = "nearest",
-        **_: object,
+        **options: object,
     ) -> ImageBatches:
         """Return batches of the images in a folder for each class."""
         folder = Path(directory)
@@ -91,7 +92,7 @@ class ImageFlows:
         batches.classes = labels
         batches.class_indices = {name: label for label, name in enumerate(names)}
         batches.filenames = [str(path.relative_to(folder)) for path in paths]
-        return batches
+        return self._saving(batches, options)
 
     def flow_from_dataframe(
         self,
@@ -109,7 +110,7 @@ class ImageFlows:
         seed: int | None = None,
         subset: str | None = None,
         interpolation: str = "nearest",
-        **_: object,
+        **options: object,
     ) -> ImageBatches:
         """Return batches of the images that a data frame lists.
 
@@ -149,6 +150,21 @@ class ImageFlows:
         if names and class_mode in ("binary", "sparse", "categorical"):
             labels = [names.index(n) for n in frame[y_col] if not isinstance(n, list)]
             batches.classes = np.array(labels)[rows] if labels else np.array([])
+        return self._saving(batches, options)
+
+    def _saving(self, batches: ImageBatches, options: Mapping[str, Any]) -> Any:
+        """Return batches whose images are also written to the folder `save_to_dir`."""
+        folder = options.get("save_to_dir")
+        if folder:
+            prefix = options.get("save_prefix", "")
+            ending = options.get("save_format", "png")
+
+            def save(image: np.ndarray, row: int) -> None:
+                # Images of one index differ: Keras added a random number too.
+                name = f"{prefix}_{row}_{np.random.randint(10**7)}.{ending}"
+                save_img(Path(folder) / name, image, data_format=self.data_format)
+
+            batches.save = save
         return batches
 
     def _load(
