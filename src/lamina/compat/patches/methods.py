@@ -72,7 +72,7 @@ def _over_generator(
     steps: int | None,
     options: Mapping[str, Any],
 ) -> Any:
-    found = renamed(name, FUNCTIONS[name], options)
+    found = {"verbose": 0, **renamed(name, FUNCTIONS[name], options)}
     samples = found.pop("val_samples", None)
     if samples is not None:
         generator, steps = _counted(generator, samples)

@@ -54,7 +54,7 @@ class ImageFlows:
             rows,
             (batch_size, shuffle, seed),
         )
-        return self._saving(batches, options)
+        return _saving(batches, self.data_format, options)
 
     def flow_from_directory(
         self,
@@ -92,7 +92,7 @@ class ImageFlows:
         batches.classes = labels
         batches.class_indices = {name: label for label, name in enumerate(names)}
         batches.filenames = [str(path.relative_to(folder)) for path in paths]
-        return self._saving(batches, options)
+        return _saving(batches, self.data_format, options)
 
     def flow_from_dataframe(
         self,
@@ -150,22 +150,7 @@ class ImageFlows:
         if names and class_mode in ("binary", "sparse", "categorical"):
             labels = [names.index(n) for n in frame[y_col] if not isinstance(n, list)]
             batches.classes = np.array(labels)[rows] if labels else np.array([])
-        return self._saving(batches, options)
-
-    def _saving(self, batches: ImageBatches, options: Mapping[str, Any]) -> Any:
-        """Return batches whose images are also written to the folder `save_to_dir`."""
-        folder = options.get("save_to_dir")
-        if folder:
-            prefix = options.get("save_prefix", "")
-            ending = options.get("save_format", "png")
-
-            def save(image: np.ndarray, row: int) -> None:
-                # Images of one index differ: Keras added a random number too.
-                name = f"{prefix}_{row}_{np.random.randint(10**7)}.{ending}"
-                save_img(Path(folder) / name, image, data_format=self.data_format)
-
-            batches.save = save
-        return batches
+        return _saving(batches, self.data_format, options)
 
     def _load(
         self, path: Path, color: str, size: Sequence[int] | None, interpolation: str
@@ -184,6 +169,28 @@ class ImageFlows:
             "training": (split, count),
         }
         return np.arange(*bounds[subset])
+
+
+def _saving(batches: ImageBatches, order: str, options: Mapping[str, Any]) -> Any:
+    """Return batches whose images are also written to the folder `save_to_dir`.
+
+    Args:
+        batches: the batches.
+        order: the format of the images, such as "channels_last".
+        options: "save_to_dir", "save_prefix" and "save_format".
+    """
+    folder = options.get("save_to_dir")
+    if folder:
+        prefix = options.get("save_prefix", "")
+        ending = options.get("save_format", "png")
+
+        def save(image: np.ndarray, row: int) -> None:
+            # Images of one index differ: Keras added a random number too.
+            name = f"{prefix}_{row}_{np.random.randint(10**7)}.{ending}"
+            save_img(Path(folder) / name, image, data_format=order)
+
+        batches.save = save
+    return batches
 
 
 def _with_files(frame: Any, column: str, folder: Path) -> tuple[Any, list[Path]]:
