@@ -11,7 +11,7 @@ from lamina import ops
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
-from lamina.ops.image import color
+from lamina.ops.image import color, layout
 from tests.oracles.families import recorded
 from tests.tables.arrays import floats, ints
 from tests.tables.ops_image import FIRST, IMAGE_OPS, IMAGES, PLANES, TURNS
@@ -110,6 +110,24 @@ def test_equal_channels_share_a_gradient_as_in_maximum():
         return jax.grad(total)(levels)
 
     found, expected = gradient(color.value_and_chroma), gradient(by_maximum)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("axes", [(1, 2), (2, 3)])
+def test_mean_pixel_and_its_repetition_are_those_of_both_axes(axes):
+    x, weights = floats(2, 4, 5, 3, seed=1), floats(2, 4, 5, 3, seed=2)
+
+    def whole(x):
+        mean = x.mean(axes, keepdims=True)
+        return mean, jnp.sum(jnp.sin(x - mean) * weights)
+
+    def by_axis(x):
+        mean = layout.mean_pixel(x, axes)
+        repeated = layout.repeat_for_columns(mean, x, axes)
+        return mean, jnp.sum(jnp.sin(x - repeated) * weights)
+
+    np.testing.assert_allclose(by_axis(x)[0], whole(x)[0], rtol=1e-5)
+    found, expected = (jax.grad(lambda x, f=f: f(x)[1])(x) for f in (by_axis, whole))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 

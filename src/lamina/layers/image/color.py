@@ -26,7 +26,7 @@ from lamina.ops.image.color import (
     split_channels,
     value_and_chroma,
 )
-from lamina.ops.image.layout import per_image
+from lamina.ops.image.layout import mean_pixel, per_image, repeat_for_columns
 from lamina.ops.types import upcast
 from lamina.typing import Array, Shape
 
@@ -140,7 +140,8 @@ class RandomContrast(SimpleFactorLayer):
 
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
         factor = per_image(transformation["contrast_factor"], images)
-        mean = images.mean(self.spatial_axes, keepdims=True)
+        mean = mean_pixel(images, self.spatial_axes)
+        mean = repeat_for_columns(mean, images, self.spatial_axes)
         return self._clip((images - mean) * factor + mean)
 
 

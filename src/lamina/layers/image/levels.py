@@ -17,7 +17,7 @@ from lamina.layers.image.base import (
 )
 from lamina.layers.image.color import ColorLayer, FactorLayer, rescale
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range, ValueRange
-from lamina.ops.image.layout import per_image
+from lamina.ops.image.layout import per_image, repeat_for_columns
 from lamina.typing import Array, Shape
 
 _LEVELS = 256
@@ -173,6 +173,10 @@ class AutoContrast(ImageLayer):
         low = levels.min(self.spatial_axes, keepdims=True)
         level_range = levels.max(self.spatial_axes, keepdims=True) - low
         scale = 255 / jnp.where(level_range > 0, level_range, 1)
+        low, scale = (
+            repeat_for_columns(values, levels, self.spatial_axes)
+            for values in (low, scale)
+        )
         levels = jnp.clip((levels - low) * scale, 0, 255)
         levels = rescale(levels, (0, 255), self.value_range)
         return jnp.where(level_range > 0, levels, images)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from lamina.errors import ShapeError
 from lamina.ops.nn.conv_params import is_channels_last
-from lamina.ops.types import Tensor, array_of
+from lamina.ops.types import Tensor, array_of, upcast
 from lamina.typing import Array, ArrayLike, PartialShape
 
 
@@ -116,3 +117,27 @@ def per_image(values: ArrayLike, like: Array | None = None) -> Array:
     rank = 4 if like is None else like.ndim
     column = jnp.asarray(values).reshape(-1, *[1] * (rank - 1))
     return column if like is None else column.astype(like.dtype)
+
+
+def mean_pixel(images: Array, axes: Sequence[int]) -> Array:
+    """Return the mean over the axes of rows and columns, which are kept.
+
+    The sum over one axis after the other takes a fifth of the time of XLA's sum over
+    both: on CPUs, that one is not vectorized if there are few channels.
+    """
+    rows, columns = axes
+    means = upcast(images).mean(rows, keepdims=True)
+    means = lax.optimization_barrier(means).mean(columns, keepdims=True)
+    return means.astype(images.dtype)
+
+
+def repeat_for_columns(values: Array, images: Array, axes: Sequence[int]) -> Array:
+    """Repeat values of length 1 along the axes of rows and columns for each column.
+
+    What is computed from images and the result has the gradient of the values as a sum
+    over one axis after the other, which is as fast as in `mean_pixel`.
+    """
+    rows, _ = axes
+    shape = [*np.broadcast_shapes(values.shape, images.shape)]
+    shape[rows] = 1
+    return lax.optimization_barrier(jnp.broadcast_to(values, shape))
