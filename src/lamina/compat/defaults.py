@@ -208,7 +208,7 @@ def release_of(text: str) -> Release:
     if is_tensorflow:
         return Release.TF_KERAS_2
     is_2_3 = re.search(
-        r"[(,]\s*learning_rate\s*=[^=]|\[['\"](?:val_)?accuracy['\"]\]", text
+        r"[(,]\s*learning_rate\s*=[^=]|[\w\])]\[['\"](?:val_)?accuracy['\"]\]", text
     )
     return Release.KERAS_2_3 if is_2_3 else Release.KERAS_2_2
 

@@ -53,7 +53,8 @@ def get_file(
     each of its members is a plain file or folder inside the target folder.
 
     Args:
-        fname: name in the cache; by default the last part of `origin`.
+        fname: name in the cache, or an absolute path, where the file is stored then; by
+            default the last part of `origin`.
         origin: http(s) address, or a local file as `file:///path`. An http(s) address
             may redirect to others, but never from https to http.
         untar: older spelling of `extract` for tar archives.
@@ -78,6 +79,7 @@ def get_file(
         ```
     """
     address = _checked_origin(origin)
+    parent, fname = _split_absolute(fname)
     name = _cache_name(fname, address)
     digest = file_hash or md5_hash or ""
     if not isinstance(digest, str):
@@ -86,7 +88,7 @@ def get_file(
     should_unpack = extract or untar
     needs_suffix = should_unpack and (fname is None or "." not in name)
     with _cache_errors():
-        folder = Path(cache_dir or cache_home()).expanduser() / cache_subdir
+        folder = Path(cache_dir or cache_home()).expanduser() / cache_subdir / parent
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / (f"{name}_archive" if needs_suffix else name)
         if force_download or not target.exists() or not validate_file(target, *check):
@@ -129,6 +131,12 @@ def _checked_origin(origin: str | None) -> str:
             return origin
     expected = "an address that starts with http://, https:// or file://"
     raise invalid("get_file", "origin", origin, expected)
+
+
+def _split_absolute(fname: Any) -> tuple[str, Any]:
+    """Return the folder of an absolute path, and the name of the file in it."""
+    is_path = isinstance(fname, (str, os.PathLike)) and os.path.isabs(fname)
+    return os.path.split(os.fspath(fname)) if is_path else ("", fname)
 
 
 def _cache_name(fname: object, origin: str) -> str:

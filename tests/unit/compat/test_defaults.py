@@ -132,6 +132,10 @@ RELEASES = [
         "from __future__ import division\nhistory.history['accuracy']",
         Release.KERAS_2_3,
     ),
+    (
+        "from keras.utils import np_utils\ncompile('sgd', 'mse', metrics=['accuracy'])",
+        Release.KERAS_2_2,
+    ),
     ("import keras\nfrom keras import ops\nnp_utils", Release.KERAS_3),
     ("import keras\nnb_epoch = 3\nmodel.fit(x, y, epochs=nb_epoch)", Release.KERAS_3),
 ]

@@ -46,6 +46,14 @@ def test_a_file_is_downloaded_once(web, tmp_path):
     assert web.requests == ["/cars.csv"]
 
 
+@pytest.mark.parametrize("convert", [str, Path])
+def test_a_file_may_have_an_absolute_path(convert, web, tmp_path):
+    web.put("cars.csv", b"1")
+    path = tmp_path / "below" / "mine.csv"
+    assert get_file(convert(path), web.address + "cars.csv") == str(path)
+    assert path.read_bytes() == b"1"
+
+
 def test_the_name_leaves_out_the_query(web):
     web.put("cars.csv", b"1")
     assert Path(get_file(origin=web.address + "cars.csv?v=2")).name == "cars.csv"
