@@ -188,11 +188,22 @@ def split_rows(batch: PyTree) -> PyTree:
 
 
 def gathered(outputs: PyTree) -> Any:
-    """Return outputs of a program such that each of several processes has all rows."""
-    if not is_shared():
+    """Return outputs of a program such that each process can read all rows.
+
+    JAX also cannot return an array that is split into fewer parts than there are
+    devices along the axis of batches.
+    """
+    if not is_spread():
         return outputs
-    whole = current().replicated
-    return jax.tree.map(lambda a: jax.lax.with_sharding_constraint(a, whole), outputs)
+    count, whole = current().num_shards, current().replicated
+    is_readable = whole.is_fully_addressable
+
+    def gather(array: Array) -> Array:
+        if is_readable and array.ndim > 0 and array.shape[0] % count == 0:
+            return array
+        return jax.lax.with_sharding_constraint(array, whole)
+
+    return jax.tree.map(gather, outputs)
 
 
 def with_layout(path: str, outputs: PyTree) -> PyTree:

@@ -137,10 +137,11 @@ def test_resumed_on_other_devices(tmp_path: Path) -> None:
     assert_allclose(second.get_weights()[0], whole.get_weights()[0], atol=1e-5)
 
 
-def test_restored_weights_have_the_same_bits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [8, 1])
+def test_restored_weights_have_the_same_bits(tmp_path: Path, count: int) -> None:
     first = dense()
-    first.fit(VECTORS, CLASSES, epochs=2, devices=8, resume=tmp_path, **QUIET)
-    for devices in (4, 1, FullySharded()):
+    first.fit(VECTORS, CLASSES, epochs=2, devices=count, resume=tmp_path, **QUIET)
+    for devices in (8, 4, 1, FullySharded()):
         other = dense()
         other.fit(VECTORS, CLASSES, epochs=2, devices=devices, resume=tmp_path, **QUIET)
         for found, expected in zip(
@@ -189,6 +190,31 @@ def test_variables_with_a_layout() -> None:
         2,
         2,
     )
+
+
+def test_program_of_the_guide_of_keras_runs() -> None:
+    mesh = DeviceMesh((2, 4), ["data", "model"], devices=jax.devices())
+    layouts = LayoutMap(mesh)
+    layouts["d1/kernel"] = (None, "model")
+    layouts["d1/bias"] = ("model",)
+    layouts["d2/output"] = ("data", None)
+    x, y = np.ones((32, 28, 28, 1)), np.ones((32, 10)) / 10
+    for chosen in (
+        DataParallel(devices=jax.devices()),
+        ModelParallel(layout_map=layouts, batch_dim_name="data"),
+    ):
+        with chosen.scope():
+            inputs = layers.Input((28, 28, 1))
+            hidden = layers.Dense(200, "relu", name="d1")(layers.Flatten()(inputs))
+            outputs = layers.Dense(10, "softmax", name="d2")(
+                layers.Dropout(0.4)(hidden)
+            )
+            model = lamina.Model(inputs, outputs)
+            model.compile(loss="mse")
+            model.fit(x, y, batch_size=16, epochs=3, verbose=0)
+            assert np.isfinite(model.evaluate(x, y, batch_size=16, verbose=0))
+            parts = share_of(model.get_layer("d1").kernel).parts
+            assert parts == (4 if chosen.splits_variables else 1)
 
 
 def test_layout_of_the_output_of_a_layer() -> None:
