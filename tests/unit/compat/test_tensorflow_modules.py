@@ -191,6 +191,22 @@ def test_checkpoint_manager_leaves_other_files(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"ckpt-10.npz", *others}
 
 
+def test_latest_checkpoint_may_be_weights_of_a_model(tmp_path):
+    import tensorflow as tf
+
+    layers = [tf.keras.Input((2,)), tf.keras.layers.Dense(1)]
+    model = tf.keras.Sequential(layers)
+    assert tf.train.latest_checkpoint(tmp_path) is None
+    for epoch in range(2):
+        model.set_weights([np.full((2, 1), epoch), np.zeros(1)])
+        model.save_weights(tmp_path / f"cp-{epoch}.ckpt")
+    path = tf.train.latest_checkpoint(tmp_path)
+    assert path == str(tmp_path / "cp-1.ckpt")
+    model.set_weights([np.full((2, 1), 7.0), np.zeros(1)])
+    model.load_weights(path)
+    assert_array_equal(model.get_weights()[0], np.ones((2, 1)))
+
+
 def test_module_finds_its_variables():
     import tensorflow as tf
 

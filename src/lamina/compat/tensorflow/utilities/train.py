@@ -17,6 +17,8 @@ from lamina.optimizers import Optimizer
 from lamina.typing import PyTree
 
 _ENDING = ".npz"
+# The ending that `model.save_weights` adds to a name without one.
+_WEIGHTS = ".weights.h5"
 __getattr__ = declared(
     __name__,
     {
@@ -161,8 +163,17 @@ class CheckpointManager:
 def latest_checkpoint(
     checkpoint_dir: str | PathLike[str], latest_filename: str | None = None
 ) -> str | None:
-    """Return the path of the newest checkpoint in a folder; `None` without any."""
-    found = _checkpoints(str(checkpoint_dir))
+    """Return the path of the newest checkpoint in a folder; `None` without any.
+
+    Weights that models have written there under names without an ending count too.
+    """
+    found = _checkpoints(str(checkpoint_dir)) or [
+        str(path).removesuffix(_WEIGHTS)
+        for path in sorted(
+            Path(checkpoint_dir).glob(f"*{_WEIGHTS}"),
+            key=lambda path: path.stat().st_mtime_ns,
+        )
+    ]
     return found[-1] if found else None
 
 
