@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -149,7 +150,12 @@ class _Cloner:
 
 
 def _rebuild(item: Any) -> Any:
-    return type(item).from_config(item.get_config())
+    """Create a layer from its config, with the program's own functions as they are."""
+    arguments = item.constructor_arguments()
+    functions = {n: v for n, v in arguments.items() if inspect.isfunction(v)}
+    config = item.get_config()
+    known = {n: v for n, v in functions.items() if n in config}
+    return type(item).from_config({**config, **known})
 
 
 def _input_like(tensor: SymbolicTensor) -> Any:

@@ -102,6 +102,18 @@ def test_clone_function_makes_the_layers():
     assert isinstance(clone.layers[1], layers.Identity)
 
 
+def test_functions_of_the_program_are_those_of_the_clone():
+    inputs = lamina.Input((2,))
+    outputs = layers.Dense(3, activation=lambda x: 3 * x)(inputs)
+    outputs = layers.Lambda(lambda x, k: k + x, arguments={"k": 5})(outputs)
+    model = lamina.Model(inputs, outputs)
+    clone = clone_model(model)
+    clone.set_weights(model.get_weights())
+    x = np.ones((1, 2), "float32")
+    np.testing.assert_array_equal(clone(x), model(x))
+    assert clone.layers[1] is not model.layers[1]
+
+
 def test_call_function_calls_the_layers():
     def with_dropout(layer, *args, **kwargs):
         outputs = layer(*args, **kwargs)
