@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -137,7 +138,11 @@ def _traced_once(
     """Return a function that repeats its trace, and the shapes of its result."""
 
     def step(*args: Any) -> PureResult:
-        return function(*args)
+        result = function(*args)
+        logs = result.outputs
+        # In the order of the metrics, so that the call does not depend on their names.
+        ordered = OrderedDict(logs) if type(logs) is dict else logs
+        return result._replace(outputs=ordered)
 
     # `jit` makes it one call, which `replay` repeats instead of each operation.
     with in_process_compile():
