@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
 import signal
@@ -27,7 +26,6 @@ os.environ.update({"XLA_FLAGS": f"{FLAGS} {QUICKLY}", FEW_OPTIMIZATIONS: "true"}
 import jax  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
-from jax.interpreters.mlir import make_ir_context  # noqa: E402
 
 from lamina import config, execution, limits  # noqa: E402
 from lamina.core import custom_objects, module  # noqa: E402
@@ -38,10 +36,6 @@ from lamina.saving.legacy import config as _  # noqa: E402, F401
 
 # The last module registers a function. If a test imported it first, the function would
 # be removed with the test's registered objects.
-
-# JAX fills a new context with MLIR's dialects for each program that it lowers, which
-# takes 4 of the 16 ms until an operation on arrays of a new shape is compiled.
-make_ir_context.__globals__["make_ir_context"] = functools.cache(make_ir_context)
 
 # Tests that depend on the machine code: kernels, equal bits, and whole programs. They
 # are compiled as for users. The laws of other tests hold for any machine code.
