@@ -35,6 +35,11 @@ def _as_path(filepath: StrPath) -> Path:
         ) from None
 
 
+def is_folder(filepath: StrPath) -> bool:
+    """Return whether a path is that of an existing folder."""
+    return _as_path(filepath).is_dir()
+
+
 @contextmanager
 def open_file(filepath: StrPath) -> Iterator[BufferedReader]:
     """Open a local file for reading.

@@ -25,7 +25,12 @@ from lamina.optimizers import Optimizer
 from lamina.runtime.locks import between_dispatches
 from lamina.saving import archive, records
 from lamina.saving.assets import SavedAssets, load_assets
-from lamina.saving.loading import deserialize_model, read_weights, untrusted_model
+from lamina.saving.loading import (
+    deserialize_model,
+    read_weights,
+    stored_bytes,
+    untrusted_model,
+)
 from lamina.saving.restore import Restorer
 from lamina.saving.weight_files import write_file
 from lamina.training.state import training_of
@@ -34,6 +39,7 @@ from lamina.version import __version__
 
 _Pieces: TypeAlias = Iterable[bytes | memoryview]
 _load_legacy_model = LazyImport("lamina.saving.legacy.h5:load_legacy_model")
+_load_orbax_model = LazyImport("lamina.saving.orbax_folder:load_orbax_model")
 _write = LazyImport("lamina.saving.legacy.write")
 _SUFFIXES = (".keras", *files.HDF5_SUFFIXES)
 
@@ -199,6 +205,8 @@ def load_model(
 ) -> Any:
     """Load a model from a `.keras` file, or from an `.h5` file of Keras 1, 2 or 3.
 
+    From a folder of `OrbaxCheckpoint`, the newest checkpoint is loaded.
+
     Args:
         filepath: path of the file. The format is detected from its content.
         custom_objects: your classes and functions, by the names in the file.
@@ -226,6 +234,8 @@ def load_model(
     """
     require_safe(safe_mode)
     tolerance = Tolerance(skip_mismatch, strict)
+    if files.is_folder(filepath):
+        return _load_orbax_model.load()(filepath, custom_objects, compile)
     with files.open_file(filepath) as file:
         contents, what = archive.read_contents(file), repr(file.name)
         if isinstance(contents, archive.Archive):
@@ -248,7 +258,9 @@ def _load_archive(
 ) -> Trainer:
     config, metadata = contents.json(archive.CONFIG), contents.metadata
     weights = contents.weights()
-    with untrusted_model(config, contents.what, weights, custom_objects):
+    with untrusted_model(
+        config, contents.what, stored_bytes(weights), custom_objects
+    ):
         compiled = config.pop("compile_config", None)
         stored = records.StoredModel(
             weights, metadata, config.pop("build_config", None)

@@ -30,10 +30,16 @@ _MAX_ITEMSIZE = 8
 
 @contextmanager
 def untrusted_model(
-    config: object, what: str, weights: Group, custom_objects: dict[str, Any] | None
+    config: object, what: str, stored: int, custom_objects: dict[str, Any] | None
 ) -> Iterator[None]:
-    """Bound the cost of building a model from its config by the size of its weights."""
-    stored = sum(_MAX_ITEMSIZE * dataset.size for _, dataset in weights.datasets())
+    """Bound the cost of building a model from its config by the size of its weights.
+
+    Args:
+        config: the config.
+        what: name of the file in error messages.
+        stored: bytes of the weights in the file.
+        custom_objects: your classes and functions, by the names in the file.
+    """
     size, reason = stored + _UNSAVED_BYTES, "its file holds weights for"
     with (
         untrusted_config(config, f"The model in {what}", size, reason),
@@ -41,6 +47,11 @@ def untrusted_model(
         deferred_init(),
     ):
         yield
+
+
+def stored_bytes(weights: Group) -> int:
+    """Return the most bytes that the weights in a file take."""
+    return sum(_MAX_ITEMSIZE * dataset.size for _, dataset in weights.datasets())
 
 
 def deserialize_model(config: dict[str, Any]) -> Trainer:

@@ -25,6 +25,7 @@ from lamina.saving.named_weights import NameMap, load_named_weights, named_weigh
 from lamina.training.trainer import Trainer
 
 _load_legacy_weights = LazyImport("lamina.saving.legacy.h5:load_legacy_weights")
+_load_orbax_weights = LazyImport("lamina.saving.orbax_folder:load_orbax_weights")
 _is_legacy = LazyImport("lamina.saving.legacy.weights:is_legacy")
 _legacy_weights_file = LazyImport("lamina.saving.legacy.write:legacy_weights_file")
 _HDF5, _SAFETENSORS = ".weights.h5", ".safetensors"
@@ -137,7 +138,8 @@ def load_weights(
     Args:
         model: a model whose weights exist.
         filepath: a `.weights.h5`, `.keras` or `.safetensors` file, or an `.h5` file in
-            the Keras 2 layout. The format is detected from its content.
+            the Keras 2 layout. The format is detected from its content. A folder of
+            `OrbaxCheckpoint` works too, without the arguments below.
         skip_mismatch: whether to skip variables whose shape differs and variables that
             only the model or only the file has.
         strict: whether a variable that only the model or only the file has is an
@@ -168,6 +170,8 @@ def load_weights(
         2 variables loaded, all that model and file have
     """
     tolerance = Tolerance(skip_mismatch, strict)
+    if files.is_folder(filepath):
+        return _load_orbax_weights.load()(model, filepath)
     with files.open_file(filepath) as file:
         contents, what = read_contents(file), repr(file.name)
         is_old = isinstance(contents, Group) and _is_legacy.load()(contents)

@@ -17,7 +17,7 @@ from lamina.io.load_report import LoadReport, Tolerance
 from lamina.saving.legacy import weights
 from lamina.saving.legacy.config import KerasVersion, upgrade_config
 from lamina.saving.legacy.optimizer import StoredState, upgrade_compile_config
-from lamina.saving.loading import deserialize_model, untrusted_model
+from lamina.saving.loading import deserialize_model, stored_bytes, untrusted_model
 from lamina.training.trainer import Trainer
 
 
@@ -43,7 +43,7 @@ def load_legacy_model(
     """
     config, origin = _read_config(file, what)
     problem = ""
-    with untrusted_model(config, what, file, custom_objects):
+    with untrusted_model(config, what, stored_bytes(file), custom_objects):
         config = upgrade_config(config, origin)
         model = deserialize_model(config)
         orders = dict(weights.layer_orders(config))

@@ -11,7 +11,7 @@ import pytest
 
 import lamina
 from lamina.callbacks import OrbaxCheckpoint
-from lamina.errors import ArgumentError, MissingPackageError
+from lamina.errors import ArgumentError, FileFormatError, MissingPackageError
 from tests.unit.training.callbacks.helpers import X, Y
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sharding info not provided")
@@ -78,3 +78,43 @@ def test_only_improvements_are_saved(orbax, tmp_path):
     )
     model().fit(X, Y, callbacks=[callback], verbose=0)
     assert callback.best == -1.0 and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("of_one", [True, False], ids=["one", "newest"])
+def test_model_is_loaded_from_the_folder(orbax, tmp_path, of_one):
+    saved = model()
+    callback = OrbaxCheckpoint(tmp_path, save_on_background=False, max_to_keep=2)
+    saved.fit(X, Y, epochs=3, callbacks=[callback], verbose=0)
+    again = lamina.models.load_model(tmp_path / "2" if of_one else tmp_path)
+    assert "dense/kernel" in again.load_report.loaded
+    for one, other in zip(saved.variables, again.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    saved.fit(X, Y, epochs=2, verbose=0, seed=1)
+    again.fit(X, Y, epochs=2, verbose=0, seed=1)
+    np.testing.assert_array_equal(saved.predict(X), again.predict(X))
+
+
+def test_weights_are_loaded_from_the_folder(orbax, tmp_path):
+    saved, other = model(), model()
+    callback = OrbaxCheckpoint(
+        tmp_path, save_on_background=False, save_weights_only=True
+    )
+    saved.fit(X, Y, callbacks=[callback], verbose=0)
+    assert other.load_weights(tmp_path).loaded == ["dense/bias", "dense/kernel"]
+    np.testing.assert_array_equal(saved.predict(X), other.predict(X))
+    with pytest.raises(FileFormatError, match="only weights"):
+        lamina.models.load_model(tmp_path)
+
+
+def test_folders_that_do_not_fit_are_refused(orbax, tmp_path):
+    with pytest.raises(ArgumentError, match="no complete checkpoint"):
+        lamina.models.load_model(tmp_path)
+    callback = OrbaxCheckpoint(tmp_path, save_on_background=False)
+    model().fit(X, Y, callbacks=[callback], verbose=0)
+    for layer in (lamina.layers.Dense(1, name="b"), lamina.layers.Dense(2)):
+        other = lamina.Sequential([lamina.Input((X.shape[1],)), layer])
+        with pytest.raises(FileFormatError, match="another model"):
+            other.load_weights(tmp_path)
+    lamina.config.set_memory_limit(16)
+    with pytest.raises(FileFormatError, match="available memory"):
+        lamina.models.load_model(tmp_path)

@@ -19,7 +19,7 @@ from lamina.typing import Logs
 _WEIGHTS = ("trainable_variables", "non_trainable_variables")
 
 
-def _orbax() -> Any:
+def load_orbax() -> Any:
     """Return version 1 of Orbax's interface.
 
     Raises:
@@ -37,9 +37,8 @@ class OrbaxCheckpoint(SavingCallback):
     A checkpoint is a folder in `directory`, named by the epoch from 0, or by the number
     of training batches with a number as `save_freq`. It holds the tree of
     `Model.get_state_tree` and the model's config. Vocabularies of preprocessing layers
-    are not included. To continue from a checkpoint, read it with
-    `orbax.checkpoint.v1.load_checkpointables(folder)` and pass its `"pytree"` to
-    `Model.set_state_tree`.
+    are not included. `lamina.models.load_model(directory)` loads the newest one, and
+    `Model.load_weights` its variables into an existing model.
 
     Args:
         directory: folder of the checkpoints; created if it does not exist.
@@ -95,7 +94,7 @@ class OrbaxCheckpoint(SavingCallback):
         self.save_weights_only = save_weights_only
         self._seen = 0
         self._checkpointer: Any = None
-        _orbax()
+        load_orbax()
 
     def set_model(self, model: Layer) -> None:
         """Set the model, whose number of updates names the first checkpoint."""
@@ -120,7 +119,7 @@ class OrbaxCheckpoint(SavingCallback):
         return os.path.join(self.directory, str(step))
 
     def _open(self) -> Any:
-        training = _orbax().training
+        training = load_orbax().training
         latest = training.preservation_policies.LatestN
         every = training.save_decision_policies.FixedIntervalPolicy(1)
         return training.Checkpointer(
