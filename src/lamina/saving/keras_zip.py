@@ -258,9 +258,7 @@ def _load_archive(
 ) -> Trainer:
     config, metadata = contents.json(archive.CONFIG), contents.metadata
     weights = contents.weights()
-    with untrusted_model(
-        config, contents.what, stored_bytes(weights), custom_objects
-    ):
+    with untrusted_model(config, contents.what, stored_bytes(weights), custom_objects):
         compiled = config.pop("compile_config", None)
         stored = records.StoredModel(
             weights, metadata, config.pop("build_config", None)

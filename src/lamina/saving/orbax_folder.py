@@ -11,8 +11,8 @@ import jax
 from lamina import config
 from lamina.core.budget import readable_size
 from lamina.errors import ArgumentError, FileFormatError
-from lamina.io.files import StrPath
 from lamina.io.bounded_json import read_json
+from lamina.io.files import StrPath
 from lamina.io.load_report import LoadReport
 from lamina.saving.loading import deserialize_model, untrusted_model
 from lamina.training.callbacks.monitoring.orbax_checkpoint import load_orbax
@@ -71,9 +71,10 @@ def load_orbax_weights(model: Trainer, filepath: StrPath) -> LoadReport:
     try:
         model.set_state_tree(state)
     except ArgumentError as error:
-        raise FileFormatError(f"{str(folder)!r} is of another model. {error}") from None
-    leaves = jax.tree_util.tree_leaves_with_path(state)
-    return LoadReport(["/".join(str(k.key) for k in path[1:]) for path, _ in leaves], [])
+        what = repr(str(folder))
+        raise FileFormatError(f"{what} is of another model. {error}") from None
+    paths = [path[1:] for path, _ in jax.tree_util.tree_leaves_with_path(state)]
+    return LoadReport(["/".join(str(key.key) for key in path) for path in paths], [])
 
 
 def _is_checkpoint(folder: Path) -> bool:

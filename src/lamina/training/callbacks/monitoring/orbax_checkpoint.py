@@ -99,6 +99,7 @@ class OrbaxCheckpoint(SavingCallback):
     def set_model(self, model: Layer) -> None:
         """Set the model, whose number of updates names the first checkpoint."""
         super().set_model(model)
+        os.makedirs(self.directory, exist_ok=True)
         self._seen = int(getattr(model.optimizer, "iterations", 0))
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
