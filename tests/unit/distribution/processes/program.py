@@ -168,7 +168,8 @@ class FewBatches(lamina.callbacks.Callback):
         self.model_at: list[int] = []
 
     def batches_to_pause(self) -> int:
-        return 2 if self.is_last else super().batches_to_pause()
+        left = 2 - len(self.model_at) % 2
+        return left if self.is_last else super().batches_to_pause()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.model_at.append(int(self.model.optimizer.iterations))
