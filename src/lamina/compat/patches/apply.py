@@ -20,21 +20,23 @@ Changes: TypeAlias = Iterable[tuple[Any, str, Any]]
 _HERE = "lamina.compat.patches"
 # Functions that return the changes for a module, which they get. They may import what
 # the module imports, but no more: another import may wait for it.
-_CHANGES: Mapping[str, str] = {
-    "lamina.layers": f"{_HERE}.layers:changes",
-    "lamina.layers.attention.dot_product": f"{_HERE}.families:attention",
-    "lamina.layers.attention.multi_head": f"{_HERE}.attention:changes",
-    "lamina.layers.convolution.regular": f"{_HERE}.families:convolution",
-    "lamina.layers.core.embedding": f"{_HERE}.families:embedding",
-    "lamina.layers.core.functions": f"{_HERE}.families:functions",
-    "lamina.layers.normalization.batch": f"{_HERE}.families:batch_normalization",
-    "lamina.metrics": f"{_HERE}.optimizers:metrics",
-    "lamina.optimizers": f"{_HERE}.optimizers:changes",
-    "lamina.data.pipeline.dataset": f"{_HERE}.data:pipeline",
-    "lamina.datasets.cifar": f"{_HERE}.data:cifar",
-    "lamina.datasets.fetch": f"{_HERE}.data:fetch",
-    "lamina.training.callbacks": f"{_HERE}.callbacks:changes",
-    "lamina.models": f"{_HERE}.models:changes",
+_CHANGES: Mapping[str, LazyImport] = {
+    "lamina.layers": LazyImport(f"{_HERE}.layers:changes"),
+    "lamina.layers.attention.dot_product": LazyImport(f"{_HERE}.families:attention"),
+    "lamina.layers.attention.multi_head": LazyImport(f"{_HERE}.attention:changes"),
+    "lamina.layers.convolution.regular": LazyImport(f"{_HERE}.families:convolution"),
+    "lamina.layers.core.embedding": LazyImport(f"{_HERE}.families:embedding"),
+    "lamina.layers.core.functions": LazyImport(f"{_HERE}.families:functions"),
+    "lamina.layers.normalization.batch": LazyImport(
+        f"{_HERE}.families:batch_normalization"
+    ),
+    "lamina.metrics": LazyImport(f"{_HERE}.optimizers:metrics"),
+    "lamina.optimizers": LazyImport(f"{_HERE}.optimizers:changes"),
+    "lamina.data.pipeline.dataset": LazyImport(f"{_HERE}.data:pipeline"),
+    "lamina.datasets.cifar": LazyImport(f"{_HERE}.data:cifar"),
+    "lamina.datasets.fetch": LazyImport(f"{_HERE}.data:fetch"),
+    "lamina.training.callbacks": LazyImport(f"{_HERE}.callbacks:changes"),
+    "lamina.models": LazyImport(f"{_HERE}.models:changes"),
 }
 _ABSENT = object()
 _originals: dict[tuple[Any, str], Any] = {}
@@ -106,6 +108,5 @@ def replace(owner: Any, name: str, value: object) -> None:
 
 
 def _change(module: ModuleType) -> None:
-    changes = LazyImport(_CHANGES[module.__name__]).load()
-    for owner, name, value in changes(module):
+    for owner, name, value in _CHANGES[module.__name__].load()(module):
         replace(owner, name, value)
