@@ -233,9 +233,9 @@ def test_a_folder_is_no_model(tmp_path):
     folder.mkdir()
     for name in ("_CHECKPOINT_METADATA", "_METADATA", "manifest.ocdbt"):
         (folder / name).write_text("{}")
-    with refused("is a folder, not a file"):
+    with refused("is a folder, not a file", folder=folder):
         lamina.models.load_model(folder)
-    with refused("is a folder, not a file"):
+    with refused("is a folder, not a file", folder=folder):
         small_model().load_weights(folder)
 
 

@@ -37,7 +37,8 @@ def _as_path(filepath: StrPath) -> Path:
 
 def is_folder(filepath: StrPath) -> bool:
     """Return whether a path is that of an existing folder."""
-    return _as_path(filepath).is_dir()
+    is_path = isinstance(filepath, (str, os.PathLike))  # a number is an open file
+    return is_path and os.path.isdir(filepath)
 
 
 @contextmanager

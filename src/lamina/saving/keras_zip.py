@@ -31,6 +31,7 @@ from lamina.saving.loading import (
     stored_bytes,
     untrusted_model,
 )
+from lamina.saving.orbax_folder import load_orbax_model
 from lamina.saving.restore import Restorer
 from lamina.saving.weight_files import write_file
 from lamina.training.state import training_of
@@ -39,7 +40,6 @@ from lamina.version import __version__
 
 _Pieces: TypeAlias = Iterable[bytes | memoryview]
 _load_legacy_model = LazyImport("lamina.saving.legacy.h5:load_legacy_model")
-_load_orbax_model = LazyImport("lamina.saving.orbax_folder:load_orbax_model")
 _write = LazyImport("lamina.saving.legacy.write")
 _SUFFIXES = (".keras", *files.HDF5_SUFFIXES)
 
@@ -235,7 +235,7 @@ def load_model(
     require_safe(safe_mode)
     tolerance = Tolerance(skip_mismatch, strict)
     if files.is_folder(filepath):
-        return _load_orbax_model.load()(filepath, custom_objects, compile)
+        return load_orbax_model(filepath, custom_objects, compile)
     with files.open_file(filepath) as file:
         contents, what = archive.read_contents(file), repr(file.name)
         if isinstance(contents, archive.Archive):

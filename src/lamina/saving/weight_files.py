@@ -22,10 +22,10 @@ from lamina.saving import records
 from lamina.saving.archive import Archive, read_contents
 from lamina.saving.loading import read_weights
 from lamina.saving.named_weights import NameMap, load_named_weights, named_weights
+from lamina.saving.orbax_folder import load_orbax_weights
 from lamina.training.trainer import Trainer
 
 _load_legacy_weights = LazyImport("lamina.saving.legacy.h5:load_legacy_weights")
-_load_orbax_weights = LazyImport("lamina.saving.orbax_folder:load_orbax_weights")
 _is_legacy = LazyImport("lamina.saving.legacy.weights:is_legacy")
 _legacy_weights_file = LazyImport("lamina.saving.legacy.write:legacy_weights_file")
 _HDF5, _SAFETENSORS = ".weights.h5", ".safetensors"
@@ -171,7 +171,7 @@ def load_weights(
     """
     tolerance = Tolerance(skip_mismatch, strict)
     if files.is_folder(filepath):
-        return _load_orbax_weights.load()(model, filepath)
+        return load_orbax_weights(model, filepath)
     with files.open_file(filepath) as file:
         contents, what = read_contents(file), repr(file.name)
         is_old = isinstance(contents, Group) and _is_legacy.load()(contents)

@@ -106,6 +106,20 @@ def test_weights_are_loaded_from_the_folder(orbax, tmp_path):
         lamina.models.load_model(tmp_path)
 
 
+def test_assets_are_not_extracted(orbax, tmp_path):
+    """Keys of assets that lead out of the folder, as in Keras's #22839."""
+    folder, made = tmp_path / "0", model()
+    contents = {
+        "pytree": made.get_state_tree(),
+        "model_config": {"config": made.to_json()},
+        "assets": {"../outside": np.zeros(1), "/tmp/outside": np.zeros(1)},
+    }
+    orbax.save_checkpointables(folder, contents)
+    before = sorted(p.name for p in tmp_path.rglob("*"))
+    lamina.models.load_model(folder)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == before
+
+
 def test_folders_that_do_not_fit_are_refused(orbax, tmp_path):
     with pytest.raises(ArgumentError, match="no complete checkpoint"):
         lamina.models.load_model(tmp_path)
