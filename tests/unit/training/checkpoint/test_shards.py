@@ -58,9 +58,9 @@ def test_damage_is_reported(checkpoint: Path) -> None:
             if file.is_file():
                 file.write_bytes(b"")
     variables = {k: lamina.Variable(v) for k, v in VALUES.items()}
-    with pytest.raises(FileFormatError, match=r"12.shards' cannot be read.*Delete it"):
+    with pytest.raises(FileFormatError, match=r"12.shards' cannot be read"):
         variables_of(tree, variables)
-    with pytest.raises(FileFormatError, match=r"12.shards' cannot be read.*Delete it"):
+    with pytest.raises(FileFormatError, match=r"12.shards' cannot be read"):
         read_shards(checkpoint)
 
 
