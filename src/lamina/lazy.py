@@ -6,6 +6,7 @@ import importlib
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from lamina.garbage import collection_paused
@@ -33,7 +34,8 @@ class LazyImport:
         # Packages first: `import package.module` takes the lock of the module before
         # that of the package, which another thread may take in the opposite order.
         names = itertools.accumulate(self.module.split("."), "{}.{}".format)
-        with collection_paused(permanent=True):
+        is_new = self.module not in sys.modules
+        with collection_paused(permanent=True) if is_new else nullcontext():
             *_, found = map(importlib.import_module, names)
         self._is_loaded = True
         return found
