@@ -235,7 +235,7 @@ def load_model(
     require_safe(safe_mode)
     tolerance = Tolerance(skip_mismatch, strict)
     if files.is_folder(filepath):
-        return load_orbax_model(filepath, custom_objects, compile)
+        return load_orbax_model(filepath, custom_objects, compile, tolerance)
     with files.open_file(filepath) as file:
         contents, what = archive.read_contents(file), repr(file.name)
         if isinstance(contents, archive.Archive):

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 
 from lamina import config
 from lamina.core.budget import readable_size
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io.bounded_json import read_json
 from lamina.io.files import StrPath
-from lamina.io.load_report import LoadReport
+from lamina.io.load_report import LoadReport, Mismatch, Tolerance
 from lamina.saving.loading import deserialize_model, untrusted_model
 from lamina.training.callbacks.monitoring.orbax_checkpoint import load_orbax
+from lamina.training.state_tree import WEIGHTS, flat
 from lamina.training.trainer import Trainer
+
+T = TypeVar("T")
 
 _STATE, _CONFIG = "pytree", "model_config"
 # Of a finished checkpoint.
 _METADATA = "_CHECKPOINT_METADATA"
+_MOST_REASON = 150  # characters: Orbax appends the specification of an array
 
 
 def load_orbax_model(
-    filepath: StrPath, custom_objects: dict[str, Any] | None, compile: bool
+    filepath: StrPath,
+    custom_objects: dict[str, Any] | None,
+    compile: bool,
+    tolerance: Tolerance,
 ) -> Trainer:
     """Load the model of the newest checkpoint in a folder.
 
@@ -32,20 +41,23 @@ def load_orbax_model(
         filepath: the folder, or a checkpoint in it.
         custom_objects: your classes and functions, by their names in the config.
         compile: whether to compile the model with the saved arguments.
+        tolerance: mismatches of weights to allow.
 
     Raises:
         ArgumentError: there is no checkpoint.
-        FileFormatError: it has no config, or one that does not fit.
+        FileFormatError: it cannot be read, has no config, or one that does not fit.
     """
-    folder, orbax = _newest(Path(filepath)), load_orbax()
+    folder = _newest(Path(filepath))
     what, size = repr(str(folder)), _stored_bytes(folder)
     if not (folder / _CONFIG).is_dir():
         raise FileFormatError(
             f"{what} holds only weights, not a model. Build the model, and call "
             "`model.load_weights(folder)`."
         )
-    contents = orbax.load_checkpointables(folder, {_CONFIG: None})
-    description = read_json(contents[_CONFIG]["config"], f"The config in {what}")
+    text = _read(folder, _CONFIG).get("config")
+    if not isinstance(text, str):
+        raise FileFormatError(f"{what} cannot be read: its config is not a text.")
+    description = read_json(text, f"The config in {what}")
     compiled = description.pop("compile_config", None)
     with untrusted_model(description, what, size, custom_objects):
         model = deserialize_model(description)
@@ -54,27 +66,73 @@ def load_orbax_model(
         if compile and compiled:
             model.compile_from_config(compiled)
             model.optimizer.build(model.trainable_variables)
-        model.load_report = load_orbax_weights(model, folder)
+        model.load_report = load_orbax_weights(model, folder, tolerance)
     return model
 
 
-def load_orbax_weights(model: Trainer, filepath: StrPath) -> LoadReport:
+def load_orbax_weights(
+    model: Trainer, filepath: StrPath, tolerance: Tolerance
+) -> LoadReport:
     """Set the variables of a model from the newest checkpoint in a folder.
+
+    Those of the optimizer and of metrics are set as far as both sides have them.
+
+    Args:
+        model: a model whose weights exist.
+        filepath: the folder, or a checkpoint in it.
+        tolerance: mismatches of weights to allow.
 
     Raises:
         ArgumentError: there is no checkpoint.
-        FileFormatError: a weight is missing in the model, or differs.
+        FileFormatError: it cannot be read, or its weights do not match the model's.
     """
     folder = _newest(Path(filepath))
     _stored_bytes(folder)
-    state = load_orbax().load_checkpointables(folder, {_STATE: None})[_STATE]
-    try:
-        model.set_state_tree(state)
-    except ArgumentError as error:
+    state = _read(folder, _STATE)
+    weights = {v.path: v for group in WEIGHTS for v in getattr(model, group)}
+    arrays = dict(leaf for group in WEIGHTS for leaf in flat(state.pop(group, {})))
+    report = LoadReport([], [])
+    for path in {**weights, **arrays}:
+        ours, theirs = weights.get(path), arrays.get(path)
+        shapes, types = map(_shape, (ours, theirs)), map(_type, (ours, theirs))
+        report.add(Mismatch(path, *shapes, *types))
+    report.require(*tolerance)
+    for path in report.loaded:
+        weights[path].assign(arrays[path])
+    model.set_state_tree(state)
+    return report
+
+
+def _shape(array: Any) -> tuple[int, ...] | None:
+    return None if array is None else tuple(array.shape)
+
+
+def _type(array: Any) -> str | None:
+    return None if array is None else jnp.dtype(array.dtype).name
+
+
+def _read(folder: Path, item: str) -> dict[str, Any]:
+    """Read an item of a checkpoint, which is a dictionary."""
+    load = load_orbax().load_checkpointables
+    found = _tried(folder, lambda: load(folder, {item: None})[item])
+    if not isinstance(found, dict):
         what = repr(str(folder))
-        raise FileFormatError(f"{what} is of another model. {error}") from None
-    paths = [path[1:] for path, _ in jax.tree_util.tree_leaves_with_path(state)]
-    return LoadReport(["/".join(str(key.key) for key in path) for path in paths], [])
+        raise FileFormatError(f"{what} cannot be read: {item!r} is no dictionary.")
+    return found
+
+
+def _tried(folder: Path, read: Callable[[], T]) -> T:
+    """Call a function of Orbax that reads a checkpoint.
+
+    Raises:
+        FileFormatError: it raised an error.
+    """
+    try:
+        return read()
+    except Exception as error:  # Orbax documents no classes
+        line = (str(error) or type(error).__name__).splitlines()[0]
+        reason = f"{str(folder)!r} cannot be read: {line[:_MOST_REASON].rstrip('.')}."
+        raise FileFormatError(reason) from None
 
 
 def _is_checkpoint(folder: Path) -> bool:
@@ -100,12 +158,16 @@ def _stored_bytes(folder: Path) -> int:
     Raises:
         FileFormatError: they exceed the available memory.
     """
-    metadata = load_orbax().checkpointables_metadata(folder).metadata[_STATE]
-    arrays = [a for a in jax.tree.leaves(metadata) if hasattr(a, "shape")]
-    size = sum(math.prod(a.shape) * a.dtype.itemsize for a in arrays)
+    read_metadata = load_orbax().checkpointables_metadata
+    size = _tried(folder, lambda: _size(read_metadata(folder).metadata[_STATE]))
     if size > config.memory_limit():
         raise FileFormatError(
             f"The arrays in {str(folder)!r} take {readable_size(size)}, more than the "
             "available memory."
         )
     return size
+
+
+def _size(metadata: Any) -> int:
+    arrays = [a for a in jax.tree.leaves(metadata) if hasattr(a, "shape")]
+    return sum(math.prod(a.shape) * a.dtype.itemsize for a in arrays)

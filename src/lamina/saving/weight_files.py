@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -139,7 +140,7 @@ def load_weights(
         model: a model whose weights exist.
         filepath: a `.weights.h5`, `.keras` or `.safetensors` file, or an `.h5` file in
             the Keras 2 layout. The format is detected from its content. A folder of
-            `OrbaxCheckpoint` works too, without the arguments below.
+            `OrbaxCheckpoint` works too, from which the newest checkpoint is read.
         skip_mismatch: whether to skip variables whose shape differs and variables that
             only the model or only the file has.
         strict: whether a variable that only the model or only the file has is an
@@ -171,7 +172,12 @@ def load_weights(
     """
     tolerance = Tolerance(skip_mismatch, strict)
     if files.is_folder(filepath):
-        return load_orbax_weights(model, filepath)
+        if name_map is not None or by_name or objects_to_skip:
+            raise ArgumentError(
+                "`name_map`, `by_name` and `objects_to_skip` are for files, and "
+                f"{os.fspath(filepath)!r} is a folder. Remove the argument."
+            )
+        return load_orbax_weights(model, filepath, tolerance)
     with files.open_file(filepath) as file:
         contents, what = read_contents(file), repr(file.name)
         is_old = isinstance(contents, Group) and _is_legacy.load()(contents)

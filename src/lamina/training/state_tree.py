@@ -12,7 +12,7 @@ from lamina.training.state import MetricsOwner
 
 StateTree: TypeAlias = dict[str, Any]
 
-_WEIGHTS = ("trainable_variables", "non_trainable_variables")
+WEIGHTS = ("trainable_variables", "non_trainable_variables")
 _FORMATS = {"value_format": one_of("backend_tensor", "numpy_array")}
 
 
@@ -38,9 +38,9 @@ def set_state_tree(model: MetricsOwner, tree: Mapping[str, Any]) -> None:
     groups = _groups(model)
     for group, values in tree.items():
         _require(group, groups, "The groups of variables are")
-        for path, value in _flat(values):
+        for path, value in flat(values):
             # Metrics and optimizers may create their variables in the first step.
-            if group in _WEIGHTS:
+            if group in WEIGHTS:
                 _require(path, groups[group], f"The paths in {group!r} are")
             if path in groups[group]:
                 groups[group][path].assign(value)
@@ -57,7 +57,7 @@ def _require(name: str, known: Mapping[str, object], start: str) -> None:
 def _groups(model: MetricsOwner) -> dict[str, dict[str, Variable]]:
     """Return a model's variables by group and path."""
     return {
-        **{name: _by_path(getattr(model, name)) for name in _WEIGHTS},
+        **{name: _by_path(getattr(model, name)) for name in WEIGHTS},
         "optimizer_variables": _by_path(getattr(model.optimizer, "variables", [])),
         "metrics_variables": _by_path(model.metrics_variables),
     }
@@ -85,9 +85,10 @@ def _nested(variables: Mapping[str, Variable], as_numpy: bool) -> StateTree:
     return tree
 
 
-def _flat(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def flat(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of each leaf of nested dictionaries."""
     for name, value in tree.items():
         if isinstance(value, Mapping):
-            yield from ((f"{name}/{path}", leaf) for path, leaf in _flat(value))
+            yield from ((f"{name}/{path}", leaf) for path, leaf in flat(value))
         else:
             yield name, value

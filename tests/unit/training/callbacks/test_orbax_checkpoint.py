@@ -100,9 +100,34 @@ def test_weights_are_loaded_from_the_folder(orbax, tmp_path):
         tmp_path, save_on_background=False, save_weights_only=True
     )
     saved.fit(X, Y, callbacks=[callback], verbose=0)
-    assert other.load_weights(tmp_path).loaded == ["dense/bias", "dense/kernel"]
+    assert other.load_weights(tmp_path).loaded == ["dense/kernel", "dense/bias"]
     np.testing.assert_array_equal(saved.predict(X), other.predict(X))
     with pytest.raises(FileFormatError, match="only weights"):
+        lamina.models.load_model(tmp_path)
+
+
+def test_model_with_more_weights_is_refused(orbax, tmp_path):
+    callback = OrbaxCheckpoint(tmp_path, save_on_background=False)
+    model().fit(X, Y, callbacks=[callback], verbose=0)
+    more = model()
+    more.add(lamina.layers.Dense(1, name="more"))
+    before = more.get_weights()
+    with pytest.raises(FileFormatError, match="more/kernel"):
+        more.load_weights(tmp_path)
+    for value, new in zip(before, more.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, new)
+    report = more.load_weights(tmp_path, skip_mismatch=True)
+    assert report.missing == ["more/kernel", "more/bias"]
+
+
+@pytest.mark.parametrize("item", ["pytree", "model_config"])
+def test_damaged_checkpoint_is_refused(orbax, tmp_path, item):
+    callback = OrbaxCheckpoint(tmp_path, save_on_background=False)
+    model().fit(X, Y, callbacks=[callback], verbose=0)
+    for file in (tmp_path / "0" / item).rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"damaged")
+    with pytest.raises(FileFormatError, match="cannot be read"):
         lamina.models.load_model(tmp_path)
 
 
@@ -127,8 +152,10 @@ def test_folders_that_do_not_fit_are_refused(orbax, tmp_path):
     model().fit(X, Y, callbacks=[callback], verbose=0)
     for layer in (lamina.layers.Dense(1, name="b"), lamina.layers.Dense(2)):
         other = lamina.Sequential([lamina.Input((X.shape[1],)), layer])
-        with pytest.raises(FileFormatError, match="another model"):
+        with pytest.raises(FileFormatError, match="do not match the model's"):
             other.load_weights(tmp_path)
+    with pytest.raises(ArgumentError, match="name_map"):
+        model().load_weights(tmp_path, name_map={})
     lamina.config.set_memory_limit(16)
     with pytest.raises(FileFormatError, match="available memory"):
         lamina.models.load_model(tmp_path)
