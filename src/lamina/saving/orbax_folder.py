@@ -94,8 +94,8 @@ def load_orbax_weights(
     report = LoadReport([], [])
     for path in {**weights, **arrays}:
         ours, theirs = weights.get(path), arrays.get(path)
-        shapes, types = map(_shape, (ours, theirs)), map(_type, (ours, theirs))
-        report.add(Mismatch(path, *shapes, *types))
+        shapes = _shape(ours), _shape(theirs)
+        report.add(Mismatch(path, *shapes, _type(ours), _type(theirs)))
     report.require(*tolerance)
     for path in report.loaded:
         weights[path].assign(arrays[path])
