@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 from lamina import config
+from lamina.core.tracing.value_errors import explain
 from lamina.errors import LaminaError, LikelyMistakeWarning
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -44,8 +45,10 @@ def filter_traceback(function: F) -> F:
 def shorten(error: BaseException) -> None:
     """Remove the library's frames from an error and from the errors in its chain.
 
+    An error about the value of a tracer gets a message for users of this library.
     Follow it with a bare `raise`, to which Python adds no frame.
     """
+    explain(error)
     if not config.is_traceback_filtering_enabled():
         return
     seen: set[int] = set()

@@ -10,9 +10,10 @@ from typing import Any, TypeGuard
 import jax
 import numpy as np
 
-from lamina.core.graph import SymbolicTensor, infer
+from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.module import is_user_defined, signature
 from lamina.core.variable import Variable
+from lamina.errors import ArgumentTypeError, shown
 from lamina.layers.base.weights import WeightOwner
 from lamina.typing import PartialShape, PyTree
 
@@ -102,11 +103,19 @@ def output_specs(
         call: calls it, which also builds its sublayers.
         args: symbolic arguments.
         kwargs: symbolic keyword arguments.
+
+    Raises:
+        ArgumentTypeError: `call` returns no tensor.
     """
     is_declared = is_user_defined(type(layer), "compute_output_spec")
     is_built = all(sublayer.built for sublayer in layer.all_layers())
     outputs = None if is_declared and is_built else infer(call, args, kwargs)
     if not is_declared:
+        if not symbolic_leaves(outputs):
+            raise ArgumentTypeError(
+                f"Layer {layer.name!r} ({type(layer).__name__}): `call` returned "
+                f"{shown(outputs)}, which is not a tensor. End it with `return`."
+            )
         return outputs
     declared = layer.compute_output_spec(*args, **kwargs)
     return jax.tree.map(lambda t: SymbolicTensor(t.shape, t.dtype), declared)
