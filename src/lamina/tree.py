@@ -1,4 +1,4 @@
-"""Functions of nested lists, tuples and dictionaries, as in `keras.tree`.
+"""Functions of nested lists, tuples, deques and dictionaries, as in `keras.tree`.
 
 All other values are leaves, `None` included. Dictionaries are visited in the order of
 their sorted keys, an `OrderedDict` in its insertion order.
@@ -6,7 +6,7 @@ their sorted keys, an `OrderedDict` in its insertion order.
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -43,7 +43,7 @@ class MAP_TO_NONE:
 
 
 def is_nested(structure: PyTree) -> bool:
-    """Return whether a value is a list, a tuple or a dictionary.
+    """Return whether a value is a list, a tuple, a `deque` or a dictionary.
 
     Args:
         structure: any value.
@@ -53,11 +53,11 @@ def is_nested(structure: PyTree) -> bool:
         (True, True, False)
     """
     is_dictionary = type(structure) in (dict, OrderedDict, defaultdict)
-    return is_dictionary or isinstance(structure, (list, tuple))
+    return is_dictionary or isinstance(structure, (list, tuple, deque))
 
 
 def _entries(structure: Any) -> list[tuple[Any, Any]]:
-    """Return keys and values of a list, tuple or dictionary, in order."""
+    """Return keys and values of a container, in order."""
     if not isinstance(structure, dict):
         return list(enumerate(structure))
     if isinstance(structure, OrderedDict):
@@ -78,6 +78,8 @@ def _like(structure: Any, values: Iterable[Any]) -> Any:
         return new
     if hasattr(structure, "_fields"):
         return type(structure)(*values)
+    if isinstance(structure, deque):
+        return deque(values, structure.maxlen)
     return type(structure)(values)
 
 
@@ -194,25 +196,23 @@ def map_structure_up_to(
         return func(*structures)
     for structure in structures:
         _require_same_level(shallow_structure, structure)
-    columns = [[value for _, value in _entries(structure)] for structure in structures]
     values = [
-        map_structure_up_to(shallow, func, *parts)
-        for (_, shallow), *parts in zip(
-            _entries(shallow_structure), *columns, strict=True
-        )
+        map_structure_up_to(shallow, func, *(part[key] for part in structures))
+        for key, shallow in _entries(shallow_structure)
     ]
     return _like(shallow_structure, values)
 
 
 def _require_same_level(one: PyTree, other: PyTree) -> None:
-    """Refuse structures whose first levels differ."""
-    if type(one) is not type(other):
+    """Refuse structures whose first levels differ; all dictionaries are alike."""
+    are_dictionaries = isinstance(one, dict) and isinstance(other, dict)
+    if type(one) is not type(other) and not are_dictionaries:
         raise ArgumentError(
             f"The structures differ: one has a {type(one).__name__} where the other "
             f"has {other!r}."
         )
     keys = [[key for key, _ in _entries(structure)] for structure in (one, other)]
-    if keys[0] != keys[1]:
+    if set(keys[0]) != set(keys[1]):
         raise ArgumentError(
             f"The structures differ: one has {keys[0]} where the other has {keys[1]}."
         )
@@ -224,7 +224,8 @@ def assert_same_structure(a: PyTree, b: PyTree, check_types: object = None) -> N
     Args:
         a: nested lists, tuples and dictionaries.
         b: another one.
-        check_types: accepted for Keras's signature; types are always compared.
+        check_types: accepted for Keras's signature; types are always compared, except
+            those of dictionaries.
 
     Raises:
         ArgumentError: the structures differ.
@@ -242,8 +243,8 @@ def assert_same_structure(a: PyTree, b: PyTree, check_types: object = None) -> N
         )
     if is_nested(a):
         _require_same_level(a, b)
-        for (_, one), (_, other) in zip(_entries(a), _entries(b), strict=True):
-            assert_same_structure(one, other)
+        for key, part in _entries(a):
+            assert_same_structure(part, b[key])
 
 
 def assert_same_paths(a: PyTree, b: PyTree) -> None:

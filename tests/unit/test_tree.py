@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,34 @@ FOUND = {
         lambda: tree.traverse(lambda v: tree.MAP_TO_NONE if v == 2 else None, [1, 2]),
         [1, None],
     ),
+    "flatten a deque": (lambda: tree.flatten(deque([1, [2, deque([3])]])), [1, 2, 3]),
+    "map a deque": (
+        lambda: tree.map_structure(str, deque([1, [2]], maxlen=3)),
+        deque(["1", ["2"]], maxlen=3),
+    ),
+    "pack a deque": (
+        lambda: tree.pack_sequence_as(deque([1, (2,)]), [5, 6]),
+        deque([5, (6,)]),
+    ),
+    "paths of a deque": (
+        lambda: tree.flatten_with_path(deque([1, {"a": 2}])),
+        [((0,), 1), ((1, "a"), 2)],
+    ),
+    "traverse a deque": (lambda: tree.traverse(negated, deque([1, (2,)])),
+                         deque([-1, (-2,)])),
+    "tuples in a deque": (lambda: tree.lists_to_tuples([deque([1, [2]])]),
+                          (deque([1, (2,)]),)),
+    "shapes in a deque": (lambda: tree.map_shape_structure(len, deque([(1, 2)])),
+                          deque([2])),
+    "same paths of a deque": (lambda: tree.assert_same_paths(deque([1]), [2]), None),
+    "same kinds of dictionaries": (
+        lambda: tree.assert_same_structure(OrderedDict(b=1, a=2), {"a": 3, "b": 4}),
+        None,
+    ),
+    "map kinds of dictionaries by key": (
+        lambda: tree.map_structure(max, defaultdict(int, b=1, a=4), {"a": 2, "b": 3}),
+        defaultdict(int, b=3, a=4),
+    ),
     "same structure": (lambda: tree.assert_same_structure([1, (2,)], [3, (4,)]), None),
     "same paths": (lambda: tree.assert_same_paths([1, (2,)], (3, [4])), None),
 }  # fmt: skip
@@ -104,6 +132,7 @@ REFUSED = {
     "map of other kinds": lambda: tree.map_structure(max, [1, 2], (1, 2)),
     "map of nothing": lambda: tree.map_structure(max),
     "map up to less": lambda: tree.map_structure_up_to([0, 0], str, [1]),
+    "a deque and a list": lambda: tree.map_structure(max, deque([1]), [2]),
     "kinds": lambda: tree.assert_same_structure([(2,)], [[4]]),
     "depths": lambda: tree.assert_same_structure([1], [[1]]),
     "keys": lambda: tree.assert_same_structure({"a": 1}, {"b": 1}),
