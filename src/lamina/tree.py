@@ -196,8 +196,9 @@ def map_structure_up_to(
         return func(*structures)
     for structure in structures:
         _require_same_level(shallow_structure, structure)
+    containers: Any = structures
     values = [
-        map_structure_up_to(shallow, func, *(part[key] for part in structures))
+        map_structure_up_to(shallow, func, *(given[key] for given in containers))
         for key, shallow in _entries(shallow_structure)
     ]
     return _like(shallow_structure, values)
@@ -243,8 +244,9 @@ def assert_same_structure(a: PyTree, b: PyTree, check_types: object = None) -> N
         )
     if is_nested(a):
         _require_same_level(a, b)
+        other: Any = b
         for key, part in _entries(a):
-            assert_same_structure(part, b[key])
+            assert_same_structure(part, other[key])
 
 
 def assert_same_paths(a: PyTree, b: PyTree) -> None:
