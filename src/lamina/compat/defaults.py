@@ -50,6 +50,8 @@ DEFAULTS: tuple[Default, ...] = (
         Default(name, "epsilon", 1e-8, _1)
         for name in ("Adam", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam")
     ),
+    # The base class had no learning rate: custom optimizers store theirs themselves.
+    Default("Optimizer", "learning_rate", 0.01, Release.TF_KERAS_2),
     Default("Adadelta", "learning_rate", 1.0, _2_3),
     Default("Adagrad", "learning_rate", 0.01, _2_3),
     Default("Adagrad", "initial_accumulator_value", 0.0, _2_3),
@@ -183,6 +185,7 @@ _KERAS_2 = re.compile(
     r"|[(,]\s*(?:lr|decay|input_length)\s*=[^=]|history\[['\"](?:val_)?acc['\"]\]"
     r"|['\"](?:val_)?acc['\"]|from keras import backend|keras\.backend"
     r"|\.reset_states\(|from __future__ import (?!annotations)"
+    r"|def (?:get_updates|_resource_apply_dense)\("
 )
 _KERAS_3 = re.compile(
     r"keras\.ops|from keras import .*\bops\b|keras_core|keras\.random"

@@ -160,6 +160,11 @@ _RENAMED = {
         name: f"{_PREPROCESSING}.sequences:{name}"
         for name in ("TimeseriesGenerator", "make_sampling_table", "skipgrams")
     },
+    "legacy": {
+        "legacy_get_updates_support": (
+            "lamina.compat.keras.optimizers:legacy_get_updates_support"
+        ),
+    },
     "optimizers.schedules": {
         "LinearCosineDecay": "lamina.optimizers.schedules:CosineDecay",
     },

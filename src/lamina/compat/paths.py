@@ -10,7 +10,7 @@ _LAYERS = (
 )
 _BACKEND = (
     *(f"compat.keras.backend.{part}" for part in ("arrays", "variables", "graphs")),
-    *("compat.keras.backend.neural", "compat.keras.backend.recurrent"),
+    *(f"compat.keras.backend.{part}" for part in ("neural", "recurrent", "rules")),
     "backend",
     "ops",
     "config",
@@ -35,6 +35,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "utils.conv_utils": ("compat.keras.backend.shapes",),
     "datasets.data_utils": ("utils",),
     "legacy": ("legacy",),
+    "legacy.interfaces": ("legacy",),
     "legacy.layers": ("layers",),
     "objectives": ("losses",),
     "applications.mobilenetv2": ("applications.mobilenet_v2",),

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lamina.compat.keras import optimizers
 from lamina.compat.keras.backend import graphs
 from lamina.compat.notices import tell
 from lamina.compat.patches.apply import Changes
@@ -42,6 +43,10 @@ def _get_learning_rate(optimizer: Optimizer) -> Any:
 
 def _get_decay(optimizer: Optimizer) -> float:
     tell("optimizer.decay", "optimizer.learning_rate")
+    return _initial_decay(optimizer)
+
+
+def _initial_decay(optimizer: Optimizer) -> float:
     schedule = vars(optimizer).get("_learning_rate")
     return getattr(schedule, "decay_rate", 0.0)
 
@@ -92,7 +97,19 @@ def changes(module: object) -> Changes:
     rate = property(today.fget, _setting_rate(today.fset))
     yield Optimizer, "learning_rate", rate
     yield Optimizer, "lr", property(_get_learning_rate, _set_learning_rate)
-    yield Optimizer, "decay", property(_get_decay)
+    yield Optimizer, "decay", optimizers.owned("decay", _get_decay)
+    count: Any = Optimizer.iterations
+    yield Optimizer, "iterations", optimizers.owned("iterations", count.fget)
+    yield Optimizer, "build", optimizers.building(Optimizer.build)
+    yield Optimizer, "_apply_rule", optimizers.applying(Optimizer._apply_rule)
+    yield Optimizer, "_create_slots", optimizers.create_slots
+    yield Optimizer, "add_slot", optimizers.add_slot
+    yield Optimizer, "get_slot", optimizers.get_slot
+    yield Optimizer, "_set_hyper", optimizers.set_hyper
+    yield Optimizer, "_get_hyper", optimizers.get_hyper
+    yield Optimizer, "_serialize_hyperparameter", optimizers.serialize_hyper
+    yield Optimizer, "_decayed_lr", optimizers.decayed_rate
+    yield Optimizer, "_initial_decay", property(_initial_decay)
     yield Optimizer, "get_updates", graphs.get_updates
     yield Optimizer, "get_gradients", graphs.get_gradients
     yield Optimizer, "minimize", _minimize

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.compat.keras.backend.rules import RuleStep
 from lamina.compat.notices import tell
 from lamina.core.graph import SymbolicTensor, record, symbolic_leaves
 from lamina.core.scope import StateScope
@@ -47,9 +48,11 @@ def gradients(
     Raises:
         ArgumentTypeError: the loss is an array, so that there is no graph.
     """
-    tell("K.gradients(loss, x)", "jax.grad(function)(x)")
     several = isinstance(variables, (list, tuple))
     wanted: list[Any] = list(variables) if several else [variables]
+    if isinstance(loss, RuleStep):
+        return loss.gradients(wanted)
+    tell("K.gradients(loss, x)", "jax.grad(function)(x)")
     if not isinstance(loss, SymbolicTensor):
         raise ArgumentTypeError(
             "K.gradients: `loss` must be a symbolic tensor, such as an output of a "

@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina import config, ops, random
 from lamina.compat.keras.backend import graphs
+from lamina.compat.keras.backend.rules import is_declaring, once
 from lamina.compat.notices import tell
 from lamina.core.graph import SymbolicTensor, op
 from lamina.core.scope import local
@@ -31,12 +32,15 @@ def variable(
     value: Value, dtype: DTypeLike = None, name: str | None = None, **_: object
 ) -> Variable:
     """Create a variable."""
-    return Variable(np.asarray(value, dtype or config.floatx()), name=name)
+    array = np.asarray(value, dtype or config.floatx())
+    return once(lambda: Variable(array, name=name))
 
 
 def _created(array: Array | np.ndarray) -> Any:
     """Return a variable, or in a program that is traced the array."""
-    return array if is_tracing() else Variable(np.asarray(array))
+    if is_tracing() and not is_declaring():
+        return array
+    return once(lambda: Variable(np.asarray(array)))
 
 
 def zeros(
@@ -166,7 +170,7 @@ def eval(x: Value) -> np.ndarray:
 def get_value(x: Value) -> Any:
     """Return a variable's value as a NumPy array or number."""
     tell("K.get_value(x)", "x.numpy(), or float(x)")
-    value = np.asarray(x)
+    value = once(lambda: np.array(x))
     return value.item() if value.ndim == 0 else value
 
 
@@ -261,24 +265,6 @@ def in_test_phase(
 ) -> Any:
     """Return `x` in inference and `alt` in training; see `in_train_phase`."""
     return in_train_phase(alt, x, training)
-
-
-def update(x: Variable, new_x: Any) -> Variable:
-    """Assign a value to a variable."""
-    x.assign(new_x)
-    return x
-
-
-def update_add(x: Variable, increment: Any) -> Variable:
-    """Add to a variable."""
-    x.assign_add(increment)
-    return x
-
-
-def update_sub(x: Variable, decrement: Any) -> Variable:
-    """Subtract from a variable."""
-    x.assign_sub(decrement)
-    return x
 
 
 def placeholder(

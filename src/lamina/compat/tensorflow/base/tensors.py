@@ -28,6 +28,11 @@ class DType(str):
         return str(self)
 
     @property
+    def base_dtype(self) -> DType:
+        """The type itself: there are no types of references."""
+        return self
+
+    @property
     def as_numpy_dtype(self) -> Any:
         """NumPy's type."""
         return object if self == "string" else jnp.dtype(self).type

@@ -1,0 +1,101 @@
+"""One step of an update rule that a custom optimizer declares in `get_updates`.
+
+Keras 1 and 2 called `get_updates` once, to build a graph: it created the variables of
+the rule, and all updates read the values of before the step. Here the function is
+called in each step that is traced. Its updates are collected. What `K.zeros`,
+`K.variable` and `K.get_value` return is what they returned in its first call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+
+from lamina.core.graph import SymbolicTensor
+from lamina.core.variable import Variable
+
+
+class _Local(threading.local):
+    step: RuleStep | None = None
+
+
+_local = _Local()
+
+
+class RuleStep:
+    """Context manager in which `get_updates` is called; also the loss that it gets.
+
+    Args:
+        variables: the variables that are trained.
+        gradients: the gradient of each.
+        made: what the first call made, empty before it.
+
+    Attributes:
+        made: what this call has made.
+    """
+
+    def __init__(
+        self,
+        variables: Sequence[Variable],
+        gradients: Sequence[Any],
+        made: Iterable[Any] = (),
+    ) -> None:
+        self._gradients = dict(zip(map(id, variables), gradients, strict=True))
+        self._known = list(made)[::-1]
+        self.made: list[Any] = []
+
+    def __enter__(self) -> Self:
+        self._before, _local.step = _local.step, self
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _local.step = self._before
+
+    def gradients(self, variables: Iterable[Variable]) -> list[Any]:
+        """Return the gradients of the loss with respect to trained variables."""
+        return [self._gradients[id(v)] for v in variables]
+
+    def once(self, make: Callable[[], Any]) -> Any:
+        """Return what the first call made, or else make it."""
+        if self._known:
+            return self._known.pop()
+        with jax.ensure_compile_time_eval():
+            self.made.append(make())
+        return self.made[-1]
+
+
+def once(make: Callable[[], Any]) -> Any:
+    """Return what a function makes, in `get_updates` what it made in the first call."""
+    return make() if _local.step is None else _local.step.once(make)
+
+
+def is_declaring() -> bool:
+    """Return whether `get_updates` of a custom optimizer is being called."""
+    return _local.step is not None
+
+
+def update(x: Variable, new_x: Any) -> Any:
+    """Assign a value to a variable; return both where it is assigned later."""
+    if is_declaring() or isinstance(new_x, SymbolicTensor):
+        return x, new_x
+    x.assign(new_x)
+    return x
+
+
+def update_add(x: Variable, increment: Any) -> Any:
+    """Add to a variable; see `update`."""
+    return update(x, x + increment)
+
+
+def update_sub(x: Variable, decrement: Any) -> Any:
+    """Subtract from a variable; see `update`."""
+    return update(x, x - decrement)
+
+
+def value_of(x: Any) -> jax.Array:
+    """Return a number, an array or a variable as an array."""
+    return x.value if isinstance(x, Variable) else jnp.asarray(x)
