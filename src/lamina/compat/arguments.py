@@ -239,7 +239,8 @@ def constructor_arguments(
     if old or release() == Release.KERAS_1:
         positional = _sizes(kind, positional)
     if kind == "Optimizer" and positional and isinstance(positional[0], str):
-        found["name"], *positional = positional  # the first argument in tf.keras 2
+        found["name"] = positional[0]  # the first argument in tf.keras 2
+        positional = positional[1:]
     taken = [*_order(cls)[: len(positional)], *[""] * len(positional)]
     return tuple(map(functools.partial(_value, kind), taken, positional)), {
         n: _value(kind, n, value) for n, value in found.items()

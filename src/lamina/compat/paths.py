@@ -21,9 +21,16 @@ _UTILS = (
     *("vis_utils", "visualize_util", "training_utils", "multi_gpu_utils"),
     "test_utils",
 )
+# Modules that `keras.layers` and `keras.models` imported, and thus published.
+_IMPORTED = {
+    "layers": ("activations", "constraints", "initializers", "regularizers"),
+    "models": ("layers", "losses", "metrics", "optimizers"),
+}
 # Paths whose modules have other paths in lamina.
 PATHS: dict[str, tuple[str, ...]] = {
     **{f"layers.{name}": ("layers",) for name in _LAYERS},
+    **{f"{path}.{n}": (n,) for path, names in _IMPORTED.items() for n in names},
+    **{f"{path}.K": _BACKEND for path in _IMPORTED},
     "engine": ("layers", "models", ""),
     "engine.topology": ("layers", "models", ""),
     "engine.training": ("models",),

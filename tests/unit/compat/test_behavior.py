@@ -30,6 +30,7 @@ def test_calls_of_a_layer_have_inputs_and_outputs():
     assert x._keras_shape == (None, 2) and x._keras_history[0] is layer
     assert x.get_shape().as_list() == [None, 2] and y.get_shape().ndims == 3
     assert np.ones(3).shape == layer(np.ones((3, 3))).get_shape()[:1]
+    assert y.shape == (None, 4, 2) and y.shape.as_list() == [None, 4, 2]
 
 
 def test_kernels_of_theano_have_the_filters_first():

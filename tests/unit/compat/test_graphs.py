@@ -55,7 +55,7 @@ def test_function_sees_new_weights_and_assigns_updates():
     x, _, model = two_layers()
     total, last = K.sum(model.output), K.variable(0.0)
     updates = SGD(lr=0.1).get_updates(model.trainable_weights, [], total)
-    train = K.function([x], [total], updates=[*updates, (last, total)])
+    train = K.function([x], [total], updates=[*updates, K.update(last, total)])
     bias = model.get_weights()[-1]
     first, second = train([X])[0], train([X])[0]
     assert second < first

@@ -183,6 +183,10 @@ _LAYER = {
     "_metrics": _metrics,
 }
 _SYMBOLIC_TENSOR = {
+    "shape": property(
+        lambda tensor: Shape(vars(tensor)["shape"]),
+        lambda tensor, shape: vars(tensor).update(shape=shape),
+    ),
     "_keras_shape": property(lambda tensor: tuple(tensor.shape)),
     "_keras_history": property(_history),
     "get_shape": get_shape,

@@ -12,6 +12,7 @@ from lamina.compat.notices import tell
 from lamina.compat.patches.apply import Changes
 from lamina.lazy import LazyImport
 from lamina.optimizers import LossScaleOptimizer, Optimizer
+from lamina.optimizers.rule import UpdateRule
 from lamina.optimizers.schedules import InverseTimeDecay
 from lamina.typing import Array
 
@@ -101,7 +102,8 @@ def changes(module: object) -> Changes:
     count: Any = Optimizer.iterations
     yield Optimizer, "iterations", optimizers.owned("iterations", count.fget)
     yield Optimizer, "build", optimizers.building(Optimizer.build)
-    yield Optimizer, "_apply_rule", optimizers.applying(Optimizer._apply_rule)
+    apply_rule = vars(UpdateRule)["_apply_rule"]
+    yield Optimizer, "_apply_rule", optimizers.applying(apply_rule)
     yield Optimizer, "_create_slots", optimizers.create_slots
     yield Optimizer, "add_slot", optimizers.add_slot
     yield Optimizer, "get_slot", optimizers.get_slot
