@@ -69,6 +69,18 @@ class _NoSuper(layers.Layer):
 
 CASES = (
     BadInput(
+        "validation data without labels",
+        fit(ones(8, 4), ones(8, 3), validation_data=ones(8, 4)),
+        errors.StateError,
+        ("no labels", "validation_data=(x, y)"),
+    ),
+    BadInput(
+        "an input of a layer is missing",
+        lambda: layers.MultiHeadAttention(2, 4)(ones(2, 3, 5)),
+        errors.ArgumentTypeError,
+        ("MultiHeadAttention", "without `value`"),
+    ),
+    BadInput(
         "loss's name in compile",
         lambda: small_model(loss="mean_squred_error"),
         errors.UnknownNameError,

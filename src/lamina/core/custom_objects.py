@@ -195,9 +195,8 @@ def find_class(config: Config) -> Any:
         _require_name(config, name)
         return library_class
     known = [n for table in library.values() for n in table.objects if n != name]
-    raise _unknown_object(
-        f"{shown(name)} of module {shown(module)}", did_you_mean(name, known), name
-    )
+    what = f"{shown(name)} of module {shown(module)}" if module else shown(name)
+    raise _unknown_object(what, did_you_mean(name, known), name)
 
 
 def find_function(config: Config) -> Callable[..., Any]:

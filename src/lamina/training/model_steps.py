@@ -20,6 +20,14 @@ from lamina.errors import StateError
 from lamina.training.state import MetricsOwner, accepts_state
 from lamina.typing import Array, PyTree
 
+_NO_LOSS = (
+    "There is no loss: pass `loss=` to `compile()`, or call `add_loss` in a layer."
+)
+_NO_LABELS = (
+    "There is no loss, because the data has no labels: pass `y`, as in `fit(x, y)` and "
+    "`validation_data=(x, y)`, or compile without `loss` and use `add_loss`."
+)
+
 
 class _CompiledLoss:
     """The argument `loss` of `compile`, for models without such an attribute."""
@@ -188,8 +196,6 @@ class ModelSteps(MetricsOwner):
         for value in extra:
             loss = value if loss is None else loss + value
         if loss is None:
-            raise StateError(
-                "There is no loss to minimise: pass `loss=` to `compile()`, or call "
-                "`add_loss` in a layer. If a loss was given, pass labels `y` to `fit`."
-            )
+            given = self._training.arguments
+            raise StateError(_NO_LABELS if given and given.loss else _NO_LOSS)
         return loss

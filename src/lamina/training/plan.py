@@ -393,7 +393,7 @@ def flatten_by_names(
         return [next(given) if is_used else None for is_used in used]
     if len(leaves) != count:
         raise DataError(
-            f"{what} has {len(leaves)} arrays, but the model has {count} outputs "
-            f"({list(names)}). Give one for each, or a dictionary by name."
+            f"The model has {count} outputs ({list(names)}), but the number of arrays "
+            f"in {what} is {len(leaves)}. Give one for each, or a dictionary by name."
         )
     return leaves

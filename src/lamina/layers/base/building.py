@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from inspect import Parameter
 from typing import Any
 
 import jax
 
 from lamina.core.module import Untracked, is_user_defined, overridable, signature
 from lamina.core.scope import autocast, call_scope, local
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, ArgumentTypeError
 from lamina.layers.base.call_spec import CallSpec
 from lamina.layers.base.input_checks import check_inputs
 from lamina.layers.base.shapes import (
@@ -23,6 +24,8 @@ from lamina.layers.base.shapes import (
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.base.weights import WeightOwner
 from lamina.typing import Config, PartialShape
+
+_VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 class Buildable(WeightOwner):
@@ -88,6 +91,7 @@ class Buildable(WeightOwner):
             return {names[0]: shapes_of(first)}
         self._check_shape_names(method.__name__, names)
         found = {n: given.get(n.removesuffix("_shape")) for n in names}
+        self._check_required(method, found)
         return {n: shapes_of(v) for n, v in found.items() if v is not None}
 
     def _check_shape_names(self, method: str, names: Sequence[str]) -> None:
@@ -99,6 +103,17 @@ class Buildable(WeightOwner):
                 f"`{unknown[0]}`. Each must be the name of an argument of `call` with "
                 f"the suffix `_shape`: {', '.join(known)}."
             )
+
+    def _check_required(self, method: Callable[..., Any], shapes: Config) -> None:
+        for name, parameter in signature(method).parameters.items():
+            if parameter.default is not parameter.empty or parameter.kind in _VARIADIC:
+                continue
+            if name in shapes and shapes[name] is None:
+                raise ArgumentTypeError(
+                    f"Layer {self.name!r} ({type(self).__name__}) was called without "
+                    f"`{name.removesuffix('_shape')}`. Arguments with a shape: "
+                    f"{', '.join(shapes).replace('_shape', '')}."
+                )
 
     def get_build_config(self) -> Config | None:
         """Return the shapes that the layer was built with."""

@@ -296,8 +296,8 @@ class CallGraph:
         leaves = jax.tree.leaves(inputs, is_leaf=lambda v: v is None)
         if len(leaves) != len(names):
             raise ArgumentError(
-                f"The model has {len(names)} inputs ({names}), but got {len(leaves)} "
-                "arrays."
+                f"The model's inputs are {names}. Received: {len(leaves)} "
+                f"{'array' if len(leaves) == 1 else 'arrays'}."
             )
         if isinstance(self.inputs, dict) and len(leaves) > 1:
             warn(
