@@ -107,7 +107,7 @@ def test_list_for_a_dictionary_is_in_the_order_of_sorted_keys() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ([X, X], ("3 inputs", "2 arrays")),
+        ([X, X], ("inputs are", "2 arrays")),
         ({"z": X, "rest": {"y": X}}, ("['y', 'list']", "'list' is missing")),
         ({"z": X, "rest": X}, ("'y' is missing",)),
     ],
