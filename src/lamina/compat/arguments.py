@@ -295,6 +295,8 @@ def _value(kind: str, name: str, value: object) -> Any:
     """Return today's value of an argument."""
     suffix = name.rpartition("_")[2]
     value = _number(value)
+    if (kind, name) == ("InputLayer", "shape") and isinstance(value, int):
+        return (value,)  # tf.keras 2 took the size of the only axis
     if not isinstance(value, str):
         return initializer(value) if suffix == "initializer" else value
     return old_meaning(suffix, _text(kind, name, value))

@@ -57,6 +57,11 @@ DEFAULTS: tuple[Default, ...] = (
     Default("Adagrad", "initial_accumulator_value", 0.0, _2_3),
     Default("Adamax", "learning_rate", 0.002, _2_3),
     Default("Nadam", "learning_rate", 0.002, _2_3),
+    # Programs of tf.keras without other old spellings count as those of Keras 3.
+    *(
+        Default(f"AveragePooling{n}D", "pool_size", 2, Release.KERAS_3)
+        for n in (1, 2, 3)
+    ),
     *(Default(name, "recurrent_activation", hard_sigmoid, _2_2) for name in _CELLS),
     Default("ConvLSTM2D", "recurrent_activation", hard_sigmoid, Release.TF_KERAS_2),
     *(Default(name, "reset_after", False, _2_3) for name in ("GRU", "GRUCell")),

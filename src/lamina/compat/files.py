@@ -72,6 +72,13 @@ def reading(load: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def save_model(
+    model: Model, filepath: StrPath, *args: object, **options: object
+) -> None:
+    """Save a model, also to a path without an ending."""
+    model.save(filepath, *args, **options)  # pyright: ignore[reportArgumentType]
+
+
 def load_model(filepath: StrPath, *args: Any, **options: Any) -> Any:
     """Load a model from a file, also by its old name without an ending.
 

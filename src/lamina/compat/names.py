@@ -9,7 +9,7 @@ VERSIONS = {
     "keras": "3.15.1",
     "keras_core": "0.1.7",
     "keras_preprocessing": "1.1.2",
-    "tensorflow": "2.16.1",
+    "tensorflow": "2.9.3",  # as text too, it is not before "2.4"
 }
 
 _LAYERS = "lamina.compat.keras.layers"
@@ -55,6 +55,7 @@ _RENAMED = {
     },
     "saving": {
         "load_model": "lamina.compat.files:load_model",
+        "save_model": "lamina.compat.files:save_model",
         "deserialize_keras_object": (
             "lamina.compat.keras.source:deserialize_keras_object"
         ),
@@ -70,6 +71,7 @@ _RENAMED = {
         "slice_X": f"{_FUNCTIONS}:slice_arrays",
         "model_from_yaml": f"{_FUNCTIONS}:model_from_yaml",
         "load_model": "lamina.compat.files:load_model",
+        "save_model": "lamina.compat.files:save_model",
         "Input": "lamina:Input",
         "Merge": "lamina.compat.keras.layers:Merge",
     },

@@ -182,7 +182,7 @@ class Sequential(Model):
             custom_object_scope(custom_objects),
             untrusted_config(config, f"The config of {cls.__name__}"),
         ):
-            layers = [_layer_of(cls.__name__, layer) for layer in config["layers"]]
+            layers = _layers_of(cls.__name__, config["layers"])
             shape = config.get("build_input_shape")
             model = cls(layers, name=config.get("name"))
             if shape is not None and not model.built:
@@ -204,7 +204,7 @@ def _extended(
     Takes time proportional to the number of layers.
     """
     stack, first = list(model.layers), model.declared_input
-    names = {layer.name for layer in stack}
+    names = {layer.name: layer for layer in stack}
     for value in values:
         layer = _as_layer(value)
         if isinstance(layer, InputLayer):
@@ -215,16 +215,24 @@ def _extended(
                 )
             first = layer
             continue
-        if layer.name in names:
+        if names.setdefault(layer.name, layer) is not layer:
             raise ArgumentError(
                 f"Sequential {model.name!r} already has a layer named {layer.name!r}. "
-                "Layers of one model need different names: rename it with `name=`."
+                "Different layers need different names: rename it with `name=`."
             )
         if not stack and first is None:
             first = _declared_input(layer)
-        names.add(layer.name)
         stack.append(layer)
     return stack, first
+
+
+def _layers_of(owner: str, configs: Sequence[Any]) -> list[Any]:
+    """Return the layers that configs describe; equal configs are one layer."""
+    layers: list[Any] = []
+    for i, config in enumerate(configs):
+        first = configs.index(config)
+        layers.append(_layer_of(owner, config) if first == i else layers[first])
+    return layers
 
 
 def _layer_of(owner: str, config: object) -> Any:

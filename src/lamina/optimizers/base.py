@@ -186,8 +186,8 @@ class Optimizer(UpdateRule):
         self, grads_and_vars: Iterable[tuple[Any, Variable]]
     ) -> Variable:
         """Update variables from (gradient, variable) pairs and return the step."""
-        grads, variables = zip(*grads_and_vars, strict=True)
-        self.apply(grads, variables)
+        pairs = list(grads_and_vars)
+        self.apply([gradient for gradient, _ in pairs], [v for _, v in pairs])
         return self._iterations
 
     def stateless_apply(

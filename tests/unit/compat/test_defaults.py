@@ -37,6 +37,13 @@ def test_default_of_an_optimizer(release, cls, argument, value):
         assert cls(**{argument: 0.5}).get_config()[argument] == 0.5
 
 
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_windows_of_average_pooling_have_two_steps(axes):
+    pooling = getattr(layers, f"AveragePooling{axes}D")
+    assert pooling().pool_size == (2,) * axes
+    assert pooling(3).pool_size == (3,) * axes
+
+
 def test_default_is_not_added_to_a_positional_argument():
     with use(Release.KERAS_2_2):
         assert float(optimizers.Adadelta(0.5).learning_rate) == 0.5

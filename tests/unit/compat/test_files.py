@@ -76,8 +76,10 @@ def test_files_without_an_ending_get_one(tmp_path, capsys):
     path = str(tmp_path / "model")
     model.save(path, save_format="tf")
     assert "model.keras" in capsys.readouterr().err
-    loaded = keras.models.load_model(path)
-    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+    keras.models.save_model(model, str(tmp_path / "other"))
+    for saved in path, str(tmp_path / "other"):
+        loaded = keras.models.load_model(saved)
+        np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
     model.save_weights(str(tmp_path / "checkpoint"))
     loaded.set_weights([w * 2 for w in model.get_weights()])
     loaded.load_weights(str(tmp_path / "checkpoint"))

@@ -108,6 +108,23 @@ def test_name_of_a_weight_may_come_first():
     assert layer(tf.ones((1, 3))).shape == (1, 2)
     assert layer.kernel.name == "kernel"
 
+    class Count(tf.keras.metrics.Metric):
+        def __init__(self, name="count", **kwargs):
+            super().__init__(name=name, **kwargs)
+            self.total = self.add_weight(
+                "total", (2,), tf.VariableAggregation.SUM, initializer="zeros"
+            )
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.total.assign_add(tf.reduce_sum(y_true, axis=0))
+
+        def result(self):
+            return self.total
+
+    count = Count()
+    count.update_state(tf.ones((3, 2)), None)
+    assert count.result().numpy().tolist() == [3, 3]
+
 
 def test_shapes_that_are_computed_by_tensorflow_are_known_in_a_model():
     import tensorflow as tf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+import pandas
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import fft, linalg, signal, special
@@ -127,6 +128,7 @@ EXPECTED = [
     ("signal.frame", (X[0], 2, 2, True), {}, [[1, 2], [3, 0]]),
     ("signal.overlap_and_add", (X, 2), {}, [1, 2, 7, 5, 6]),
     ("signal.dct", (X,), {"norm": "ortho"}, fft.dct(X, norm="ortho")),
+    ("signal.rfft", (pandas.Series(X[0]),), {}, np.fft.rfft(X[0])),
     ("signal.fftshift", (X,), {"axes": 1}, np.fft.fftshift(X, 1)),
 ]
 

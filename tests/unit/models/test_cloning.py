@@ -177,3 +177,24 @@ def test_json_that_does_not_describe_a_model_is_refused():
             model_from_json(text)
     with pytest.raises(TypeError, match="must be a string"):
         model_from_json({"class_name": "Sequential"})
+
+
+def test_layer_that_a_sequence_has_twice_is_one_layer(tmp_path):
+    twice = layers.Dense(4, "tanh")
+    model = lamina.Sequential([layers.Dense(4), twice, twice, layers.Dense(2)])
+    model.compile("sgd", "mse")
+    model.fit(X, np.ones((3, 2)), verbose=0)
+    model.save(tmp_path / "model.keras")
+    copies = [
+        lamina.models.load_model(tmp_path / "model.keras"),
+        clone_model(model),
+        model_from_json(model.to_json()),
+    ]
+    for copy in copies:
+        copy(X)
+        assert len(copy.weights) == len(model.weights) == 6
+        assert copy.layers[1] is copy.layers[2] and len(copy.layers) == 4
+        copy.set_weights(model.get_weights())
+        np.testing.assert_array_equal(copy(X), model(X))
+    with pytest.raises(ArgumentError, match="already has a layer named"):
+        model.add(layers.Dense(2, name=twice.name))

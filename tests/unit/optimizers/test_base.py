@@ -250,6 +250,7 @@ def test_apply_gradients_takes_pairs_and_returns_the_step():
     weight = Variable([1.0])
     count = SGD(0.5).apply_gradients([(np.ones(1), weight)])
     assert (float(weight.value[0]), int(count)) == (0.5, 1)
+    assert int(SGD(0.5).apply_gradients([])) == 0
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _tape_minimize = LazyImport("lamina.compat.tensorflow.recording.tape:minimize")
 
 
+# Arguments of `add_weight` of metrics in tf.keras 2.
+_WITHOUT_EFFECT = ("aggregation", "synchronization")
+_WEIGHT = ("name", "shape", *_WITHOUT_EFFECT, "initializer", "dtype")
+
+
 class _DecayedRate(float):
     """Learning rate before the decay that an optimizer was created with."""
 
@@ -76,6 +81,23 @@ def _reset_metric(metric: Metric) -> None:
     metric.reset_state()
 
 
+def _named_first(create: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an `add_weight` with the arguments of tf.keras 2, too.
+
+    These are (name, shape, aggregation, synchronization, initializer, dtype).
+    """
+
+    @functools.wraps(create)
+    def call(metric: Metric, *args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], str):
+            tell(f"add_weight({args[0]!r})", f"add_weight(name={args[0]!r})")
+            kwargs, args = {**dict(zip(_WEIGHT, args, strict=False)), **kwargs}, ()
+        found = {n: v for n, v in kwargs.items() if n not in _WITHOUT_EFFECT}
+        return create(metric, *args, **found)
+
+    return call
+
+
 def _scaled_loss(optimizer: LossScaleOptimizer, loss: Array) -> Any:
     """Return a loss multiplied by the scale."""
     tell("optimizer.get_scaled_loss(loss)", "optimizer.scale_loss(loss)")
@@ -122,3 +144,5 @@ def changes(module: object) -> Changes:
 def metrics(module: Any) -> Changes:
     """Return the changes of metrics."""
     yield module.Metric, "reset_states", _reset_metric
+    create = vars(module.Metric)["add_weight"]
+    yield module.Metric, "add_weight", _named_first(create)

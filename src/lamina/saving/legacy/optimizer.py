@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina.core.custom_objects import find_class
+from lamina.core.custom_objects import custom_tables, find_class
 from lamina.core.module import accepted_names
 from lamina.core.variable import Variable
 from lamina.optimizers import Nadam, Optimizer
@@ -94,7 +94,8 @@ def _upgrade_names(value: object, origin: KerasVersion, module: str) -> Any:
     `module` distinguishes losses and metrics whose classes have the same name.
     """
     if isinstance(value, str):
-        return LOSSES.get(value, value) if origin.version < (3,) else value
+        name = LOSSES.get(value, value) if origin.version < (3,) else value
+        return _function_config(value) if _is_custom(value) else name
     if isinstance(value, list):
         return [_upgrade_names(item, origin, module) for item in value]
     if not isinstance(value, dict):
@@ -107,11 +108,20 @@ def _upgrade_names(value: object, origin: KerasVersion, module: str) -> Any:
     config = {k: v for k, v in (value.get("config") or {}).items() if k != "dtype"}
     if value["class_name"] in ("MeanMetricWrapper", "LossFunctionWrapper"):
         # These classes wrap a function that was given by name.
-        name = str(config.get("fn"))
-        return LOSSES.get(name, name)
+        return _upgrade_names(str(config.get("fn")), origin, module)
     if config.get("reduction") == "auto":
         config["reduction"] = "sum_over_batch_size"
     return {**reference, "config": config}
+
+
+def _is_custom(name: str) -> bool:
+    """Return whether a name is that of a function of the user's."""
+    found = next((table[name] for table in custom_tables() if name in table), None)
+    return found is not None and not isinstance(found, type)
+
+
+def _function_config(name: str) -> Config:
+    return {"class_name": "function", "config": name, "registered_name": name}
 
 
 class StoredState(NamedTuple):

@@ -111,7 +111,7 @@ def _run_file(path: str) -> None:
 def _run_cells(notebook: str, cells: Sequence[str]) -> None:
     """Run cells in their order; `display` prints, as there is no page."""
     module = _new_main()
-    vars(module).update(display=print, get_ipython=lambda: None)
+    vars(module).update(display=print, get_ipython=_NoShell)
     for number, source in enumerate(cells, 1):
         name = f"{notebook}, cell {number}"
         source, skipped = skip_magics(source)
@@ -121,6 +121,19 @@ def _run_cells(notebook: str, cells: Sequence[str]) -> None:
         lines = source.splitlines(keepends=True)
         linecache.cache[name] = (len(source), None, lines, name)
         exec(compile(source, name, "exec", dont_inherit=True), vars(module))
+
+
+class _NoShell:
+    """Result of `get_ipython()`: false, and its methods, such as `magic`, do nothing.
+
+    IPython calls it to register the magics that a notebook defines.
+    """
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
 
 
 def _new_main() -> ModuleType:

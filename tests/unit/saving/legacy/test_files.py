@@ -107,6 +107,21 @@ def test_decay_and_clipnorm_are_converted(path, version, norm):
     assert loaded.loss == "cosine_similarity"
 
 
+@pytest.mark.parametrize("where", ["loss", "metrics"])
+def test_functions_of_compile_are_taken_from_the_caller(path, where):
+    def twice(y_true, y_pred):
+        return 2 * lamina.losses.mean_absolute_error(y_true, y_pred)
+
+    training = {"optimizer_config": ADAM, "loss": "mae", "metrics": ["mae"]}
+    training[where] = {"loss": "twice", "metrics": ["twice"]}[where]
+    write(path, stack(dense()), {"l0": numbered([KERNEL, BIAS])}, training,
+          keras_version="2.2.4")  # fmt: skip
+    model = lamina.models.load_model(path, custom_objects={"twice": twice})
+    logs = model.evaluate(ROWS, np.ones((len(ROWS), 2)), verbose=0, return_dict=True)
+    loss, metric = logs["loss"], logs[min(logs.keys() - {"loss"})]
+    assert loss / metric == pytest.approx({"loss": 2, "metrics": 0.5}[where])
+
+
 @pytest.mark.parametrize(
     ("version", "options", "decay"),
     [("2.2.4", {"schedule_decay": 0.01}, 0.01), ("2.15.0", {}, 1.0)],

@@ -89,6 +89,16 @@ def test_cells_run_in_order_and_tracebacks_name_cell_and_line(tmp_path, capsys):
     assert "    return x / 0" in lines
 
 
+def test_notebook_may_register_magics(tmp_path, capsys):
+    cells = [
+        "shell = get_ipython()\n"
+        "shell.register_magic_function(print, 'cell', 'backend')\n"
+        "print(bool(shell))"
+    ]
+    assert run_script(written(tmp_path / "a.ipynb", cells)) == 0
+    assert capsys.readouterr().out == "False\n"
+
+
 MAGICS = [
     ("x = 1\nx % 2", "x = 1\nx % 2", 0),
     ("!pip install a \\\n  b\nx = 1", "pass\npass\nx = 1", 2),

@@ -152,8 +152,11 @@ def _target(path: str) -> Callable[..., Any]:
 
 
 def _array(value: object) -> Any:
-    """Return a list, which JAX does not take, as an array."""
-    return jnp.asarray(value) if isinstance(value, (list, tuple)) else value
+    """Return a list or a column of a frame, which JAX does not take, as an array."""
+    if isinstance(value, jax.Array):
+        return value
+    is_sequence = isinstance(value, (list, tuple)) or hasattr(value, "__array__")
+    return jnp.asarray(value) if is_sequence else value
 
 
 _MODULES = {"jnp": "jax.numpy", "nn": "jax.nn", "linalg": "jax.numpy.linalg"}

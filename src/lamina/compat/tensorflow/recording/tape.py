@@ -46,6 +46,10 @@ _METHODS = (
 )
 
 
+class TapeError(StateError, RuntimeError):
+    """A tape is used again, which is a `RuntimeError` in TensorFlow."""
+
+
 class GradientTape:
     """Context manager that records calls, to compute gradients of their results.
 
@@ -128,7 +132,7 @@ class GradientTape:
                 target does not depend on, `"zero"` to return zeros.
 
         Raises:
-            StateError: a tape that is not persistent was used before.
+            TapeError: a tape that is not persistent was used before.
         """
         self._use()
         targets = [_array(t) for t in jax.tree.leaves(target, is_leaf=is_variable)]
@@ -206,7 +210,7 @@ class GradientTape:
 
     def _use(self) -> None:
         if self._is_used and not self._is_persistent:
-            raise StateError(
+            raise TapeError(
                 "A GradientTape computes gradients once. For several calls, create it "
                 "with `tf.GradientTape(persistent=True)`."
             )
