@@ -114,7 +114,7 @@ SAME = [
         "layers.LSTM(4, batch_input_shape=(2, 5, 3), stateful=True)",
     ),
     ("layers.LeakyReLU(alpha=0.2)", "layers.LeakyReLU(negative_slope=0.2)"),
-    ("layers.InputLayer(input_shape=4)", "layers.InputLayer((4,))"),
+    ("layers.InputLayer(4)", "layers.InputLayer((4,))"),
     ("layers.Reshape(dims=(2, 2))", "layers.Reshape((2, 2))"),
     ("optimizers.SGD(lr=0.5, momentum=0.9)", "optimizers.SGD(0.5, momentum=0.9)"),
     (
