@@ -15,7 +15,7 @@ from lamina.distillation.losses import DistillationLoss
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.metrics import Mean
 from lamina.models import Model
-from lamina.training.plan import LossLike, MetricsLike, OptimizerLike
+from lamina.training.plan.arguments import LossLike, MetricsLike, OptimizerLike
 from lamina.typing import Config, PyTree
 
 _FINAL = "final_output"

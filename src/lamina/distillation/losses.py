@@ -14,7 +14,7 @@ from lamina.core.registry import deserialize, serialize
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, MissingMethodError, invalid
 from lamina.models import Model
-from lamina.training.plan import LossLike
+from lamina.training.plan.arguments import LossLike
 from lamina.typing import Array, Config, PyTree
 
 

@@ -17,7 +17,7 @@ from lamina.core.tracing import stateless
 from lamina.core.tracing.stateless import value_and_grad
 from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
-from lamina.training.state import MetricsOwner, accepts_state
+from lamina.training.state import MetricsOwner, accepts_state, is_overridden
 from lamina.typing import Array, PyTree
 
 _NO_LOSS = (
@@ -110,7 +110,8 @@ class ModelSteps(MetricsOwner):
     def _has_loss(self) -> bool:
         arguments = self._training.arguments
         has_loss = arguments is not None and arguments.loss is not None
-        return has_loss or bool(self.losses)
+        has_own = is_overridden(self, "compute_loss")
+        return has_loss or has_own or bool(self.losses)
 
     def _track_loss(self, loss: Array, x: PyTree) -> None:
         tracker = self._training.loss_tracker

@@ -105,7 +105,7 @@ def prepare_model(
         return pred
 
     pred = state.once((argument_shapes((batch, arrays)), to_train), build)
-    plan, graph = state.plan, _program_graph(model)
+    plan, graph = state.data_plan, _program_graph(model)
     if check:
         feed.check(
             lambda data, whole: check_data(data, plan, pred, graph, finite and whole)
@@ -153,12 +153,12 @@ def check_fit_data(
         generators = (m for m in modules if isinstance(m, SeedGenerator))
         for number, generator in enumerate(generators):
             generator.reseed(options.seed, number)
-    if state.plan is not None:
-        check_class_weight(options.class_weight, state.plan, pred)
+    if state.data_plan is not None:
+        check_class_weight(options.class_weight, state.data_plan, pred)
     report = _CHECKS.load()
     case = report.Case(
         state.model,
-        state.plan,
+        state.data_plan,
         feed.sample(),
         pred,
         options,

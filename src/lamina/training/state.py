@@ -9,6 +9,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, TypeVar, cast
 
+import jax
+
+from lamina.core.graph import SymbolicTensor, infer
 from lamina.core.module import Module, is_user_defined, signature
 from lamina.core.random.seeds import make_seed
 from lamina.core.scope import local, override
@@ -27,7 +30,9 @@ from lamina.runtime.module_state import ModuleState
 from lamina.runtime.placement import Distribution
 from lamina.training.device_loop import Step
 from lamina.training.engine import Engine, compiled, eager
-from lamina.training.plan import CompileArgs, Plan, flatten_by_names, output_names_of
+from lamina.training.plan.arguments import CompileArgs
+from lamina.training.plan.outputs import Outputs
+from lamina.training.plan.plan import Plan
 from lamina.typing import PyTree
 
 T = TypeVar("T")
@@ -55,6 +60,9 @@ class TrainingState:
         self.model, self._functions = model, functions
         self.arguments: CompileArgs | None = None
         self.plan: Plan | None = None
+        # A user's `compute_loss` may call this class's with other labels and outputs
+        # than those of the metrics.
+        self.metrics_plan: Plan | None = None
         self.loss_tracker: Mean | None = None
         self._lock = MethodLock()
         self.steps_done = 0  # random numbers of a step derive from it
@@ -69,7 +77,7 @@ class TrainingState:
     def compile(self, arguments: CompileArgs) -> None:
         """Set the losses and metrics, and discard the programs of the previous ones."""
         arguments.check_names()
-        self.arguments, self.plan = arguments, None
+        self.arguments, self.plan, self.metrics_plan = arguments, None, None
         self.loss_tracker = Mean(name="loss")
         self._engines, self._made, self.checked = {}, {}, None
 
@@ -132,18 +140,29 @@ class TrainingState:
 
     def modules(self) -> list[Module]:
         """Return the modules whose state a step may change."""
-        found: Any = self.model, self.model.optimizer, self.loss_tracker, self.plan
+        plans = self.plan, self.metrics_plan
+        found: Any = self.model, self.model.optimizer, self.loss_tracker, *plans
         return [m for m in found if isinstance(m, Module)]
 
     def named_metrics(self) -> list[tuple[str, Metric]]:
         """Return the metrics of `compile` with their names in logs, the loss first."""
         if self.arguments is None or self.loss_tracker is None:
             return []
-        if self.plan is None:  # before the model is built for data
+        plans = [plan for plan in (self.plan, self.metrics_plan) if plan is not None]
+        if plans:
+            metrics = [pair for plan in plans for pair in plan.named_metrics()]
+        else:  # before the model is built for data
             metrics = [(m.name, m) for m in self.arguments.metric_objects()]
-        else:
-            metrics = self.plan.named_metrics()
         return [("loss", self.loss_tracker), *metrics]
+
+    @property
+    def data_plan(self) -> Plan | None:
+        """The losses and metrics if they are of the data's labels, else `None`."""
+        return None if self._has_own_loss else self.plan
+
+    @property
+    def _has_own_loss(self) -> bool:
+        return is_overridden(self.model, "compute_loss")
 
     def build(self, batch: tuple[Any, Any, Any]) -> list[Any]:
         """Build weights, losses, metrics and slots for batches of these shapes.
@@ -155,14 +174,23 @@ class TrainingState:
         if self._needs_outputs():
             x, y, _ = batch
             y_pred = self._functions.output_specs(x)
-            names = output_names_of(model, y_pred)
-            pred = flatten_by_names(y_pred, names, "y_pred")
-            used = None if self.arguments is None else self.arguments.used(names)
-            flatten_by_names(y, names, "y", used)  # refuses labels that do not fit
-            self.plan_for(y, y_pred)
+            outputs = Outputs.of(model, y_pred)
+            pred = outputs.flatten(y_pred, "y_pred")
+            given = CompileArgs() if self.arguments is None else self.arguments
+            if self._has_own_loss:
+                if y is not None and not model.run_eagerly:
+                    self._infer_plans(batch)
+            elif not given.is_empty:
+                outputs.flatten(y, "y", given.used(outputs))  # refuses other labels
+                self.plan_for(y, y_pred)
         if hasattr(model.optimizer, "build"):
             model.optimizer.build(model.trainable_variables)
         return pred
+
+    def _infer_plans(self, batch: tuple[Any, Any, Any]) -> None:
+        """Make the losses for what the user's `compute_loss` passes on in a step."""
+        specs = jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), batch)
+        infer(lambda *data: self.model.test_step(data), specs, {})
 
     def _needs_outputs(self) -> bool:
         """Return whether weights, losses or metrics depend on the model's outputs."""
@@ -177,17 +205,39 @@ class TrainingState:
         layers = [m for m in self.model.all_layers() if isinstance(m, Layer)]
         return not all(layer.built for layer in layers)
 
-    def plan_for(self, y: PyTree, y_pred: PyTree) -> Plan | None:
+    def plan_for(
+        self, y: PyTree, y_pred: PyTree, for_metrics: bool = False
+    ) -> Plan | None:
         """Return the losses and metrics, made for these labels and outputs if needed.
 
         A user's own loop may compute losses of a model that was never built for data.
+
+        Args:
+            y: labels.
+            y_pred: outputs.
+            for_metrics: whether the metrics are needed, not the losses.
         """
-        if self.plan is None and self.arguments is not None and y is not None:
-            names = output_names_of(self.model, y_pred)
-            pred = flatten_by_names(y_pred, names, "y_pred")
-            true = flatten_by_names(y, names, "y", self.arguments.used(names))
-            self.plan = Plan(self.arguments, names, true, pred)
-        return self.plan
+        is_split = self._has_own_loss
+        plan = self.metrics_plan if is_split and for_metrics else self.plan
+        arguments = self.arguments
+        if plan is not None or arguments is None or y is None:
+            return plan
+        if is_split and for_metrics:
+            arguments = arguments._replace(loss=None, loss_weights=None)
+        elif is_split:
+            arguments = arguments._replace(metrics=None, weighted_metrics=None)
+        if arguments.is_empty:
+            return None
+        outputs = Outputs.of(self.model, y_pred)
+        pred = outputs.flatten(y_pred, "y_pred")
+        true = outputs.flatten(y, "y", arguments.used(outputs))
+        with jax.ensure_compile_time_eval():
+            plan = Plan(arguments, outputs, true, pred)
+        if is_split and for_metrics:
+            self.metrics_plan = plan
+        else:
+            self.plan = plan
+        return plan
 
     def engine(self, kind: str) -> Engine:
         """Return the loops of one kind of step: "train", "test" or "predict"."""
@@ -221,12 +271,13 @@ class MetricsOwner(GraphOwner, Layer):
     stop_evaluating = False
     stop_predicting = False
     predict_step: Callable[[Any], Any]
+    test_step: Callable[[Any], Any]
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
         """Update the metrics with one batch and return their results."""
-        plan = self._training.plan_for(y, y_pred)
+        plan = self._training.plan_for(y, y_pred, for_metrics=True)
         if plan is not None:
             plan.update(y, y_pred, sample_weight)
         return self.get_metrics_result()

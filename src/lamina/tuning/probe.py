@@ -17,7 +17,7 @@ from lamina.data.arrays import Parts
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.training.checks.case import activation_of
 from lamina.training.checks.findings import Finding, Findings
-from lamina.training.plan import loss_kind
+from lamina.training.plan.arguments import loss_kind
 from lamina.training.state import training_of
 from lamina.training.trainer import Trainer
 from lamina.tuning.trial import Trial, trial
@@ -100,7 +100,7 @@ def _learning(model: Trainer, steps: Trial, batch: Parts) -> Iterator[Finding]:
 
 def _uniform_guess(model: Trainer, batch: Parts) -> float | None:
     """Return the loss of the best constant guess, for losses where it is known."""
-    plan = training_of(model).plan
+    plan = training_of(model).data_plan
     if plan is None or len(plan.outputs) != 1:
         return None
     kind, labels = loss_kind(plan.outputs[0].loss), jax.tree.leaves(batch[1])

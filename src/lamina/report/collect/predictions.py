@@ -11,7 +11,7 @@ import numpy as np
 from lamina.report import evaluation
 from lamina.report.collect.rows import Rows, some_rows
 from lamina.report.run import rounded, thinned
-from lamina.training.plan import flatten_by_names, output_names_of
+from lamina.training.plan.outputs import Outputs
 from lamina.training.state import training_of
 from lamina.training.trainer import Trainer
 from lamina.typing import ArrayLike
@@ -46,13 +46,13 @@ def evaluate(
     if found is None:
         return []
     outputs = model.predict(found.x, verbose=0)
-    names = output_names_of(model, outputs)
-    pred = flatten_by_names(outputs, names, "y_pred")
-    true = flatten_by_names(found.y, names, "y", [True] * len(names))
+    heads = Outputs.of(model, outputs)
+    pred = heads.flatten(outputs, "y_pred")
+    true = heads.flatten(found.y, "y", [True] * len(heads))
     rows = Rows(found.x, found.numbers)
     results: list[dict[str, Any]] = []
     for name, loss, t, p in zip(
-        names, _losses(model, len(names)), true, pred, strict=True
+        heads.names, _losses(model, len(heads)), true, pred, strict=True
     ):
         if t is None:
             continue
@@ -63,7 +63,7 @@ def evaluate(
 
 
 def _losses(model: Trainer, count: int) -> list[Any]:
-    plan = training_of(model).plan
+    plan = training_of(model).data_plan
     return [None] * count if plan is None else [out.loss for out in plan.outputs]
 
 

@@ -20,7 +20,8 @@ from lamina.training.checks.history import Output, nodes_of, recorded_graph
 from lamina.training.checks.label_values import Labels
 from lamina.training.checks.monitors import unknown_monitors
 from lamina.training.options import FitOptions
-from lamina.training.plan import OutputPlan, Plan, loss_kind
+from lamina.training.plan.arguments import loss_kind
+from lamina.training.plan.plan import OutputPlan, Plan
 from lamina.training.state import MetricsOwner, is_overridden
 from lamina.typing import Array
 

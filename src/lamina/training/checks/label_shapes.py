@@ -12,7 +12,8 @@ from lamina.errors import ShapeError
 from lamina.losses.base import Loss
 from lamina.training.checks.history import Output
 from lamina.training.checks.label_advice import SPARSE, Misfit, explanation
-from lamina.training.plan import Plan, loss_kind
+from lamina.training.plan.arguments import loss_kind
+from lamina.training.plan.plan import Plan
 from lamina.typing import PyTree
 
 Shape = tuple[int | None, ...]

@@ -8,7 +8,7 @@ from lamina import metrics
 from lamina.training.checks.case import Case, OutputCase
 from lamina.training.checks.label_values import Labels
 from lamina.training.checks.rules.base import Advice, rule
-from lamina.training.plan import loss_kind
+from lamina.training.plan.arguments import loss_kind
 
 _SQUARED = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
 _CROSSENTROPIES = (

@@ -1,0 +1,1 @@
+"""Losses and metrics of `compile` for the outputs of a model."""

@@ -1,0 +1,149 @@
+"""Arguments of `compile`, and the losses and metrics that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+
+from lamina import losses, metrics, tree
+from lamina.core.graph import SymbolicTensor
+from lamina.core.module import Module, snake_case
+from lamina.errors import ArgumentError
+from lamina.losses.base import LossSum, loss_registry
+from lamina.metrics.base import Metric, metric_registry
+from lamina.training.plan.outputs import Given, Outputs
+from lamina.typing import PyTree
+
+# A transformation of Optax is a tuple of functions.
+OptimizerLike: TypeAlias = (
+    str | type | Mapping[str, Any] | Module | tuple[Any, ...] | None
+)
+LossLike: TypeAlias = (
+    str | Callable[..., Any] | Sequence[Any] | Mapping[str, Any] | None
+)
+MetricsLike: TypeAlias = LossLike | Metric
+Shaped: TypeAlias = jax.ShapeDtypeStruct | SymbolicTensor
+
+# Names for the form that fits labels and outputs.
+_ACCURACY = ("accuracy", "acc")
+_CROSSENTROPY = ("crossentropy", "ce")
+
+
+class CompileArgs(NamedTuple):
+    """The arguments of `compile`, as given for all outputs or for one."""
+
+    loss: LossLike = None
+    loss_weights: Mapping[str, Any] | Sequence[Any] | float | None = None
+    metrics: MetricsLike = None
+    weighted_metrics: MetricsLike = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True without losses and metrics."""
+        return all(argument is None for argument in self)
+
+    def losses_of(self, outputs: Outputs) -> list[Given]:
+        """Return the losses, each with the outputs that it takes."""
+        return outputs.assign(self.loss, "loss", for_all=True)
+
+    def used(self, outputs: Outputs) -> list[bool]:
+        """Return which outputs have a loss."""
+        used = {i for given in self.losses_of(outputs) for i in given.indices}
+        return [i in used for i in range(len(outputs))]
+
+    def weights_of(self, outputs: Outputs, found: Sequence[Given]) -> list[Any]:
+        """Return the weight of each of these losses; `None` without one."""
+        weights = self.loss_weights
+        if isinstance(weights, (list, tuple)) and len(weights) == len(found):
+            return list(weights)
+        given = outputs.assign(weights, "loss_weights")
+        by_index = {i: each.value for each in given for i in each.indices}
+        return [by_index.get(loss.indices[0]) for loss in found]
+
+    def metrics_of(self, outputs: Outputs, weighted: bool) -> list[Any]:
+        """Return the metrics of each output; `None` for those without any."""
+        name = "weighted_metrics" if weighted else "metrics"
+        given = outputs.assign(getattr(self, name), name, many=True)
+        by_index = {i: each.value for each in given for i in each.indices}
+        return [by_index.get(i) for i in range(len(outputs))]
+
+    def metric_objects(self) -> list[Metric]:
+        """Return the metrics that are given as objects."""
+        given = tree.flatten([self.metrics, self.weighted_metrics])
+        return [metric for metric in given if isinstance(metric, Metric)]
+
+    def check_names(self) -> None:
+        """Raise if a string names no loss or metric.
+
+        Raises:
+            UnknownNameError: a name is unknown; the message offers similar ones.
+        """
+        for name in _strings(self.loss):
+            if name.lower() not in _CROSSENTROPY:
+                loss_registry.find(name)
+        for name in (*_strings(self.metrics), *_strings(self.weighted_metrics)):
+            if name.lower() not in (*_ACCURACY, *_CROSSENTROPY):
+                metric_registry.find(name)
+
+
+def _strings(tree: PyTree) -> list[str]:
+    return [v for v in jax.tree.leaves(tree) if isinstance(v, str)]
+
+
+def listed(value: object) -> list[Any]:
+    """Return one value or several as a list; `None` is none."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _kind(y_true: Shaped, y_pred: Shaped) -> str:
+    """Return which kind of accuracy or crossentropy fits labels and predictions."""
+    true, pred = tuple(y_true.shape), tuple(y_pred.shape)
+    if pred and pred[-1] == 1:
+        return "binary"
+    if len(true) < len(pred) or true[-1:] == (1,):
+        return "sparse_categorical"
+    return "categorical"
+
+
+def loss_kind(loss: object) -> str:
+    """Return the name of a loss's function, whatever the loss is called."""
+    function = getattr(loss, "fn", None)
+    return getattr(function, "__name__", "") or snake_case(type(loss).__name__)
+
+
+def resolve_loss(identifier: object, y_true: Shaped, y_pred: Shaped) -> losses.Loss:
+    """Return the loss object for the loss, or list of losses, of one output."""
+    if isinstance(identifier, (list, tuple)):
+        parts = [resolve_loss(part, y_true, y_pred) for part in listed(identifier)]
+        return parts[0] if len(parts) == 1 else LossSum(parts)
+    if isinstance(identifier, str) and identifier.lower() in _CROSSENTROPY:
+        identifier = f"{_kind(y_true, y_pred)}_crossentropy"
+    found = losses.get(identifier)
+    if isinstance(found, losses.Loss):
+        return found
+    return losses.LossFunctionWrapper(found, name=_name_of(found))
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """Return a function's name in logs; a lambda's has no brackets, as in Keras."""
+    return getattr(function, "__name__", type(function).__name__).strip("<>")
+
+
+def resolve_metric(identifier: object, y_true: Shaped, y_pred: Shaped) -> Metric:
+    """Return the metric object for one output's metric given to `compile`."""
+    name = identifier if isinstance(identifier, str) else ""
+    if name.lower() in (*_ACCURACY, *_CROSSENTROPY):
+        wanted = "accuracy" if name.lower() in _ACCURACY else "crossentropy"
+        identifier = f"{_kind(y_true, y_pred)}_{wanted}"
+    found = metrics.get(identifier)
+    if not isinstance(found, Metric):
+        found = metrics.MeanMetricWrapper(found, name=name or _name_of(found))
+    if name:
+        found.name = name
+    return found
+
+
