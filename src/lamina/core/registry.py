@@ -169,7 +169,7 @@ def serialize(obj: object) -> Any:
     if isinstance(obj, np.generic):
         return obj.item()
     if isinstance(obj, (list, tuple)):
-        return type(obj)([serialize(v) for v in obj])
+        return as_list_or_tuple(obj, [serialize(v) for v in obj])
     if isinstance(obj, dict):
         return {k: serialize(v) for k, v in obj.items()}
     if isinstance(obj, DTypePolicy):
@@ -189,6 +189,11 @@ def serialize(obj: object) -> Any:
         f"Cannot write {obj!r} into a config: give it a `get_config` method, or "
         "register it with `lamina.saving.register_keras_serializable`."
     )
+
+
+def as_list_or_tuple(like: object, values: list[Any]) -> list[Any] | tuple[Any, ...]:
+    """Return a tuple for tuples, named ones too, and a list for all else."""
+    return tuple(values) if isinstance(like, tuple) else values
 
 
 def serialize_once(value: object) -> Any:

@@ -9,6 +9,7 @@ from typing import Unpack
 import jax.numpy as jnp
 
 from lamina.core.check import Check, is_int, one_of, positive_int
+from lamina.core.scope import local
 from lamina.errors import ShapeError
 from lamina.layers.base.attributes import Converted
 from lamina.layers.base.layer import Layer
@@ -51,13 +52,13 @@ class Flatten(Layer):
 
 
 _target_shape = Check(
-    "a tuple of sizes, one of which may be -1",
+    "a tuple of sizes, one of which may be -1 or None",
     lambda v: (
         isinstance(v, (tuple, list))
-        and all(is_int(n) and n >= -1 for n in v)
-        and list(v).count(-1) <= 1
+        and all(n is None or (is_int(n) and n >= -1) for n in v)
+        and sum(n in (-1, None) for n in v) <= 1
     ),
-    (3, (-1, -1), (-2,), ("3",)),
+    (3, (-1, -1), (-1, None), (-2,), ("3",)),
 )
 
 
@@ -65,8 +66,8 @@ class Reshape(Layer):
     """Reshaping of each row.
 
     Args:
-        target_shape: the new shape without the batch axis; one size may be -1, which
-            is inferred from the others.
+        target_shape: the new shape without the batch axis; one size may be -1 or
+            `None`, which is inferred from the others.
 
     Shape:
         (batch, ...) to (batch, *target_shape).
@@ -81,9 +82,11 @@ class Reshape(Layer):
 
     arguments = {"target_shape": _target_shape}
 
-    def __init__(self, target_shape: Sequence[int], **kwargs: Unpack[Options]) -> None:
+    def __init__(
+        self, target_shape: Sequence[int | None], **kwargs: Unpack[Options]
+    ) -> None:
         super().__init__(**kwargs)
-        self.target_shape = tuple(target_shape)
+        self.target_shape = tuple(-1 if n is None else n for n in target_shape)
 
     def build(self, input_shape: PartialShape) -> None:
         """Check that the number of elements matches."""
@@ -103,9 +106,11 @@ class Reshape(Layer):
         known = math.prod(n for n in self.target_shape if n != -1)
         # `reshape` cannot infer -1 for an empty batch.
         inferred = math.prod(sizes) // max(known, 1)
-        return inputs.reshape(
-            batch, *(inferred if n == -1 else n for n in self.target_shape)
-        )
+        shape = batch, *(inferred if n == -1 else n for n in self.target_shape)
+        if local.infers_shapes and math.prod(shape) != inputs.size:
+            # Unknown sizes are probed with numbers that `target_shape` may not fit.
+            return jnp.zeros(shape, inputs.dtype)
+        return inputs.reshape(shape)
 
 
 class Permute(Layer):

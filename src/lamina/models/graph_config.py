@@ -15,7 +15,7 @@ import jax
 
 from lamina.core.budget import MAX_ARGUMENTS
 from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves
-from lamina.core.registry import deserialize, serialize
+from lamina.core.registry import as_list_or_tuple, deserialize, serialize
 from lamina.core.scope import local
 from lamina.errors import FileFormatError, shown
 from lamina.layers import InputLayer, Layer
@@ -170,7 +170,8 @@ def _map_tensors(
         item: returns the replacement of another object with a `class_name`.
     """
     if isinstance(value, (list, tuple)):
-        return type(value)([_map_tensors(v, tensor, item) for v in value])
+        values = [_map_tensors(v, tensor, item) for v in value]
+        return as_list_or_tuple(value, values)
     if not isinstance(value, dict):
         return value
     if value.get("class_name") == "__keras_tensor__":
@@ -201,4 +202,5 @@ def _tensors_at(addresses: object, tensors: dict[Address, SymbolicTensor]) -> An
         raise FileFormatError(f"The model's graph has no tensor at {addresses!r}.")
     if len(addresses) == 3 and isinstance(addresses[0], str):
         return _tensor_at((addresses[0], addresses[1], addresses[2]), tensors)
-    return [_tensors_at(address, tensors) for address in addresses]
+    found = [_tensors_at(address, tensors) for address in addresses]
+    return as_list_or_tuple(addresses, found)

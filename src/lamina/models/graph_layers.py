@@ -1,10 +1,15 @@
-"""The layers of a graph, in the order of `model.layers`."""
+"""The layers of a graph, in the order of `model.layers`, and shapes of outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from lamina.core.graph import Node, SymbolicTensor
+import jax
+import jax.numpy as jnp
+
+from lamina.core.graph import Node, SymbolicTensor, infer, map_symbolic
+from lamina.core.tracing.value_errors import VALUE_ERRORS
 from lamina.errors import ArgumentError
 from lamina.layers import InputLayer, Layer
 from lamina.layers.base.call_graph import CallGraph
@@ -25,6 +30,30 @@ def input_layer(tensor: SymbolicTensor) -> InputLayer:
 def symbolic_like(array: Array) -> SymbolicTensor:
     """Return a symbolic tensor of an array's shape and type."""
     return SymbolicTensor(array.shape, str(array.dtype))
+
+
+def infer_outputs(
+    call: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    is_eager: bool,
+) -> Any:
+    """Return symbolic outputs of a call, which builds the layers.
+
+    Args:
+        call: calls a model.
+        args: arrays, or their shapes and types.
+        kwargs: keyword arguments.
+        is_eager: whether the call may need values, which are zeros then.
+    """
+    specs = jax.tree.map(symbolic_like, args)
+    try:
+        return infer(call, specs, kwargs)
+    except VALUE_ERRORS:
+        if not is_eager:
+            raise
+    zeros = map_symbolic(lambda t: jnp.zeros([n or 1 for n in t.shape], t.dtype), specs)
+    return jax.tree.map(symbolic_like, call(*zeros, **kwargs))
 
 
 def layers_of(graph: CallGraph) -> list[Layer]:

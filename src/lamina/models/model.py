@@ -20,6 +20,7 @@ from lamina.core.module import overridable, signature
 from lamina.core.registry import serialize_once
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback, shorten
+from lamina.core.tracing.value_errors import VALUE_ERRORS
 from lamina.core.variable import structure_version
 from lamina.data.arrays import as_arrays
 from lamina.errors import ArgumentError, StateError
@@ -31,7 +32,7 @@ from lamina.models.class_arguments import (
     user_arguments,
 )
 from lamina.models.graph_config import graph_config, graph_from_config
-from lamina.models.graph_layers import layers_of, symbolic_like
+from lamina.models.graph_layers import infer_outputs, layers_of
 from lamina.models.structure import Structure
 from lamina.runtime.compiled_function import CompiledFunction
 from lamina.saving import LoadReport, load_weights, save_model, save_weights
@@ -132,10 +133,11 @@ class Model(Structure):
         arrays = {k: v for k, v in kwargs.items() if k not in static}
         args = tuple(as_arrays(a, "the input") for a in self._on_host(args))
         if not self._is_fully_built():
-            self._build_for(args, kwargs)
+            with suppress(*VALUE_ERRORS):
+                self._build_for(args, kwargs)
         if self._compiled_call is None:
             self._compiled_call = CompiledFunction(
-                self._call_directly, self._program_state
+                self._call_directly, self._program_state, lambda: True
             )
         # The program assigns the losses of this call at its end.
         vars(self)["_call_losses"] = []
@@ -149,7 +151,7 @@ class Model(Structure):
     def _output_specs(self, x: PyTree) -> Any:
         """Build the model for inputs of these shapes and return its outputs' shapes."""
         if self.call_graph is None:
-            outputs = self._build_for((jax.tree.map(symbolic_like, x),), {})
+            outputs = self._build_for((x,), {})
             if self.call_graph is None:
                 return outputs
         self.call_graph.program.match(x)
@@ -163,8 +165,7 @@ class Model(Structure):
 
     def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Create all weights, so that no program creates them while it is traced."""
-        specs = jax.tree.map(symbolic_like, args)
-        return infer(super().__call__, specs, kwargs)
+        return infer_outputs(super().__call__, args, kwargs, self.run_eagerly)
 
     @filter_traceback
     @overridable

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
 
 from lamina.core.process import is_split, use_device
+from lamina.core.tracing.value_errors import VALUE_ERRORS
 from lamina.core.variable import state_lock
 from lamina.runtime.executable import Program, argument_shapes
 from lamina.runtime.module_state import ModuleState, ProgramCache
@@ -29,13 +30,19 @@ class CompiledFunction:
         function: takes arrays, and keyword arguments that are static.
         describe: returns the variables and hyperparameters that the function is
             expected to use; others that tracing finds are added.
+        allows_eager: returns whether the function may run op by op if it needs
+            values of arrays in Python, so that it cannot be compiled.
     """
 
     def __init__(
-        self, function: Callable[..., Any], describe: Callable[[], ModuleState]
+        self,
+        function: Callable[..., Any],
+        describe: Callable[[], ModuleState],
+        allows_eager: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._function = function
+        self._function, self._allows_eager = function, allows_eager
         self._cache: ProgramCache[_CompiledCall] = ProgramCache(describe)
+        self._uncompilable: set[Hashable] = set()  # keys of calls
 
     def __call__(self, *args: Any, **static: Any) -> Any:
         use_device()
@@ -51,7 +58,16 @@ class CompiledFunction:
 
             return _CompiledCall(function, state, args)
 
-        return self._cache.get(key, make)(args)
+        if key not in self._uncompilable:
+            try:
+                program = self._cache.get(key, make)
+            except VALUE_ERRORS:
+                if not self._allows_eager():
+                    raise
+                self._uncompilable.add(key)
+            else:
+                return program(args)
+        return self._function(*args, **static)
 
 
 class _CompiledCall:

@@ -117,7 +117,11 @@ class TrainingState:
     @functools.cached_property
     def predictor(self) -> CompiledFunction:
         """The compiled `predict_step`, which `compile` does not discard."""
-        return CompiledFunction(self._predict_step, self._functions.program_state)
+        return CompiledFunction(
+            self._predict_step,
+            self._functions.program_state,
+            lambda: self.model.run_eagerly,
+        )
 
     def _predict_step(self, batch: PyTree) -> PyTree:
         return self.model.predict_step(batch)

@@ -18,6 +18,10 @@ LAYERS = [
     ((None,), (-1, 5), (None, None, 5)),
     ((0, 3), (-1,), (None, 0)),
     ((), (-1,), (None, 1)),
+    ((None,), (3, 5), (None, 3, 5)),
+    ((None, None), (3, 5), (None, 3, 5)),
+    ((None, None, None), (2, 7), (None, 2, 7)),
+    ((None,), (None, 5), (None, None, 5)),
 ]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import pytest
 
@@ -185,6 +186,39 @@ def test_one_output_in_a_list_is_returned_without_it(outputs, kind):
     targets = np.ones((4, 2))
     targets = {"only": targets} if kind is dict else [targets] * (1 + several)
     assert "loss" in model.fit(data, targets, verbose=0).history
+
+
+class Pair(NamedTuple):
+    first: Any
+    second: Any
+
+
+@pytest.mark.parametrize(
+    ("structure", "copied", "loaded"),
+    [
+        ((0, 1), (0, 1), [0, 1]),
+        (Pair(0, 1), (0, 1), [0, 1]),
+        ([0, (1,)], [0, (1,)], [0, [1]]),
+        ({"a": (0, [1])}, {"a": (0, [1])}, {"a": [0, [1]]}),
+    ],
+    ids=["tuple", "named tuple", "list", "dictionary"],
+)
+def test_copies_have_the_structure_of_the_outputs(structure, copied, loaded, tmp_path):
+    """As in Keras, configs keep tuples, and files, which are JSON, have lists."""
+    x = lamina.Input((3,))
+    outputs = [layers.Dense(2)(x), layers.Dense(1)(x)]
+    model = lamina.Model(x, jax.tree.map(lambda i: outputs[i], structure))
+    model.save(tmp_path / "model.keras")
+    data, expected = np.ones((4, 3), "float32"), jax.tree.leaves(structure)
+    for made, wanted in (
+        (model, structure),
+        (lamina.Model.from_config(model.get_config()), copied),
+        (lamina.saving.load_model(tmp_path / "model.keras"), loaded),
+    ):
+        sizes = {2: 0, 1: 1}
+        found = jax.tree.map(lambda array: sizes[array.shape[1]], made(data))
+        assert (found, jax.tree.leaves(found)) == (wanted, expected)
+        assert type(found) is type(wanted)
 
 
 def test_number_for_an_input_of_rows_is_refused_with_the_shape():

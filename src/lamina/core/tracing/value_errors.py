@@ -46,6 +46,8 @@ _MESSAGES: tuple[tuple[type[Exception], str], ...] = (
     ),
 )
 
+VALUE_ERRORS = tuple(kind for kind, _ in _MESSAGES)
+
 
 def explain(error: BaseException) -> None:
     """Replace JAX's message about the value of a tracer; its class stays."""

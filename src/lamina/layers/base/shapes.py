@@ -13,7 +13,7 @@ import numpy as np
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.module import is_user_defined, signature
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentTypeError, shown
+from lamina.errors import ArgumentTypeError, LaminaError, shown
 from lamina.layers.base.weights import WeightOwner
 from lamina.typing import PartialShape, PyTree
 
@@ -98,6 +98,8 @@ def output_specs(
 ) -> Any:
     """Return a user's `compute_output_spec`, or what tracing `call` infers.
 
+    The shape that a class declares is used if its `call` cannot be traced.
+
     Args:
         layer: the layer.
         call: calls it, which also builds its sublayers.
@@ -109,13 +111,24 @@ def output_specs(
     """
     is_declared = is_user_defined(type(layer), "compute_output_spec")
     is_built = all(sublayer.built for sublayer in layer.all_layers())
-    outputs = None if is_declared and is_built else infer(call, args, kwargs)
-    if not is_declared:
-        if not symbolic_leaves(outputs):
-            raise ArgumentTypeError(
-                f"Layer {layer.name!r} ({type(layer).__name__}): `call` returned "
-                f"{shown(outputs)}, which is not a tensor. End it with `return`."
-            )
-        return outputs
-    declared = layer.compute_output_spec(*args, **kwargs)
-    return jax.tree.map(lambda t: SymbolicTensor(t.shape, t.dtype), declared)
+    outputs = None
+    if not (is_declared and is_built):
+        try:
+            outputs = infer(call, args, kwargs)
+        except LaminaError:
+            raise
+        # A user's `call` may raise any exception, such as that NumPy needs values.
+        except Exception:
+            has_shape = is_user_defined(type(layer), "compute_output_shape")
+            if not (is_declared or has_shape):
+                raise
+            is_declared = True
+    if is_declared:
+        declared = layer.compute_output_spec(*args, **kwargs)
+        return jax.tree.map(lambda t: SymbolicTensor(t.shape, t.dtype), declared)
+    if not symbolic_leaves(outputs):
+        raise ArgumentTypeError(
+            f"Layer {layer.name!r} ({type(layer).__name__}): `call` returned "
+            f"{shown(outputs)}, which is not a tensor. End it with `return`."
+        )
+    return outputs

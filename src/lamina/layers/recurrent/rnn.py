@@ -18,7 +18,13 @@ from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base import Layer, Options
 from lamina.layers.recurrent.cells import RecurrentCell
 from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
-from lamina.layers.recurrent.stack import StackedRNNCells, initial_states, is_cell
+from lamina.layers.recurrent.stack import (
+    StackedRNNCells,
+    initial_states,
+    is_cell,
+    pack_states,
+    unpack_states,
+)
 from lamina.ops.nn.cells import Loop, Run, run_states
 from lamina.typing import Array, Config, PartialShape, PyTree
 
@@ -269,13 +275,14 @@ def _run_stack(
     training: bool | None,
 ) -> Run:
     # Running one cell at a time lets each project the inputs of all steps at once.
+    *before, final = unpack_states(states)
     last = []
-    for cell, first in zip(cells[:-1], states, strict=False):
+    for cell, first in zip(cells[:-1], before, strict=True):
         inner = loop._replace(keep_outputs=True)
         inputs, _, after = run_cell(cell, inputs, first, inner, training)
         last.append(after)
-    run = run_cell(cells[-1], inputs, states[-1], loop, training)
-    return run._replace(states=[*last, run.states])
+    run = run_cell(cells[-1], inputs, final, loop, training)
+    return run._replace(states=pack_states(cells, [*last, run.states]))
 
 
 def _can_project(cell: object) -> bool:

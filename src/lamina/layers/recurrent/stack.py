@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
+import jax
+
 from lamina.core.check import Check
 from lamina.layers.base import Layer, Options
 from lamina.layers.recurrent.cells import zero_states
@@ -69,17 +71,39 @@ class StackedRNNCells(Layer):
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
         """Return the initial states of each cell."""
-        return [
+        states = [
             initial_states(cell, batch_size, self.compute_dtype) for cell in self.cells
         ]
+        return pack_states(self.cells, states)
 
     def call(self, inputs: Array, states: Any, training: bool | None = None) -> Any:
         new_states = []
-        for cell, old in zip(self.cells, states, strict=True):
+        for cell, old in zip(self.cells, unpack_states(states), strict=True):
             step: Any = cell if callable(cell) else cell.call
             inputs, new = step(inputs, old)
-            new_states.append(new)
-        return inputs, new_states
+            new_states.append(jax.tree.leaves(new))
+        return inputs, pack_states(self.cells, new_states)
+
+
+def pack_states(cells: Sequence[Any], states: Sequence[Any]) -> list[Any]:
+    """Return the states of a stack's cells as users see them.
+
+    As in Keras, the state of a cell without `get_initial_state`, whose `state_size` is
+    a number, is an array; those of other cells are lists.
+    """
+    return [
+        state[0] if _has_one_state(cell) else state
+        for cell, state in zip(cells, states, strict=True)
+    ]
+
+
+def unpack_states(states: Sequence[Any]) -> list[Any]:
+    """Return the states of a stack's cells as lists, which each cell takes."""
+    return [s if isinstance(s, (list, tuple)) else [s] for s in states]
+
+
+def _has_one_state(cell: Any) -> bool:
+    return isinstance(cell.state_size, int) and not hasattr(cell, "get_initial_state")
 
 
 def output_size_of(cell: Any) -> int:

@@ -97,6 +97,37 @@ def test_stacked_cells_can_be_called_step_by_step():
     assert jax.tree.structure(after) == jax.tree.structure(states)
 
 
+class Last(layers.Layer):
+    """A cell with one state, which it returns in a container or alone."""
+
+    state_size = 3
+
+    def __init__(self, arrange):
+        super().__init__()
+        self.arrange = arrange
+
+    def call(self, inputs, states):
+        return inputs + states[0], self.arrange(inputs)
+
+
+@pytest.mark.parametrize(
+    "arrange", [lambda s: [s], lambda s: (s,), lambda s: s], ids=["list", "tuple", "one"]
+)
+def test_states_of_cells_may_be_in_any_container(arrange):
+    one = layers.RNN(Last(arrange), return_state=True)
+    output, state = one(X)
+    np.testing.assert_allclose(output, X[:, -1] + X[:, -2], atol=1e-6)
+    np.testing.assert_array_equal(state, X[:, -1])
+    # As in Keras, a stack returns the only state of such a cell as an array.
+    cells = [Last(arrange), layers.GRUCell(2), Last(arrange)]
+    cells[-1].state_size = 2
+    stack = layers.RNN(cells, return_state=True)
+    shapes = jax.tree.map(lambda array: array.shape, stack(X))
+    assert shapes == ((4, 2), (4, 3), [(4, 2)], (4, 2))
+    shapes = jax.tree.map(lambda array: array.shape, stack.get_initial_state(4))
+    assert shapes == [(4, 3), [(4, 2)], (4, 2)]
+
+
 def test_a_subclass_of_stacked_cells_is_called_as_it_is():
     class Doubled(layers.StackedRNNCells):
         def call(self, inputs, states):
