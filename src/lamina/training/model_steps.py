@@ -191,7 +191,7 @@ class ModelSteps(MetricsOwner):
         """
         extra = self.losses
         loss: Any = None
-        plan = self._training.plan_for(y, y_pred)
+        plan = self._training.plans.find(y, y_pred)
         if plan is not None:
             loss = plan.loss(y, y_pred, sample_weight)
         for value in extra:

@@ -100,12 +100,13 @@ def prepare_model(
         specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
         with state_lock:
             pred = state.build(specs)
-        if is_plain and state.plan is not None:
-            check_label_shapes(state.plan, arrays[1], pred, to_train)
+        plan = state.plans.of_data
+        if is_plain and plan is not None:
+            check_label_shapes(plan, arrays[1], pred, to_train)
         return pred
 
     pred = state.once((argument_shapes((batch, arrays)), to_train), build)
-    plan, graph = state.data_plan, _program_graph(model)
+    plan, graph = state.plans.of_data, _program_graph(model)
     if check:
         feed.check(
             lambda data, whole: check_data(data, plan, pred, graph, finite and whole)
@@ -153,12 +154,13 @@ def check_fit_data(
         generators = (m for m in modules if isinstance(m, SeedGenerator))
         for number, generator in enumerate(generators):
             generator.reseed(options.seed, number)
-    if state.data_plan is not None:
-        check_class_weight(options.class_weight, state.data_plan, pred)
+    plan = state.plans.of_data
+    if plan is not None:
+        check_class_weight(options.class_weight, plan, pred)
     report = _CHECKS.load()
     case = report.Case(
         state.model,
-        state.data_plan,
+        plan,
         feed.sample(),
         pred,
         options,

@@ -32,7 +32,7 @@ from lamina.training.device_loop import Step
 from lamina.training.engine import Engine, compiled, eager
 from lamina.training.plan.arguments import CompileArgs
 from lamina.training.plan.outputs import Outputs
-from lamina.training.plan.plan import Plan
+from lamina.training.plan.plans import Plans
 from lamina.typing import PyTree
 
 T = TypeVar("T")
@@ -59,10 +59,7 @@ class TrainingState:
     def __init__(self, model: MetricsOwner, functions: ModelFunctions) -> None:
         self.model, self._functions = model, functions
         self.arguments: CompileArgs | None = None
-        self.plan: Plan | None = None
-        # A user's `compute_loss` may call this class's with other labels and outputs
-        # than those of the metrics.
-        self.metrics_plan: Plan | None = None
+        self.plans = Plans(model, CompileArgs(), False)
         self.loss_tracker: Mean | None = None
         self._lock = MethodLock()
         self.steps_done = 0  # random numbers of a step derive from it
@@ -77,7 +74,9 @@ class TrainingState:
     def compile(self, arguments: CompileArgs) -> None:
         """Set the losses and metrics, and discard the programs of the previous ones."""
         arguments.check_names()
-        self.arguments, self.plan, self.metrics_plan = arguments, None, None
+        self.arguments = arguments
+        is_split = is_overridden(self.model, "compute_loss")
+        self.plans = Plans(self.model, arguments, is_split)
         self.loss_tracker = Mean(name="loss")
         self._engines, self._made, self.checked = {}, {}, None
 
@@ -144,29 +143,15 @@ class TrainingState:
 
     def modules(self) -> list[Module]:
         """Return the modules whose state a step may change."""
-        plans = self.plan, self.metrics_plan
-        found: Any = self.model, self.model.optimizer, self.loss_tracker, *plans
+        model, plans = self.model, self.plans.made()
+        found: Any = model, model.optimizer, self.loss_tracker, *plans
         return [m for m in found if isinstance(m, Module)]
 
     def named_metrics(self) -> list[tuple[str, Metric]]:
         """Return the metrics of `compile` with their names in logs, the loss first."""
         if self.arguments is None or self.loss_tracker is None:
             return []
-        plans = [plan for plan in (self.plan, self.metrics_plan) if plan is not None]
-        if plans:
-            metrics = [pair for plan in plans for pair in plan.named_metrics()]
-        else:  # before the model is built for data
-            metrics = [(m.name, m) for m in self.arguments.metric_objects()]
-        return [("loss", self.loss_tracker), *metrics]
-
-    @property
-    def data_plan(self) -> Plan | None:
-        """The losses and metrics if they are of the data's labels, else `None`."""
-        return None if self._has_own_loss else self.plan
-
-    @property
-    def _has_own_loss(self) -> bool:
-        return is_overridden(self.model, "compute_loss")
+        return [("loss", self.loss_tracker), *self.plans.named_metrics()]
 
     def build(self, batch: tuple[Any, Any, Any]) -> list[Any]:
         """Build weights, losses, metrics and slots for batches of these shapes.
@@ -180,13 +165,12 @@ class TrainingState:
             y_pred = self._functions.output_specs(x)
             outputs = Outputs.of(model, y_pred)
             pred = outputs.flatten(y_pred, "y_pred")
-            given = CompileArgs() if self.arguments is None else self.arguments
-            if self._has_own_loss:
-                if y is not None and not model.run_eagerly:
-                    self._infer_plans(batch)
-            elif not given.is_empty:
-                outputs.flatten(y, "y", given.used(outputs))  # refuses other labels
-                self.plan_for(y, y_pred)
+            if not self.plans.is_split:
+                plan = self.plans.find(y, y_pred)
+                if plan is not None:
+                    plan.labels(y)  # refuses labels that do not fit
+            elif y is not None and not model.run_eagerly:
+                self._infer_plans(batch)
         if hasattr(model.optimizer, "build"):
             model.optimizer.build(model.trainable_variables)
         return pred
@@ -202,46 +186,12 @@ class TrainingState:
         if not self._functions.has_call():
             return False
         given = CompileArgs() if self.arguments is None else self.arguments
-        if self.plan is not None or any(given):
+        if self.plans.made() or any(given):
             return True
         if not is_overridden(self.model, "train_step"):
             return True
         layers = [m for m in self.model.all_layers() if isinstance(m, Layer)]
         return not all(layer.built for layer in layers)
-
-    def plan_for(
-        self, y: PyTree, y_pred: PyTree, for_metrics: bool = False
-    ) -> Plan | None:
-        """Return the losses and metrics, made for these labels and outputs if needed.
-
-        A user's own loop may compute losses of a model that was never built for data.
-
-        Args:
-            y: labels.
-            y_pred: outputs.
-            for_metrics: whether the metrics are needed, not the losses.
-        """
-        is_split = self._has_own_loss
-        plan = self.metrics_plan if is_split and for_metrics else self.plan
-        arguments = self.arguments
-        if plan is not None or arguments is None or y is None:
-            return plan
-        if is_split and for_metrics:
-            arguments = arguments._replace(loss=None, loss_weights=None)
-        elif is_split:
-            arguments = arguments._replace(metrics=None, weighted_metrics=None)
-        if arguments.is_empty:
-            return None
-        outputs = Outputs.of(self.model, y_pred)
-        pred = outputs.flatten(y_pred, "y_pred")
-        true = outputs.flatten(y, "y", arguments.used(outputs))
-        with jax.ensure_compile_time_eval():
-            plan = Plan(arguments, outputs, true, pred)
-        if is_split and for_metrics:
-            self.metrics_plan = plan
-        else:
-            self.plan = plan
-        return plan
 
     def engine(self, kind: str) -> Engine:
         """Return the loops of one kind of step: "train", "test" or "predict"."""
@@ -281,7 +231,7 @@ class MetricsOwner(GraphOwner, Layer):
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
         """Update the metrics with one batch and return their results."""
-        plan = self._training.plan_for(y, y_pred, for_metrics=True)
+        plan = self._training.plans.find(y, y_pred, for_metrics=True)
         if plan is not None:
             plan.update(y, y_pred, sample_weight)
         return self.get_metrics_result()

@@ -100,7 +100,7 @@ def _learning(model: Trainer, steps: Trial, batch: Parts) -> Iterator[Finding]:
 
 def _uniform_guess(model: Trainer, batch: Parts) -> float | None:
     """Return the loss of the best constant guess, for losses where it is known."""
-    plan = training_of(model).data_plan
+    plan = training_of(model).plans.of_data
     if plan is None or len(plan.outputs) != 1:
         return None
     kind, labels = loss_kind(plan.outputs[0].loss), jax.tree.leaves(batch[1])

@@ -63,7 +63,7 @@ def evaluate(
 
 
 def _losses(model: Trainer, count: int) -> list[Any]:
-    plan = training_of(model).data_plan
+    plan = training_of(model).plans.of_data
     return [None] * count if plan is None else [out.loss for out in plan.outputs]
 
 

@@ -44,6 +44,14 @@ class CompileArgs(NamedTuple):
         """True without losses and metrics."""
         return all(argument is None for argument in self)
 
+    def of_losses(self) -> CompileArgs:
+        """Return the arguments without metrics."""
+        return self._replace(metrics=None, weighted_metrics=None)
+
+    def of_metrics(self) -> CompileArgs:
+        """Return the arguments without losses."""
+        return self._replace(loss=None, loss_weights=None)
+
     def losses_of(self, outputs: Outputs) -> list[Given]:
         """Return the losses, each with the outputs that it takes."""
         return outputs.assign(self.loss, "loss", for_all=True)
