@@ -23,7 +23,12 @@ from lamina.training.options import (
     ReportLike,
     Resume,
 )
-from lamina.training.plan.arguments import CompileArgs, LossLike, MetricsLike, OptimizerLike
+from lamina.training.plan.arguments import (
+    CompileArgs,
+    LossLike,
+    MetricsLike,
+    OptimizerLike,
+)
 from lamina.training.session import FitSession
 from lamina.training.state_tree import StateTree, get_state_tree, set_state_tree
 from lamina.typing import Data

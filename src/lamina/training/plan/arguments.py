@@ -10,7 +10,6 @@ import jax
 from lamina import losses, metrics, tree
 from lamina.core.graph import SymbolicTensor
 from lamina.core.module import Module, snake_case
-from lamina.errors import ArgumentError
 from lamina.losses.base import LossSum, loss_registry
 from lamina.metrics.base import Metric, metric_registry
 from lamina.training.plan.outputs import Given, Outputs
@@ -153,5 +152,3 @@ def resolve_metric(identifier: object, y_true: Shaped, y_pred: Shaped) -> Metric
     if name:
         found.name = name
     return found
-
-

@@ -107,8 +107,8 @@ class Outputs:
         if len(leaves) != count:
             raise DataError(
                 f"The model has {count} outputs ({self.names}), but the number of "
-                f"arrays in {what} is {len(leaves)}. Give one for each, or a dictionary "
-                "by name."
+                f"arrays in {what} is {len(leaves)}. Give one for each, or a "
+                "dictionary by name."
             )
         return leaves
 
@@ -177,9 +177,7 @@ def _only(value: object, many: bool) -> object:
     return flat[0] if len(flat) == 1 and not many else flat
 
 
-def _pairs(
-    value: Any, path: Path, part: Any, argument: _Argument
-) -> Iterator[Given]:
+def _pairs(value: Any, path: Path, part: Any, argument: _Argument) -> Iterator[Given]:
     """Yield values with the outputs at the same place of a structure."""
     if isinstance(part, int):
         yield Given(path, part, value)
@@ -208,8 +206,8 @@ def _pairs(
     if len(flat) != len(places):
         names = [argument.outputs[index] for _, index in places]
         raise ArgumentError(
-            f"compile: `{argument.name}` has {len(flat)} entries for {len(places)} outputs "
-            f"({names}). Give one for each output, or a dictionary by name."
+            f"compile: `{argument.name}` has {len(flat)} entries for {len(places)} "
+            f"outputs ({names}). Give one for each output, or a dictionary by name."
         )
     for item, (place, index) in zip(flat, places, strict=True):
         yield Given(place, index, item)

@@ -160,24 +160,24 @@ class Plan(Module):
         given = compiled.losses_of(outputs)
         weights = compiled.weights_of(outputs, given)
         tracked = len(given) > 1
-        alone = {
-            each.part: (each.value, weight)
-            for each, weight in zip(given, weights, strict=True)
-            if isinstance(each.part, int)
-        }
-        found = [compiled.metrics_of(outputs, weighted) for weighted in (False, True)]
+        pairs = list(zip(given, weights, strict=True))
+        alone = {g.part: (g.value, w) for g, w in pairs if isinstance(g.part, int)}
+        metrics = compiled.metrics_of(outputs, weighted=False)
+        weighted_metrics = compiled.metrics_of(outputs, weighted=True)
         self.outputs = [
             OutputPlan(CompileArgs(*alone.get(i, (None, None)), *some), *row, tracked)
-            for i, (*row, some) in enumerate(
-                zip(outputs.names, y_true, y_pred, zip(*found), strict=True)
+            for i, (some, row) in enumerate(
+                zip(
+                    zip(metrics, weighted_metrics, strict=True),
+                    zip(outputs.names, y_true, y_pred, strict=True),
+                    strict=True,
+                )
             )
         ]
         self.groups = [
-            GroupLoss(
-                each, outputs.name(each.path, None), weight, y_true, y_pred, tracked
-            )
-            for each, weight in zip(given, weights, strict=True)
-            if not isinstance(each.part, int)
+            GroupLoss(g, outputs.name(g.path, None), weight, y_true, y_pred, tracked)
+            for g, weight in pairs
+            if not isinstance(g.part, int)
         ]
 
     def labels(self, y: PyTree) -> list[Any]:
@@ -196,7 +196,9 @@ class Plan(Module):
         pred = flatten(y_pred, "y_pred")
         return self.labels(y), pred, flatten(sample_weight, "sample_weight")
 
-    def _rows(self, columns: Sequence[Any]) -> Iterator[tuple[OutputPlan, Any, Any, Any]]:
+    def _rows(
+        self, columns: Sequence[Any]
+    ) -> Iterator[tuple[OutputPlan, Any, Any, Any]]:
         """Yield each output that has labels, with its labels, values and weights."""
         for row in zip(self.outputs, *columns, strict=True):
             if row[1] is not None:

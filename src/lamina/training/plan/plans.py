@@ -42,9 +42,7 @@ class Plans:
             return [(m.name, m) for m in self._arguments.metric_objects()]
         return [pair for plan in self.made() for pair in plan.named_metrics()]
 
-    def find(
-        self, y: PyTree, y_pred: PyTree, for_metrics: bool = False
-    ) -> Plan | None:
+    def find(self, y: PyTree, y_pred: PyTree, for_metrics: bool = False) -> Plan | None:
         """Return the plan for labels and outputs, which the first ones determine.
 
         A user's own loop may compute losses of a model that was never built for data.

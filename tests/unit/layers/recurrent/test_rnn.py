@@ -111,7 +111,9 @@ class Last(layers.Layer):
 
 
 @pytest.mark.parametrize(
-    "arrange", [lambda s: [s], lambda s: (s,), lambda s: s], ids=["list", "tuple", "one"]
+    "arrange",
+    [lambda s: [s], lambda s: (s,), lambda s: s],
+    ids=["list", "tuple", "one"],
 )
 def test_states_of_cells_may_be_in_any_container(arrange):
     one = layers.RNN(Last(arrange), return_state=True)
