@@ -223,9 +223,19 @@ def function_arguments(
 
 
 def constructor_arguments(
-    cls: type, positional: tuple[Any, ...], values: Mapping[str, Any]
+    cls: type,
+    positional: tuple[Any, ...],
+    values: Mapping[str, Any],
+    is_of_library: bool = False,
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return a constructor's arguments under today's names, with today's values."""
+    """Return a constructor's arguments under today's names, with today's values.
+
+    Args:
+        cls: a class of lamina.
+        positional: the positional arguments.
+        values: the other arguments, by name.
+        is_of_library: whether the call is in lamina, such as in an application.
+    """
     kind = "Model" if cls.__name__ == "Functional" else cls.__name__
     old = values.keys() - known_arguments(cls)
     found = dict(values)
@@ -236,7 +246,7 @@ def constructor_arguments(
     found = renamed(kind, renames_of(cls, old), found)
     for row in translations_of(cls, old):
         _translate(cls, row, found)
-    if old or release() == Release.KERAS_1:
+    if not is_of_library and (old or release() == Release.KERAS_1):
         positional = _sizes(kind, positional)
     if kind == "Optimizer" and positional and isinstance(positional[0], str):
         found["name"] = positional[0]  # the first argument in tf.keras 2

@@ -11,6 +11,7 @@ import pytest
 
 from lamina import compat, layers, models, optimizers
 from lamina.compat.arguments import FUNCTIONS, TRANSLATIONS
+from lamina.compat.defaults import Release, use
 from lamina.compat.finder import CompatModule
 from lamina.compat.names import NAMES
 from lamina.compat.patches.methods import FORMER_METHODS
@@ -193,6 +194,17 @@ def test_classes_are_those_of_lamina():
 
     assert isinstance(Mine(p=0.25), layers.Dropout)
     assert Mine(p=0.25).rate == 0.25
+
+
+def test_applications_are_those_of_the_library_in_programs_of_keras_1():
+    from keras.applications.vgg16 import VGG16
+
+    options = {"weights": None, "include_top": False, "input_shape": (32, 32, 3)}
+    expected = VGG16(**options)
+    with use(Release.KERAS_1):
+        found = VGG16(**options)
+        assert layers.Conv2D(4, 3, 5).kernel_size == (3, 5)
+    assert [w.shape for w in found.weights] == [w.shape for w in expected.weights]
 
 
 def test_own_arguments_with_an_old_name_stay():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -31,12 +32,20 @@ def new_object(function: Callable[..., Any]) -> Callable[..., Any]:
             if not is_replaced(base, "__init__") and _has_own_init(base):
                 replace(base, "__init__", _initialize(base, vars(base)["__init__"]))
         if not is_user_defined(cls, "__init__"):
-            args, kwargs = constructor_arguments(library_class(cls), args, kwargs)
+            args, kwargs = constructor_arguments(
+                library_class(cls), args, kwargs, _is_called_by_library()
+            )
             if _sets_weights(cls):
                 kwargs.pop("weights", None)
         return function(cls, *args, **kwargs)
 
     return new
+
+
+def _is_called_by_library() -> bool:
+    """Return whether the caller of the function that calls this one is in lamina."""
+    name = sys._getframe(2).f_globals.get("__name__", "")
+    return name.partition(".")[0] == "lamina"
 
 
 def _has_own_init(cls: type) -> bool:
@@ -54,7 +63,7 @@ def _initialize(owner: type, function: Callable[..., Any]) -> Callable[..., Any]
         # Some programs call `super().__init__(self)`.
         args = args[1:] if args and args[0] is self else args
         _remember_option(self, cls, kwargs)
-        args, found = constructor_arguments(cls, args, kwargs)
+        args, found = constructor_arguments(cls, args, kwargs, _is_called_by_library())
         # Not in the constructor of a base, which does not take all arguments.
         if next(c for c in cls.__mro__ if "__init__" in vars(c)) is owner:
             with_old_defaults(cls, len(args), found)
