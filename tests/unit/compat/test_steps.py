@@ -126,6 +126,35 @@ def test_name_of_a_weight_may_come_first():
     assert count.result().numpy().tolist() == [3, 3]
 
 
+def test_loop_over_a_range_of_steps_writes_an_array():
+    import tensorflow as tf
+
+    class Recurrent(tf.keras.layers.Layer):
+        def __init__(self, cell):
+            super().__init__()
+            self.cell = cell
+
+        @tf.function
+        def call(self, inputs):
+            states = self.cell.get_initial_state(inputs)
+            steps = tf.shape(inputs)[1]
+            sequence = tf.TensorArray(inputs.dtype, size=steps)
+            for step in tf.range(steps):
+                output, states = self.cell(inputs[:, step], states)
+                sequence = sequence.write(step, output)
+            return tf.transpose(sequence.stack(), [1, 0, 2])
+
+    cell = tf.keras.layers.SimpleRNNCell(3)
+    model = tf.keras.Sequential([tf.keras.Input((4, 2)), Recurrent(cell)])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(5, 4, 2))
+    model.fit(x, np.zeros((5, 4, 3)), verbose=0)
+    expected = tf.keras.layers.RNN(cell, return_sequences=True)
+    assert_allclose(model.predict(x, verbose=0), expected(x), atol=1e-6)
+    assert expected.get_initial_state(x)[0].shape == (5, 3)
+    assert expected.get_initial_state(batch_size=2)[0].shape == (2, 3)
+
+
 def test_shapes_that_are_computed_by_tensorflow_are_known_in_a_model():
     import tensorflow as tf
 

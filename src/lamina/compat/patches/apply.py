@@ -30,6 +30,10 @@ _CHANGES: Mapping[str, LazyImport] = {
     "lamina.layers.normalization.batch": LazyImport(
         f"{_HERE}.families:batch_normalization"
     ),
+    **{
+        f"lamina.layers.recurrent.{name}": LazyImport(f"{_HERE}.families:recurrent")
+        for name in ("cells", "rnn")
+    },
     "lamina.metrics": LazyImport(f"{_HERE}.optimizers:metrics"),
     "lamina.optimizers": LazyImport(f"{_HERE}.optimizers:changes"),
     "lamina.data.pipeline.dataset": LazyImport(f"{_HERE}.data:pipeline"),

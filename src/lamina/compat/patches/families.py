@@ -7,7 +7,7 @@ the one that it replaces.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from lamina import random
 from lamina.compat.defaults import Release, release
+from lamina.compat.notices import tell
 from lamina.compat.patches.apply import Changes
 from lamina.core.graph import symbolic_leaves
 from lamina.core.scope import local
@@ -74,6 +75,29 @@ def embedding(module: Any) -> Changes:
         return rows
 
     yield module.Embedding, "call", call
+
+
+def recurrent(module: Any) -> Changes:
+    """Return changes for cells and `RNN`, whose initial states depended on inputs."""
+    for name in {"RNN", "RecurrentCell"} & vars(module).keys():
+        cls = vars(module)[name]
+        if cls.__module__ == module.__name__:
+            initial = vars(cls)["get_initial_state"]
+            yield cls, "get_initial_state", _state_of_inputs(initial)
+
+
+def _state_of_inputs(initial: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(initial)
+    def call(
+        cell: Layer, inputs: Any = None, batch_size: Any = None, dtype: object = None
+    ) -> Any:
+        size = batch_size if inputs is None else inputs
+        if getattr(size, "ndim", 0):
+            tell("get_initial_state(inputs)", "get_initial_state(inputs.shape[0])")
+            size = size.shape[0]
+        return initial(cell, size)
+
+    return call
 
 
 def batch_normalization(module: Any) -> Changes:

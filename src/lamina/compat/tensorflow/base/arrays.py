@@ -20,10 +20,12 @@ from lamina.compat.tensorflow.base.tensors import (
     TensorShape,
     dtype_of,
     is_host,
+    is_size,
     is_text,
     on_host,
 )
 from lamina.core.graph import op
+from lamina.core.tracing.trace_state import is_tracing
 from lamina.errors import ShapeError
 from lamina.ops.types import Tensor
 from lamina.typing import Array, ArrayLike, DTypeLike, PartialShape, Shape
@@ -94,8 +96,14 @@ def range(
     dtype: DTypeLike = None,
     name: Name = None,
 ) -> Array:
-    """Return evenly spaced numbers."""
+    """Return evenly spaced numbers.
+
+    In a compiled function those of known sizes are on the host: loops over them use
+    them as indices in Python.
+    """
     start, limit = (0, start) if limit is None else (start, limit)
+    if dtype is None and is_tracing() and is_size([start, limit, delta]):
+        return on_host(np.arange(start, limit, delta, dtype="int32"))
     return jnp.arange(*static((start, limit, delta)), dtype=dtype_of(dtype))
 
 
