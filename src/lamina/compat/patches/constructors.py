@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import sys
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -44,7 +44,10 @@ def new_object(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _is_called_by_library() -> bool:
     """Return whether the caller of the function that calls this one is in lamina."""
-    name = sys._getframe(2).f_globals.get("__name__", "")
+    frame = inspect.currentframe()
+    for _ in range(2):
+        frame = frame and frame.f_back
+    name = frame.f_globals.get("__name__", "") if frame else ""
     return name.partition(".")[0] == "lamina"
 
 

@@ -95,16 +95,17 @@ def range(
     delta: ArrayLike = 1,
     dtype: DTypeLike = None,
     name: Name = None,
-) -> Array:
+) -> Any:
     """Return evenly spaced numbers.
 
     In a compiled function those of known sizes are on the host: loops over them use
     them as indices in Python.
     """
     start, limit = (0, start) if limit is None else (start, limit)
-    if dtype is None and is_tracing() and is_size([start, limit, delta]):
-        return on_host(np.arange(start, limit, delta, dtype="int32"))
-    return jnp.arange(*static((start, limit, delta)), dtype=dtype_of(dtype))
+    numbers = static((start, limit, delta))
+    if dtype is None and is_tracing() and is_size(numbers):
+        return on_host(np.arange(*numbers, dtype="int32"))
+    return jnp.arange(*numbers, dtype=dtype_of(dtype))
 
 
 def linspace(
