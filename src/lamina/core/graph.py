@@ -25,6 +25,7 @@ from lamina.core.module import Module, signature
 from lamina.core.process import use_device
 from lamina.core.scope import StateScope, local, override
 from lamina.core.tracebacks import shorten
+from lamina.core.tracing.arguments import as_array
 from lamina.core.tracing.attributes import StoredAttributes
 from lamina.core.tracing.unknown_sizes import (
     PROBES,
@@ -87,15 +88,15 @@ class SymbolicTensor:
         if sparse and ragged:
             raise invalid("KerasTensor", "ragged", ragged, "False if `sparse` is True")
         self.sparse, self.ragged = sparse, ragged
-        self.ragged_rank = ragged_rank
         self.row_splits_dtype = (
             None if row_splits_dtype is None else standardize_dtype(row_splits_dtype)
         )
-        self.record_history = record_history
-        self.shape = checked_shape("KerasTensor", shape)
-        self.dtype = standardize_dtype(dtype)
-        self.name = name or "tensor"
-        self.node = node
+        self.ragged_rank, self.record_history = ragged_rank, record_history
+        self.shape, self.dtype = (
+            checked_shape("KerasTensor", shape),
+            standardize_dtype(dtype),
+        )
+        self.name, self.node = name or "tensor", node
         self.layer: Any = None  # of an input: its `InputLayer`
         self.mask: tuple[int | None, ...] | None = None  # the shape of its mask
 
@@ -342,8 +343,8 @@ def op(
 
     def plain(*args: object, **kwargs: object) -> Any:
         use_device()
-        args = tuple(_without_variables(a) for a in args)
-        return function(*args, **{k: _without_variables(v) for k, v in kwargs.items()})
+        values = map(as_array, args)
+        return function(*values, **{k: as_array(v) for k, v in kwargs.items()})
 
     return cast("F", call)
 
@@ -361,15 +362,6 @@ def _require_known(
                 f"{function.__name__}: `{name}` must be integers that are known when "
                 f"the model is made. Received: {name}={given[name]!r}."
             )
-
-
-def _without_variables(value: Any) -> Any:
-    """Return the array of a variable, or a list or tuple with arrays for variables."""
-    if isinstance(value, Variable):
-        return value.value
-    if type(value) in (list, tuple) and any(isinstance(v, Variable) for v in value):
-        return type(value)(v.value if isinstance(v, Variable) else v for v in value)
-    return value
 
 
 def walk(outputs: PyTree, inputs: Sequence[SymbolicTensor]) -> Iterator[Node]:

@@ -14,6 +14,7 @@ from lamina.core.budget import check_count
 from lamina.core.check import check_arguments, one_of, optional, require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import op
+from lamina.core.tracing.arguments import as_array
 from lamina.ops.types import Tensor, array_of
 from lamina.typing import Array, DTypeLike
 
@@ -55,7 +56,7 @@ def convert_to_numpy(x: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
         >>> convert_to_numpy(jnp.arange(3))
         array([0, 1, 2], dtype=int32)
     """
-    return np.array(x)
+    return np.array(as_array(x))
 
 
 @op

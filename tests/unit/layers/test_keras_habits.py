@@ -10,8 +10,8 @@ from jax.experimental.sparse import BCOO
 from scipy import sparse
 
 import lamina
-from lamina import layers
-from lamina.errors import ArgumentError, ArgumentTypeError, MissingMethodError
+from lamina import layers, ops
+from lamina.errors import ArgumentError, MissingMethodError, ShapeError
 from tests.tables.arrays import floats
 
 ROWS = floats(4, 3)
@@ -143,9 +143,27 @@ def test_inputs_may_be_scalars():
 
 
 @pytest.mark.parametrize("convert", [BCOO.fromdense, sparse.csr_matrix])
-def test_sparse_inputs_are_refused_in_one_sentence(convert):
-    with pytest.raises(ArgumentTypeError, match=r"x\.todense\(\)"):
-        layers.Flatten()(convert(ROWS))
+def test_layers_and_ops_make_sparse_arrays_dense(convert):
+    matrix = convert(ROWS)
+    np.testing.assert_array_equal(layers.Flatten()(matrix), ROWS)
+    np.testing.assert_array_equal(layers.Add()([matrix, matrix]), 2 * ROWS)
+    dense = layers.Dense(2)
+    np.testing.assert_array_equal(dense(matrix), dense(ROWS))
+    np.testing.assert_allclose(ops.matmul(matrix, ROWS.T), ROWS @ ROWS.T, rtol=1e-6)
+    np.testing.assert_array_equal(ops.concatenate([matrix, ROWS]), [*ROWS, *ROWS])
+    np.testing.assert_array_equal(ops.convert_to_numpy(matrix), ROWS)
+
+
+@pytest.mark.parametrize("convert", [BCOO.fromdense, sparse.csr_matrix])
+def test_sparse_arrays_may_not_exceed_the_memory(convert):
+    limit = lamina.config.memory_limit()
+    lamina.config.set_memory_limit(ROWS.nbytes - 1)
+    try:
+        for function in (layers.Flatten(), ops.abs):
+            with pytest.raises(ShapeError, match="A sparse matrix"):
+                function(convert(ROWS))
+    finally:
+        lamina.config.set_memory_limit(limit)
 
 
 @pytest.mark.parametrize(

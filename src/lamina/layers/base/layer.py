@@ -32,9 +32,10 @@ from lamina.core.module import (
 )
 from lamina.core.scope import autocast, call_scope, local
 from lamina.core.tracebacks import filter_traceback
+from lamina.core.tracing.arguments import dense_array, is_sparse
 from lamina.core.variable import Variable
 from lamina.display import layer_html
-from lamina.errors import ArgumentTypeError, MissingMethodError, ShapeError
+from lamina.errors import MissingMethodError, ShapeError
 from lamina.layers.base.attributes import Converted
 from lamina.layers.base.building import Buildable
 from lamina.layers.base.input_checks import check_loss
@@ -232,11 +233,8 @@ class Layer(Buildable):
             return jnp.asarray(value)
         if hasattr(value, "to_numpy"):  # a frame or a column of pandas or polars
             return self._convert(value.to_numpy())
-        if hasattr(value, "todense"):
-            raise ArgumentTypeError(
-                f"Layer {self.name!r} ({type(self).__name__}) takes dense arrays. "
-                f"Received: a {type(value).__name__}. Convert it: `x.todense()`."
-            )
+        if is_sparse(value):
+            return self._convert(dense_array(value))
         return value
 
     def _resolve_training(

@@ -162,16 +162,12 @@ class Plan(Module):
         tracked = len(given) > 1
         pairs = list(zip(given, weights, strict=True))
         alone = {g.part: (g.value, w) for g, w in pairs if isinstance(g.part, int)}
-        metrics = compiled.metrics_of(outputs, weighted=False)
-        weighted_metrics = compiled.metrics_of(outputs, weighted=True)
+        columns = outputs.names, y_true, y_pred
+        some = [compiled.metrics_of(outputs, weighted) for weighted in (False, True)]
         self.outputs = [
-            OutputPlan(CompileArgs(*alone.get(i, (None, None)), *some), *row, tracked)
-            for i, (some, row) in enumerate(
-                zip(
-                    zip(metrics, weighted_metrics, strict=True),
-                    zip(outputs.names, y_true, y_pred, strict=True),
-                    strict=True,
-                )
+            OutputPlan(CompileArgs(*alone.get(i, (None, None)), *own), *row, tracked)
+            for i, (*own, row) in enumerate(
+                zip(*some, zip(*columns, strict=True), strict=True)
             )
         ]
         self.groups = [
