@@ -162,14 +162,13 @@ class Plan(Module):
         tracked = len(given) > 1
         pairs = list(zip(given, weights, strict=True))
         alone = {g.part: (g.value, w) for g, w in pairs if isinstance(g.part, int)}
-        columns = outputs.names, y_true, y_pred
-        some = [compiled.metrics_of(outputs, weighted) for weighted in (False, True)]
-        self.outputs = [
-            OutputPlan(CompileArgs(*alone.get(i, (None, None)), *own), *row, tracked)
-            for i, (*own, row) in enumerate(
-                zip(*some, zip(*columns, strict=True), strict=True)
-            )
+        found = [compiled.metrics_of(outputs, weighted) for weighted in (False, True)]
+        arguments = [
+            CompileArgs(*alone.get(i, (None, None)), *some)
+            for i, some in enumerate(zip(*found, strict=True))
         ]
+        rows = zip(arguments, outputs.names, y_true, y_pred, strict=True)
+        self.outputs = [OutputPlan(*row, tracked) for row in rows]
         self.groups = [
             GroupLoss(g, outputs.name(g.path, None), weight, y_true, y_pred, tracked)
             for g, weight in pairs
