@@ -187,7 +187,6 @@ ADVICE = {
     "estimator": "Use a model of Keras.",
     "feature_column": "Use `keras.utils.FeatureSpace`.",
     "DenseFeatures": "Use `keras.utils.FeatureSpace`.",
-    "lookup": "Use `keras.layers.StringLookup`.",
     "placeholder": "Use `keras.Input`.",
     "contrib": "Use a layer or optimizer of Keras.",
     "gradients": "Use `tf.GradientTape`.",

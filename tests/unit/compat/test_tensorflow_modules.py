@@ -426,3 +426,33 @@ def test_program_without_a_tpu_has_one_device():
     assert len(batches) == 4
     total = strategy.experimental_run_v2(lambda a: a + 1, args=(1,))
     assert strategy.experimental_local_results(strategy.gather(total, 0)) == (2,)
+
+
+def test_tables_look_up_texts_and_numbers(tmp_path):
+    import tensorflow as tf
+
+    words = tf.constant(["b", "no", "a"])
+    init = tf.lookup.KeyValueTensorInitializer(["a", "b"], tf.range(2, dtype=tf.int64))
+    table = tf.lookup.StaticHashTable(init, default_value=-1)
+    assert table.lookup(words).numpy().tolist() == [1, -1, 0]
+    assert int(table.size()) == 2 and int(table[tf.constant("b")]) == 1
+    assert table.lookup(tf.strings.split(["b a", "a"])).to_list() == [[1, 0], [0]]
+    dataset = tf.data.Dataset.from_tensor_slices(words).map(table.lookup)
+    assert [int(number) for number in dataset] == [1, -1, 0]
+    vocabulary = tf.lookup.StaticVocabularyTable(init, num_oov_buckets=3)
+    b, other, a = vocabulary.lookup(words).numpy().tolist()
+    assert (a, b) == (0, 1) and 2 <= other < 5 and int(vocabulary.size()) == 5
+    path = tmp_path / "words.txt"
+    path.write_text("x 0.5\ny 2")
+    index = tf.lookup.TextFileIndex
+    lines = tf.lookup.TextFileInitializer(
+        str(path), tf.int64, index.LINE_NUMBER, tf.string, 0, delimiter=" "
+    )
+    names = tf.lookup.StaticHashTable(lines, "?")
+    found = names.lookup(np.array([[1, 7]]))
+    assert found.shape == (1, 2) and found.reshape(-1).tolist() == [b"y", b"?"]
+    numbers = tf.lookup.TextFileInitializer(
+        str(path), tf.string, 0, tf.float32, 1, delimiter=" "
+    )
+    values = tf.lookup.StaticHashTable(numbers, 0.0).lookup(tf.constant(["y", "z"]))
+    assert values.numpy().tolist() == [2, 0] and values.dtype == "float32"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -127,3 +128,16 @@ def test_session_of_a_program_of_keras_does_nothing_but_compute():
             variable = tf.get_variable("v", (2,), initializer=tf.zeros_initializer())
         tf.assign(variable, [1.0, 2.0])
         assert_allclose(session.run(variable), [1, 2])
+
+
+def test_values_are_printed_when_a_function_runs(capfd):
+    import tensorflow as tf
+
+    def total(x):
+        return tf.Print(tf.reduce_sum(x), [x, 2 * x], message="Values: ")
+
+    assert float(total(tf.ones(2))) == 2
+    assert float(tf.function(total)(tf.ones(2))) == 2
+    jax.effects_barrier()
+    out = capfd.readouterr().out
+    assert out.count("Values:") == 2 and out.count("[2. 2.]") == 2

@@ -6,11 +6,12 @@ Programs of TensorFlow 1 find them in `tensorflow` itself.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from lamina import ops
 from lamina.compat.keras.backend.variables import Session as _Session
-from lamina.compat.tensorflow.base import tables
+from lamina.compat.tensorflow.base import control, tables
 from lamina.compat.tensorflow.base.declare import declared
 from lamina.compat.tensorflow.base.variables import Variable
 from lamina.core.variable import Variable as _Variable
@@ -49,6 +50,14 @@ class ConfigProto:
 
 
 GPUOptions = ConfigProto
+
+
+def Print(
+    input_: Tensor, data: Sequence[Any], message: str = "", *_: object, **__: object
+) -> Any:
+    """Print values after a message, and return the first argument."""
+    control.print(message, *data)
+    return input_
 
 
 class Graph:
