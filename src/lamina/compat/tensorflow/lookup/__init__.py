@@ -75,11 +75,9 @@ class TextFileInitializer(KeyValueTensorInitializer):
         name: str | None = None,
     ) -> None:
         lines = Path(filename).read_text("utf-8").splitlines()[:vocab_size]
-        columns = [
-            _column(lines, index, as_dtype(kind), delimiter)
-            for index, kind in ((key_index, key_dtype), (value_index, value_dtype))
-        ]
-        super().__init__(*columns, key_dtype, value_dtype)
+        keys = _column(lines, key_index, as_dtype(key_dtype), delimiter)
+        values = _column(lines, value_index, as_dtype(value_dtype), delimiter)
+        super().__init__(keys, values, key_dtype, value_dtype)
 
 
 def _column(lines: list[str], index: int, kind: DType, delimiter: str) -> list[Any]:
