@@ -308,6 +308,20 @@ def test_data_sets_of_utilities_have_these_methods():
     assert [int(r.sum()) for r in windows.unbatch().as_numpy_iterator()] == [1, 3, 5]
 
 
+def test_functions_of_data_sets_from_arrays_get_tensors():
+    import tensorflow as tf
+
+    def split(windows):
+        inputs, labels = windows[:, :2], windows[:, 2:]
+        inputs.set_shape([None, 2])
+        return inputs, tf.cast(labels, tf.float32)
+
+    windows = tf.keras.utils.timeseries_dataset_from_array(np.arange(5), None, 3)
+    ((inputs, labels),) = windows.map(split, num_parallel_calls=tf.data.AUTOTUNE)
+    assert inputs.numpy().tolist() == [[0, 1], [1, 2], [2, 3]]
+    assert labels.numpy().tolist() == [[2], [3], [4]]
+
+
 def lists(dataset):
     return [np.asarray(item).tolist() for item in dataset]
 

@@ -24,6 +24,7 @@ _DATASET_METHODS = (
     *("get_single_element", "zip"),
 )
 _as_dataset = LazyImport("lamina.compat.tensorflow.data.dataset:as_dataset")
+_on_host = LazyImport("lamina.compat.tensorflow.base.tensors:on_host")
 _tensor = LazyImport("lamina.compat.tensorflow.base.tensors:tensor")
 
 
@@ -69,6 +70,20 @@ def pipeline(module: Any) -> Changes:
         tensor = _tensor.load()
         return (jax.tree.map(tensor, item) for item in items(dataset))
 
+    today = module.Dataset.map
+
+    @functools.wraps(today)
+    def map(
+        dataset: Dataset, map_func: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        on_host = _on_host.load()
+
+        def of_tensors(*parts: Any) -> Any:
+            return map_func(*jax.tree.map(on_host, parts))
+
+        return today(dataset, of_tensors, *args, **kwargs)
+
+    yield module.Dataset, "map", map
     for name in _DATASET_METHODS:
         yield module.Dataset, name, _dataset_method(name)
     yield module.Dataset, "__iter__", tensors

@@ -19,7 +19,7 @@ Keys = Tensor | RaggedTensor | Sequence[Any]
 
 
 class TextFileIndex:
-    """What a key or a value is in a line of a file; a number is that of a column."""
+    """Part of a line that is a key or a value; numbers are those of columns."""
 
     WHOLE_LINE, LINE_NUMBER = -2, -1
 
