@@ -19,6 +19,9 @@ def _scramble(word: Any, key: Any = 0) -> Any:
     return word ^ (word >> 16)
 
 
+# Compiled, so that one trace serves all draws of a process. Half of the operations that
+# JAX traced for a step of a small network with two random layers were in here.
+@jax.jit
 def hash_words(*words: ArrayLike) -> jax.Array:
     """Hash any number of integers, traced or not, to two uint32 words."""
     high, low = jnp.uint32(0x9E3779B9), jnp.uint32(0x85EBCA6B)
@@ -40,6 +43,7 @@ def noise_bits(key: jax.Array, shape: Sequence[int]) -> jax.Array:
     return bits_at(key, positions).reshape(shape)
 
 
+@jax.jit
 def bits_at(key: jax.Array, positions: jax.Array) -> jax.Array:
     """Return the words of `noise_bits` at flat positions, as uint32."""
     counter = positions * np.uint32(0x9E3779B9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -28,8 +28,20 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*equal parts")
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}
 # 52 steps. Neither the rows are a multiple of the batch, nor the batch of the devices.
 FIT: dict[str, Any] = {"batch_size": 12, "epochs": 13, "verbose": 0, "seed": 1}
-# 8 devices have 1, 2 or 4 equal parts of them.
-ROWS = (1, 2, 7, 12, 45)
+
+
+class Rows(NamedTuple):
+    """Numbers of rows, of which 8 devices have 1, 2, 4 or 8 equal parts."""
+
+    validation: int
+    evaluate: int
+    predict: tuple[int, ...]
+    call: tuple[int, ...]
+
+
+# Each number is a program. How rows are split does not depend on the model.
+ALL_ROWS = Rows(7, 13, (1, 2, 7, 12, 45), (3, 4))
+FEW_ROWS = Rows(12, 12, (12,), (4,))
 
 
 def distribution_of(kind: str, case: Case) -> Distribution:
@@ -48,26 +60,27 @@ def first(rows: int, tree: Any) -> Any:
     return jax.tree.map(lambda a: a[:rows], tree)
 
 
-def results(case: Case) -> dict[str, Any]:
+def results(name: str) -> dict[str, Any]:
     lamina.utils.set_random_seed(3)
     lamina.backend.clear_session()
-    model = case.make()
-    held_out = first(7, (case.x, case.y))
-    history = model.fit(case.x, case.y, validation_data=held_out, **FIT)
+    x, y = CASES[name].x, CASES[name].y
+    model = CASES[name].make()
+    rows = ALL_ROWS if name == "dense" else FEW_ROWS
+    held_out = first(rows.validation, (x, y))
+    history = model.fit(x, y, validation_data=held_out, **FIT)
+    calls = [model(x[:n]) for n in rows.call]
     return {
         **history.history,
         "weights": model.get_weights(),
         "optimizer": [np.asarray(v) for v in model.optimizer.variables],
-        "evaluate": model.evaluate(*first(13, (case.x, case.y)), verbose=0),
-        "predict": [model.predict(case.x[:n], verbose=0) for n in ROWS],
-        "batches": model.predict(case.x, batch_size=8, verbose=0),
-        "call": [np.asarray(jax.tree.leaves(model(case.x[:n]))[0]) for n in (3, 4)],
+        "evaluate": model.evaluate(*first(rows.evaluate, (x, y)), verbose=0),
+        "predict": [model.predict(x[:n], verbose=0) for n in rows.predict],
+        "batches": model.predict(x[:20], batch_size=12, verbose=0),
+        "call": jax.tree.map(np.asarray, calls),
     }
 
 
-@functools.cache
-def on_one_device(name: str) -> dict[str, Any]:
-    return results(CASES[name])
+on_one_device = functools.cache(results)
 
 
 def assert_equal_results(found: Any, expected: Any) -> None:
@@ -83,14 +96,13 @@ FEW = ("data 3", "fully", "by model")
     [(n, k) for n in CASES for k in (KINDS if n == "dense" else FEW)],
 )
 def test_training_equals_that_on_one_device(name: str, kind: str) -> None:
-    case = CASES[name]
-    with distribution_of(kind, case).scope():
-        found = results(case)
+    with distribution_of(kind, CASES[name]).scope():
+        found = results(name)
     assert_equal_results(found, on_one_device(name))
 
 
 def test_one_device_gives_the_same_bits() -> None:
     with DataParallel(devices=["cpu:0"]).scope():
-        found = results(CASES["convolutional"])
+        found = results("convolutional")
     expected = on_one_device("convolutional")
     jax.tree.map(np.testing.assert_array_equal, found, expected)
