@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -17,12 +19,33 @@ from tests.tables.user_classes import TARGETS, USER_CLASSES
 STEPS = {"batch_size": 8, "shuffle": False, "verbose": 0}
 
 
-def trained(case):
-    """Return a model after a few training steps."""
-    model = case.make(lamina)
-    model.compile(**case.compile)
-    model.fit(case.x, TARGETS, epochs=2, **STEPS)
-    return model
+class Saved(NamedTuple):
+    """A model after a few training steps, its weights then, and its files."""
+
+    model: Any
+    weights: list[np.ndarray]
+    path: Path
+    without_optimizer: Path
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Return a function of a case; each case is trained once for all tests."""
+    found = {}
+
+    def of(case):
+        if case.name not in found:
+            model = case.make(lamina)
+            model.compile(**case.compile)
+            model.fit(case.x, TARGETS, epochs=2, **STEPS)
+            folder = tmp_path_factory.mktemp("case")
+            whole, bare = folder / "whole.keras", folder / "bare.keras"
+            model.save(whole)
+            model.save(bare, include_optimizer=False)
+            found[case.name] = Saved(model, model.get_weights(), whole, bare)
+        return found[case.name]
+
+    return of
 
 
 def in_another_process(case):
@@ -51,11 +74,10 @@ def assert_same_variables(model, twin):
 
 
 @pytest.mark.parametrize("case", named(USER_CLASSES))
-def test_user_defined_model_is_restored_and_resumes(case, tmp_path):
-    model = trained(case)
-    model.save(tmp_path / "model.keras")
+def test_user_defined_model_is_restored_and_resumes(case, saved):
+    model, _, path, _ = saved(case)
     in_another_process(case)
-    twin = lamina.models.load_model(tmp_path / "model.keras")
+    twin = lamina.models.load_model(path)
     assert not twin.load_report.mismatches
     assert_same_variables(model, twin)
     for one, other in zip(
@@ -70,10 +92,10 @@ def test_user_defined_model_is_restored_and_resumes(case, tmp_path):
 
 
 @pytest.mark.parametrize("case", named(USER_CLASSES))
-def test_loaded_model_can_be_saved_again(case, tmp_path):
-    trained(case).save(tmp_path / "first.keras")
+def test_loaded_model_can_be_saved_again(case, saved, tmp_path):
+    path = saved(case).path
     in_another_process(case)
-    model = lamina.models.load_model(tmp_path / "first.keras")
+    model = lamina.models.load_model(path)
     model.save(tmp_path / "second.keras")
     in_another_process(case)
     twin = lamina.models.load_model(tmp_path / "second.keras")
@@ -81,23 +103,20 @@ def test_loaded_model_can_be_saved_again(case, tmp_path):
 
 
 @pytest.mark.parametrize("case", named(USER_CLASSES))
-def test_a_model_for_predicting_needs_no_optimizer(case, tmp_path):
-    model = trained(case)
-    model.save(tmp_path / "whole.keras")
-    model.save(tmp_path / "bare.keras", include_optimizer=False)
-    for name, options in (("whole", {"compile": False}), ("bare", {})):
+def test_a_model_for_predicting_needs_no_optimizer(case, saved):
+    _, weights, whole, bare = saved(case)
+    for path, options in ((whole, {"compile": False}), (bare, {})):
         in_another_process(case)
-        twin = lamina.models.load_model(tmp_path / f"{name}.keras", **options)
+        twin = lamina.models.load_model(path, **options)
         assert not twin.compiled and not twin.load_report.mismatches
-        for one, other in zip(model.get_weights(), twin.get_weights(), strict=True):
+        for one, other in zip(weights, twin.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("case", named(USER_CLASSES))
-def test_the_file_records_each_variable(case, tmp_path):
-    model = trained(case)
-    model.save(tmp_path / "model.keras")
-    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+def test_the_file_records_each_variable(case, saved):
+    model, _, path, _ = saved(case)
+    with zipfile.ZipFile(path) as archive:
         records = json.loads(archive.read("metadata.json"))["variables"]
     recorded = sorted(
         (r["path"], tuple(r["shape"]), r["dtype"])

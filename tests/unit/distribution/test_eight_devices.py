@@ -11,13 +11,24 @@ import pytest
 
 FOLDER = Path(__file__).parent / "eight_devices"
 DEVICES = "--xla_force_host_platform_device_count=8"
+# Files that run in one process.
+TOGETHER = (("equal_results",), ("features",), ("refused", "state"))
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in FOLDER.glob("test_*.py")))
-def test_on_eight_devices(name: str) -> None:
+def test_every_file_is_run() -> None:
+    names = [f"test_{name}" for group in TOGETHER for name in group]
+    assert sorted(names) == sorted(path.stem for path in FOLDER.glob("test_*.py"))
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids="_".join)
+def test_on_eight_devices(names: tuple[str, ...]) -> None:
     environment = {**os.environ, "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {DEVICES}"}
-    command = (sys.executable, "-m", "pytest", "-q", "-n0", str(FOLDER / f"{name}.py"))
+    files = [FOLDER / f"test_{name}.py" for name in names]
     result = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pytest", "-q", "-n0", *files],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-1000:]

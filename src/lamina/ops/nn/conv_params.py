@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -106,8 +108,9 @@ def _padding_of_axis(
     return total // 2, total - total // 2
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), inline=True)
 def count_interior(
-    lengths: Sequence[int], window: Sequence[int], params: ConvParams
+    lengths: tuple[int, ...], window: tuple[int, ...], params: ConvParams
 ) -> Array:
     """Count the elements of each window that are not padding, (*windows, 1)."""
     counts = jnp.ones((), int)

@@ -130,7 +130,7 @@ def shifted_results(call: ConvCall) -> jax.Array:
     products = _multiply_channels(x32, matrix)
     results = [
         shifted[..., i * filters : (i + 1) * filters]
-        for i, shifted in enumerate(window_slices(products, window, params))
+        for i, shifted in enumerate(window_slices(products, tuple(window), params))
     ]
     return functools.reduce(operator.add, results).astype(x.dtype)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 
@@ -46,8 +47,11 @@ def covered(lengths: Sequence[int], params: ConvParams) -> list[int]:
     return [(length - 1) * stride + 1 for length, stride in pairs]
 
 
+# Without `jit`, each slice would be a program of its own outside of programs: 256 of
+# them, which take 5 s to compile, for the windows of an `STFTSpectrogram`.
+@functools.partial(jax.jit, static_argnums=(1, 2), inline=True)
 def window_slices(
-    x: jax.Array, window: Sequence[int], params: ConvParams
+    x: jax.Array, window: tuple[int, ...], params: ConvParams
 ) -> list[jax.Array]:
     """Return, for each window offset, the elements of a padded x that it covers."""
     strides = (1, *params.strides, 1)
