@@ -92,6 +92,7 @@ def test_metrics_are_reset_by_their_old_name():
     mean(3.0)
     mean.reset_states()
     assert float(mean.result()) == 0.0
+    assert mean.metrics == [mean]
 
 
 def test_name_of_a_weight_may_come_first():

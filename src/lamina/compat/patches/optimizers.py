@@ -144,5 +144,7 @@ def changes(module: object) -> Changes:
 def metrics(module: Any) -> Changes:
     """Return the changes of metrics."""
     yield module.Metric, "reset_states", _reset_metric
+    # The metrics of `compile`, of which `model.metrics` had one object.
+    yield module.Metric, "metrics", property(lambda metric: [metric])
     create = vars(module.Metric)["add_weight"]
     yield module.Metric, "add_weight", _named_first(create)
