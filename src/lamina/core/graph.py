@@ -27,6 +27,7 @@ from lamina.core.scope import StateScope, local, override
 from lamina.core.tracebacks import shorten
 from lamina.core.tracing.arguments import as_array
 from lamina.core.tracing.attributes import StoredAttributes
+from lamina.core.tracing.key_order import with_key_order
 from lamina.core.tracing.unknown_sizes import (
     PROBES,
     SMALL_PROBES,
@@ -165,11 +166,12 @@ def symbolic_leaves(tree: PyTree) -> list[SymbolicTensor]:
 
 def map_symbolic(function: Callable[[SymbolicTensor], Any], tree: PyTree) -> Any:
     """Return a tree in which each symbolic tensor is replaced by a function of it."""
-    return jax.tree.map(
+    found = jax.tree.map(
         lambda v: function(v) if isinstance(v, SymbolicTensor) else v,
         tree,
         is_leaf=_is_leaf,
     )
+    return with_key_order(tree, found)
 
 
 def is_symbolic(args: Iterable[Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lamina.core.graph import Node, SymbolicTensor
 from lamina.core.module import Module, is_user_defined
 from lamina.core.tracebacks import filter_traceback
+from lamina.core.tracing.key_order import with_key_order
 from lamina.data.host import HostFunction, host_arrays
 from lamina.errors import ArgumentError, MissingAttributeError, did_you_mean
 from lamina.layers import Layer
@@ -91,10 +92,12 @@ class Structure(Trainer):
         return self._unpacked(graph.run(graph.match(inputs)))
 
     def _unpacked(self, outputs: Any) -> Any:
-        """Return the only output of a graph without its list, as Keras does."""
-        if not (isinstance(outputs, (list, tuple)) and len(outputs) == 1):
+        """Return a graph's outputs in their order, or the only one without its list."""
+        graph = self._called_graph()
+        if graph is None or not isinstance(outputs, (list, tuple, dict)):
             return outputs
-        return outputs if self._called_graph() is None else outputs[0]
+        is_one = len(outputs) == 1 and not isinstance(outputs, dict)
+        return outputs[0] if is_one else with_key_order(graph.outputs, outputs)
 
     def _infer_outputs(self, *args: Any, **kwargs: Any) -> Any:
         """Return the graph's outputs for inputs of the same shapes, or infer others.

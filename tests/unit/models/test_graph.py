@@ -188,6 +188,24 @@ def test_one_output_in_a_list_is_returned_without_it(outputs, kind):
     assert "loss" in model.fit(data, targets, verbose=0).history
 
 
+def test_inputs_in_nested_dictionaries_may_be_given_by_name() -> None:
+    a, b = inputs("a", "b")
+    model = lamina.Model({"z": (a, [b])}, layers.Concatenate()([a, b]))
+    expected = model({"z": (X, [2 * X])})
+    np.testing.assert_array_equal(model({"a": X, "b": 2 * X}), expected)
+
+
+def test_outputs_have_the_order_of_their_keys() -> None:
+    """As in Keras, except that `predict` sorts them."""
+    x = lamina.Input((2,))
+    heads = {"z": layers.Dense(2)(x), "y": {"v": layers.Dense(1)(x), "u": x}}
+    model = lamina.Model(x, heads)
+    for found in (model(X), model(lamina.Input((2,))), model.output):
+        assert (list(found), list(found["y"])) == (["z", "y"], ["v", "u"])
+    copy = lamina.Model.from_config(model.get_config())
+    assert list(copy(X)) == ["z", "y"]
+
+
 class Pair(NamedTuple):
     first: Any
     second: Any

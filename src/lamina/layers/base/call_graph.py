@@ -288,7 +288,10 @@ class CallGraph:
         names = self.input_names
         if isinstance(inputs, dict):
             wanted: Any = self.inputs
-            if not isinstance(wanted, dict):
+            is_by_name = set(names) <= inputs.keys()
+            if not isinstance(wanted, dict) or (
+                is_by_name and not wanted.keys() <= inputs.keys()
+            ):
                 wanted = dict(zip(names, self.input_leaves, strict=True))
             found: dict[int, Any] = {}
             _pair(wanted, inputs, found)
