@@ -287,6 +287,11 @@ class Structure(Trainer):
 
 def _find_layer(model: Structure, name: str | None, index: int | None) -> Layer:
     found = model.layers
+    if name is not None and index is not None:
+        raise ArgumentError(
+            f"get_layer: give `name` or `index`, not both. Received: name={name!r}, "
+            f"index={index}."
+        )
     if index is not None:
         if not -len(found) <= index < len(found):
             raise ArgumentError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +11,19 @@ import jax
 
 from lamina import optimizers
 from lamina.core.masks import get_mask, set_mask
-from lamina.core.module import overridable, signature
+from lamina.core.module import overridable
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing import stateless
 from lamina.core.tracing.stateless import value_and_grad
 from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
-from lamina.training.state import MetricsOwner, accepts_state, is_overridden
+from lamina.training.state import (
+    MetricsOwner,
+    accepts_state,
+    batch_loss,
+    is_overridden,
+)
 from lamina.typing import Array, PyTree
 
 _NO_LOSS = (
@@ -73,7 +79,7 @@ class ModelSteps(MetricsOwner):
 
         def loss_of_batch() -> Any:
             y_pred = self(x, training=True)
-            loss = self._loss_of_batch(training=True, y_pred=y_pred, **batch)
+            loss = batch_loss(self, training=True, y_pred=y_pred, **batch)
             masks = jax.tree.map(get_mask, y_pred)
             return optimizer.scale_loss(loss), (loss, y_pred, masks)
 
@@ -97,7 +103,7 @@ class ModelSteps(MetricsOwner):
         y_pred = self(x, training=False)
         if self._has_loss():
             batch = {"x": x, "y": y, "sample_weight": sample_weight}
-            loss = self._loss_of_batch(training=False, y_pred=y_pred, **batch)
+            loss = batch_loss(self, training=False, y_pred=y_pred, **batch)
             self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -118,14 +124,6 @@ class ModelSteps(MetricsOwner):
         if tracker is not None:
             rows = jax.tree.leaves(x)[0].shape[0]
             tracker.update_state(loss, sample_weight=rows)
-
-    def _loss_of_batch(self, **parts: object) -> Array:
-        """Call `compute_loss`; a user-defined one may lack the argument `training`."""
-        parameters = signature(type(self).compute_loss).parameters
-        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        if not takes_any and "training" not in parameters:
-            del parts["training"]
-        return self.compute_loss(**parts)
 
     @filter_traceback
     def stateless_compute_loss(
@@ -162,7 +160,7 @@ class ModelSteps(MetricsOwner):
         )
         variables, values = itertools.chain(*groups), itertools.chain(*given)
         loss, after = stateless.call(
-            self._loss_of_batch,
+            functools.partial(batch_loss, self),
             [*variables],
             [*values],
             x=x,

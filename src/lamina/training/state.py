@@ -6,7 +6,7 @@ import functools
 import itertools
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, NamedTuple, TypeVar, cast
 
 import jax
@@ -33,7 +33,7 @@ from lamina.training.engine import Engine, compiled, eager
 from lamina.training.plan.arguments import CompileArgs
 from lamina.training.plan.outputs import Outputs
 from lamina.training.plan.plans import Plans
-from lamina.typing import PyTree
+from lamina.typing import Array, PyTree
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -177,8 +177,19 @@ class TrainingState:
 
     def _infer_plans(self, batch: tuple[Any, Any, Any]) -> None:
         """Make the losses for what the user's `compute_loss` passes on in a step."""
+        model = self.model
+
+        def step(x: Any, y: Any, sample_weight: Any) -> Any:
+            y_pred = model(x, training=True)
+            parts = {"y": y, "y_pred": y_pred, "sample_weight": sample_weight}
+            loss = batch_loss(model, x=x, training=True, **parts)
+            return loss, model.compute_metrics(x, **parts)
+
         specs = jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), batch)
-        infer(lambda *data: self.model.test_step(data), specs, {})
+        # A user's own step may call the methods in any other way.
+        is_plain = not is_overridden(model, "train_step")
+        with nullcontext() if is_plain else suppress(Exception):
+            infer(step, specs, {})
 
     def _needs_outputs(self) -> bool:
         """Return whether weights, losses or metrics depend on the model's outputs."""
@@ -225,7 +236,7 @@ class MetricsOwner(GraphOwner, Layer):
     stop_evaluating = False
     stop_predicting = False
     predict_step: Callable[[Any], Any]
-    test_step: Callable[[Any], Any]
+    compute_loss: Callable[..., Any]
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
@@ -239,7 +250,11 @@ class MetricsOwner(GraphOwner, Layer):
     def get_metrics_result(self) -> dict[str, Any]:
         """Return every metric's result, by name."""
         logs: dict[str, Any] = {}
-        for name, metric in self._named_metrics():
+        named = self._named_metrics()
+        if is_overridden(self, "metrics"):
+            names = {id(metric): name for name, metric in named}
+            named = [(names.get(id(m), m.name), m) for m in self.metrics]
+        for name, metric in named:
             result = result_of(metric)
             logs.update(result if isinstance(result, dict) else {name: result})
         return logs
@@ -291,6 +306,15 @@ def training_of(model: MetricsOwner) -> TrainingState:
 def is_overridden(model: MetricsOwner, *methods: str) -> bool:
     """Return whether a user's class defines one of these methods of a model."""
     return any(is_user_defined(type(model), name) for name in methods)
+
+
+def batch_loss(model: MetricsOwner, **parts: object) -> Array:
+    """Call `compute_loss`; a user-defined one may lack the argument `training`."""
+    parameters = signature(type(model).compute_loss).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    if not takes_any and "training" not in parameters:
+        del parts["training"]
+    return model.compute_loss(**parts)
 
 
 def _step_function(model: MetricsOwner, name: str) -> Callable[[Any], Any]:

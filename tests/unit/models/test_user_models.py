@@ -109,3 +109,11 @@ def test_symbolic_tensor_shows_its_mask():
     assert tokens._keras_mask is None
     mask = masked._keras_mask
     assert (mask.shape, mask.dtype) == ((None, None), "bool")
+
+
+def test_layer_is_found_by_name_or_index() -> None:
+    model = lamina.Sequential([layers.Input((3,)), layers.Dense(1, name="only")])
+    assert model.get_layer("only") is model.get_layer(index=0)
+    for arguments in ({"name": "only", "index": 0}, {"name": "other"}, {"index": 1}):
+        with pytest.raises(ArgumentError):
+            model.get_layer(**arguments)

@@ -235,6 +235,9 @@ OWN: dict[str, Any] = {
         of_more_outputs, {"loss": {"a": "mse", "b": "mae"}},
         {"a_loss": 3.62, "b_loss": 2.9, "loss": 6.52},
     ),
+    "without labels of the metrics": (
+        of_two_labels, {"loss": "mse"}, {"loss": 3.6928}
+    ),
     "eager": (of_two_labels, {"run_eagerly": True}, {"loss": 3.6928}),
 }  # fmt: skip
 
@@ -255,3 +258,29 @@ def test_own_losses_take_any_labels(name: str) -> None:
     for key, value in expected.items():
         assert found[key][0] == pytest.approx(value, abs=1e-4)
     assert model.evaluate(x, labels, verbose=0) is not None
+
+
+def test_own_metrics_are_those_in_logs() -> None:
+    class Own(lamina.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.total = layers.Dense(1), lamina.metrics.Mean(name="total")
+
+        def call(self, inputs: Any) -> Any:
+            return self.layer(inputs)
+
+        @property
+        def metrics(self) -> list[Any]:
+            return [self.total]
+
+        def compute_loss(self, x, y, y_pred, sample_weight=None, training=True) -> Any:
+            self.total.update_state(ops.sum(y))
+            return ops.mean((y - y_pred) ** 2)
+
+        def test_step(self, data: Any) -> Any:
+            raise NotImplementedError
+
+    model = Own()
+    model.compile("sgd")
+    found = model.fit(np.ones((4, 3)), ONE, epochs=2, verbose=0).history
+    assert found == {"total": [4.0, 4.0]}
