@@ -250,7 +250,7 @@ class MetricsOwner(GraphOwner, Layer):
     def get_metrics_result(self) -> dict[str, Any]:
         """Return every metric's result, by name."""
         logs: dict[str, Any] = {}
-        named: list[tuple[str, Any]] = [*self._named_metrics()]
+        named: list[tuple[Any, Any]] = [*self._named_metrics()]
         if is_overridden(self, "metrics"):
             names = {id(metric): name for name, metric in named}
             named = [(names.get(id(m), m.name), m) for m in self.metrics]
