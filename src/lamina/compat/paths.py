@@ -10,7 +10,7 @@ _LAYERS = (
 )
 _BACKEND = (
     *(f"compat.keras.backend.{part}" for part in ("arrays", "variables", "graphs")),
-    *(f"compat.keras.backend.{part}" for part in ("neural", "recurrent", "rules")),
+    *("compat.keras.backend.neural", "compat.keras.backend.recurrent"),
     "backend",
     "ops",
     "config",

@@ -108,6 +108,14 @@ SAME = [
         "if keras.config.image_data_format() != 'channels_last':\n    f()\n",
     ),
     (
+        K + "K.variable(1)\nK.update_add(v, 2)\n",
+        "import keras\nimport numpy as np\n\n\n"
+        "def _update_add(x, increment):\n"
+        "    x.assign_add(increment)\n    return x\n\n\n"
+        "keras.Variable(np.asarray(1, None or keras.config.floatx()), name=None)\n"
+        "_update_add(v, 2)\n",
+    ),
+    (
         K + "K.set_value(model.optimizer.lr, 0.5)\n",
         "model.optimizer.learning_rate.assign(0.5)\n",
     ),

@@ -20,6 +20,8 @@ from lamina.errors import LaminaError
 
 # Lines of a definition and of those that it needs, above which none is written.
 _MOST_LINES = 120
+# Decorators that have no effect in a program.
+_OF_RULES = ("assigned_later", "made_once")
 
 
 class Template(NamedTuple):
@@ -68,7 +70,7 @@ def template_of(function: FunctionType, root: str) -> Template | None:
     if arguments.vararg or arguments.posonlyargs:
         return None
     parameters = _parameters(arguments)
-    names = _Names(function.__globals__, root, parameters)
+    names = _Names(inspect.unwrap(function).__globals__, root, parameters)
     body = names.visit(line.value)
     if names.needed or names.unknown:
         return None
@@ -132,11 +134,14 @@ def _definition(value: object) -> ast.stmt | None:
 
 
 class _Plain(ast.NodeTransformer):
-    """Removes annotations, docstrings of functions, and calls of `tell`."""
+    """Removes annotations, docstrings, decorators for rules, and calls of `tell`."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Remove the annotations and the docstring."""
+        """Remove the annotations, the docstring and the decorators for rules."""
         node.returns = None
+        node.decorator_list = [
+            d for d in node.decorator_list if not ast.unparse(d).startswith(_OF_RULES)
+        ]
         arguments = node.args
         every = [*arguments.args, *arguments.kwonlyargs]
         for argument in [*every, arguments.vararg, arguments.kwarg]:

@@ -8,15 +8,18 @@ called in each step that is traced. Its updates are collected. What `K.zeros`,
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Local(threading.local):
@@ -68,32 +71,44 @@ class RuleStep:
         return self.made[-1]
 
 
-def once(make: Callable[[], Any]) -> Any:
-    """Return what a function makes, in `get_updates` what it made in the first call."""
-    return make() if _local.step is None else _local.step.once(make)
-
-
 def is_declaring() -> bool:
     """Return whether `get_updates` of a custom optimizer is being called."""
     return _local.step is not None
 
 
-def update(x: Variable, new_x: Any) -> Any:
-    """Assign a value to a variable; return both where it is assigned later."""
-    if is_declaring() or isinstance(new_x, SymbolicTensor):
-        return x, new_x
-    x.assign(new_x)
-    return x
+def made_once(function: F) -> F:
+    """Decorate a function whose result is that of the first call in a rule."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        def make() -> Any:
+            return function(*args, **kwargs)
+
+        return make() if _local.step is None else _local.step.once(make)
+
+    return cast(F, call)
 
 
-def update_add(x: Variable, increment: Any) -> Any:
-    """Add to a variable; see `update`."""
-    return update(x, x + increment)
+def assigned_later(value: Callable[[Any, Any], Any]) -> Callable[[F], F]:
+    """Return a decorator of a function that assigns to a variable.
 
+    In a rule, and with a symbolic tensor, the function returns the variable and its new
+    value.
 
-def update_sub(x: Variable, decrement: Any) -> Any:
-    """Subtract from a variable; see `update`."""
-    return update(x, x - decrement)
+    Args:
+        value: function of the variable and the argument that returns the new value.
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(x: Variable, change: Any) -> Any:
+            if is_declaring() or isinstance(change, SymbolicTensor):
+                return x, value(x, change)
+            return function(x, change)
+
+        return cast(F, call)
+
+    return decorate
 
 
 def value_of(x: Any) -> jax.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,11 @@ import numpy as np
 
 from lamina import config, ops, random
 from lamina.compat.keras.backend import graphs
-from lamina.compat.keras.backend.rules import is_declaring, once
+from lamina.compat.keras.backend.rules import (
+    assigned_later,
+    is_declaring,
+    made_once,
+)
 from lamina.compat.notices import tell
 from lamina.core.graph import SymbolicTensor, op
 from lamina.core.scope import local
@@ -28,21 +33,21 @@ if TYPE_CHECKING:
     from lamina.typing import DTypeLike, PartialShape, PyTree
 
 
+@made_once
 def variable(
     value: Value, dtype: DTypeLike = None, name: str | None = None, **_: object
 ) -> Variable:
     """Create a variable."""
-    array = np.asarray(value, dtype or config.floatx())
-    return once(lambda: Variable(array, name=name))
+    return Variable(np.asarray(value, dtype or config.floatx()), name=name)
 
 
 def _created(array: Array | np.ndarray) -> Any:
     """Return a variable, or in a program that is traced the array."""
-    if is_tracing() and not is_declaring():
-        return array
-    return once(lambda: Variable(np.asarray(array)))
+    is_traced = is_tracing() and not is_declaring()
+    return array if is_traced else Variable(np.asarray(array))
 
 
+@made_once
 def zeros(
     shape: int | Sequence[int], dtype: DTypeLike = None, name: str | None = None
 ) -> Any:
@@ -50,6 +55,7 @@ def zeros(
     return _created(np.zeros(shape, dtype or config.floatx()))
 
 
+@made_once
 def ones(
     shape: int | Sequence[int], dtype: DTypeLike = None, name: str | None = None
 ) -> Any:
@@ -57,6 +63,7 @@ def ones(
     return _created(np.ones(shape, dtype or config.floatx()))
 
 
+@made_once
 def eye(
     size: int | list[int] | tuple[int, ...],
     dtype: DTypeLike = None,
@@ -67,6 +74,7 @@ def eye(
     return _created(np.eye(*sides, dtype=dtype or config.floatx()))
 
 
+@made_once
 def random_uniform_variable(
     shape: Sequence[int],
     low: float,
@@ -79,6 +87,7 @@ def random_uniform_variable(
     return _created(random.uniform(tuple(shape), low, high, dtype))
 
 
+@made_once
 def random_normal_variable(
     shape: Sequence[int],
     mean: float,
@@ -167,10 +176,11 @@ def eval(x: Value) -> np.ndarray:
     return np.asarray(x)
 
 
+@made_once
 def get_value(x: Value) -> Any:
     """Return a variable's value as a NumPy array or number."""
     tell("K.get_value(x)", "x.numpy(), or float(x)")
-    value = once(lambda: np.array(x))
+    value = np.asarray(x)
     return value.item() if value.ndim == 0 else value
 
 
@@ -265,6 +275,27 @@ def in_test_phase(
 ) -> Any:
     """Return `x` in inference and `alt` in training; see `in_train_phase`."""
     return in_train_phase(alt, x, training)
+
+
+@assigned_later(lambda x, new_x: new_x)
+def update(x: Variable, new_x: Any) -> Variable:
+    """Assign a value to a variable."""
+    x.assign(new_x)
+    return x
+
+
+@assigned_later(operator.add)
+def update_add(x: Variable, increment: Any) -> Variable:
+    """Add to a variable."""
+    x.assign_add(increment)
+    return x
+
+
+@assigned_later(operator.sub)
+def update_sub(x: Variable, decrement: Any) -> Variable:
+    """Subtract from a variable."""
+    x.assign_sub(decrement)
+    return x
 
 
 def placeholder(
