@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import jax
 import pytest
 
@@ -30,7 +32,15 @@ def test_types_are_not_promoted_by_accident(case):
         trace(layer, case)
 
 
+@pytest.fixture(scope="module")
+def frozen_objects():
+    """Exclude older objects from the collections with which JAX looks for tracers."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.mark.parametrize("case", named(one_of_each(lamina), WITHOUT))
+@pytest.mark.usefixtures("frozen_objects")
 def test_tracers_do_not_leak(case):
     layer = ready(lamina, case)
     with jax.checking_leaks():

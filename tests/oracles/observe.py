@@ -217,12 +217,14 @@ def activation(k: Any, case: ActivationCase) -> Observed:
         y = function(x)
         return jnp.sum(y * cotangent[: y.shape[0], : y.shape[1]]), y
 
-    (_, y), gradient = jax.value_and_grad(scalar, has_aux=True)(ACTIVATION_INPUTS)
+    differentiate = jax.jit(jax.value_and_grad(scalar, has_aux=True))
+    (_, y), gradient = differentiate(ACTIVATION_INPUTS)
     return {"output": np.asarray(y), "gradient": np.asarray(gradient)}
 
 
 def regularizer(k: Any, case: SmallCase) -> Observed:
-    penalty, gradient = jax.value_and_grad(case.make(k))(jnp.asarray(MATRIX))
+    differentiate = jax.jit(jax.value_and_grad(case.make(k)))
+    penalty, gradient = differentiate(jnp.asarray(MATRIX))
     return {"penalty": np.asarray(penalty), "gradient": np.asarray(gradient)}
 
 
@@ -277,10 +279,12 @@ def loss(k: Any, case: LossCase) -> Observed:
         return jnp.sum(value), value
 
     y_pred = jnp.asarray(case.y_pred)
-    (_, value), gradient = jax.value_and_grad(scalar, has_aux=True)(y_pred)
+    differentiate = jax.jit(jax.value_and_grad(scalar, has_aux=True))
+    (_, value), gradient = differentiate(y_pred)
     observed = {"value": np.asarray(value), "gradient": np.asarray(gradient)}
     if case.function:
-        observed["each"] = np.asarray(case.function(k)(case.y_true, y_pred))
+        each = jax.jit(case.function(k))
+        observed["each"] = np.asarray(each(case.y_true, y_pred))
     return observed
 
 

@@ -108,7 +108,7 @@ def test_convolution_has_second_derivatives():
         def gradient(w):
             return jax.grad(lambda x: (function(ConvCall(x, w, params)) ** 2).sum())(x)
 
-        return jax.grad(lambda w: (gradient(w) ** 2).sum())(w)
+        return jax.jit(jax.grad(lambda w: (gradient(w) ** 2).sum()))(w)
 
     expected = penalty(table.kernels_of("conv")[-1].run)
     np.testing.assert_allclose(penalty(forward_convolutions), expected, rtol=1e-3)
@@ -118,7 +118,8 @@ def test_convolution_hessian_equals_the_reference():
     kernel, params = floats(2, 2, 1, 2), ConvParams((1, 1), ((0, 0), (0, 1)), (1, 1))
 
     def hessian(run):
-        return jax.hessian(lambda x: (run(ConvCall(x, kernel, params)) ** 3).sum())
+        total = lambda x: (run(ConvCall(x, kernel, params)) ** 3).sum()  # noqa: E731
+        return jax.jit(jax.hessian(total))
 
     x = floats(1, 3, 2, 1)
     expected = hessian(table.kernels_of("conv")[-1].run)(x)
@@ -148,7 +149,8 @@ def test_bias_supports_forward_mode():
 def test_gradients_of_kernels_can_be_vmapped(call):
     gradient = jax.grad(lambda x: (call(x) ** 2).sum())
     x = floats(3, 2, 6, 5, 2)
-    mapped = jax.vmap(gradient)(x)
+    mapped = np.asarray(jax.jit(jax.vmap(gradient))(x))
+    gradient = jax.jit(gradient)
     for i in range(3):
         np.testing.assert_allclose(mapped[i], gradient(x[i]), rtol=1e-4, atol=1e-5)
 

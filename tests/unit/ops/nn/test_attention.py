@@ -36,11 +36,8 @@ def temporary_bytes(length, causal, dropout):
 )
 @pytest.mark.parametrize("causal", [False, True])
 def test_memory_grows_with_the_length_and_not_with_its_square(causal, dropout):
-    few, more, most = (
-        temporary_bytes(length, causal, dropout) for length in (1024, 2048, 4096)
-    )
-    assert more < 2.5 * few
-    assert most < 2.5 * more
+    few, most = (temporary_bytes(length, causal, dropout) for length in (1024, 4096))
+    assert most < 4.5 * few
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -65,7 +62,7 @@ def test_batch_without_rows_has_an_output_without_rows(length, causal):
         return blockwise_attention(call).sum()
 
     x = jnp.zeros((0, length, 1, 3))
-    assert jax.value_and_grad(attend)(x)[1].shape == x.shape
+    assert jax.jit(jax.value_and_grad(attend))(x)[1].shape == x.shape
 
 
 def test_fully_masked_query_gets_the_mean_of_all_values():
@@ -78,7 +75,8 @@ def test_fully_masked_query_gets_the_mean_of_all_values():
 
 def test_gradients_of_extreme_scores_are_finite():
     x = 1e4 * jnp.asarray(floats(1, 130, 1, 2))
-    gradients = jax.grad(lambda x: ops.dot_product_attention(x, x, x).sum())(x)
+    total = lambda x: ops.dot_product_attention(x, x, x).sum()  # noqa: E731
+    gradients = jax.jit(jax.grad(total))(x)
     assert np.isfinite(gradients).all()
 
 

@@ -30,10 +30,16 @@ def test_space_to_depth_inverts_depth_to_space(data_format):
     ],
 )
 def test_fold_is_the_transpose_of_unfold(window):
-    y, transposed = jax.vjp(lambda x: ops.unfold(x, **window), IMAGES)
-    weights = floats(*y.shape, seed=1)
-    got = ops.fold(weights, IMAGES.shape[2:], **window)
-    np.testing.assert_allclose(got, transposed(weights)[0], atol=1e-5)
+    def unfold(x):
+        return ops.unfold(x, **window)
+
+    @jax.jit
+    def both(x, weights):
+        (transposed,) = jax.vjp(unfold, x)[1](weights)
+        return ops.fold(weights, IMAGES.shape[2:], **window), transposed
+
+    weights = floats(*jax.eval_shape(unfold, IMAGES).shape, seed=1)
+    np.testing.assert_allclose(*both(IMAGES, weights), atol=1e-5)
 
 
 def test_image_ops_infer_shapes_of_unknown_batches():

@@ -41,10 +41,14 @@ def test_pooling_equals_a_loop_over_windows(
     x = floats(2, *SPACES[rank], 3)
     expected = pooled(x, size, stride, padding, function)
     pool = getattr(ops, name)
-    np.testing.assert_allclose(
-        pool(x, size, stride, padding), expected, rtol=1e-5, atol=1e-6
-    )
-    first = pool(np.moveaxis(x, -1, 1), size, stride, padding, "channels_first")
+
+    @jax.jit
+    def both(last, first):
+        options = (size, stride, padding)
+        return pool(last, *options), pool(first, *options, "channels_first")
+
+    last, first = both(x, np.moveaxis(x, -1, 1))
+    np.testing.assert_allclose(last, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(
         np.moveaxis(first, 1, -1), expected, rtol=1e-5, atol=1e-6
     )
@@ -74,10 +78,16 @@ def test_average_pool_is_linear_in_both_modes_of_derivatives(size, stride, paddi
     def pool(x):
         return ops.average_pool(x, size, stride, padding)
 
-    dy = floats(*pool(x).shape, seed=2)
-    np.testing.assert_allclose(jax.jvp(pool, (x,), (dx,))[1], pool(dx), atol=1e-6)
-    (transposed,) = jax.vjp(pool, x)[1](dy)
-    products = np.vdot(transposed, dx), np.vdot(dy, pool(dx))
+    dy = floats(*jax.eval_shape(pool, x).shape, seed=2)
+
+    @jax.jit
+    def derivatives(x, dx, dy):
+        (transposed,) = jax.vjp(pool, x)[1](dy)
+        return jax.jvp(pool, (x,), (dx,))[1], transposed, pool(dx)
+
+    forward, transposed, pooled_dx = derivatives(x, dx, dy)
+    np.testing.assert_allclose(forward, pooled_dx, atol=1e-6)
+    products = np.vdot(transposed, dx), np.vdot(dy, pooled_dx)
     np.testing.assert_allclose(*products, rtol=1e-4, atol=1e-5)
 
 
