@@ -250,6 +250,11 @@ def result(k: Any, case: SmallCase) -> Observed:
     return numbered("value", case.make(k))
 
 
+def compiled_result(k: Any, case: SmallCase) -> Observed:
+    """The arrays that `make` returns when it is compiled as one program."""
+    return numbered("value", jax.jit(lambda: case.make(k))())
+
+
 def bfloat16(k: Any, case: Calls) -> Observed:
     """The types of the results, and those results that are not near to float32's."""
 

@@ -9,6 +9,7 @@ import copy
 import operator
 from typing import Any
 
+import jax
 import numpy as np
 
 from tests.tables.arrays import bools, floats, ints, one_hot, probabilities
@@ -22,15 +23,20 @@ PIXELS = floats(2, 4, 3, 3, low=0.0, high=255.0)
 
 
 def case(function: str, variant: str, *args: Any, **kwargs: Any) -> SmallCase:
+    """Return a case that calls the function, in one program if it is an operation."""
+
     def make(k: Any) -> Any:
-        # Keras changes some arrays in place.
-        return operator.attrgetter(function)(k)(*copy.deepcopy(args), **kwargs)
+        def call() -> Any:
+            # Keras changes some arrays in place.
+            return operator.attrgetter(function)(k)(*copy.deepcopy(args), **kwargs)
+
+        return jax.jit(call)() if function.startswith("ops.") else call()
 
     return SmallCase(f"{function} {variant}".strip(), make)
 
 
 def made(function: str, make: Any, variant: str = "") -> SmallCase:
-    """Return a case that calls the function in another way."""
+    """Return a case that calls the function in another way, without compiling it."""
     call = lambda k: make(operator.attrgetter(function)(k))  # noqa: E731
     return SmallCase(f"{function} {variant}".strip(), call)
 
@@ -86,7 +92,7 @@ ELEMENTS = [
     case("ops.scatter_update", "", X, np.array([[0, 1], [2, 3]]), floats(2)),
     case("ops.slice_update", "", X, [1, 2], floats(2, 2)),
     case("ops.is_tensor", "of NumPy", X),
-    case("ops.dtype", "", X.astype("float16")),
+    made("ops.dtype", lambda f: f(X.astype("float16"))),
     made("ops.vectorize", lambda f: f(lambda x, y: (x * y).sum())(X, Y)),
     made(
         "ops.vectorize",
