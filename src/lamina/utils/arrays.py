@@ -108,6 +108,8 @@ def pad_sequences(
     for name, side in (("padding", padding), ("truncating", truncating)):
         if side not in ("pre", "post"):
             raise invalid("pad_sequences", name, side, "'pre' or 'post'")
+    if not hasattr(sequences, "__len__"):
+        raise invalid("pad_sequences", "sequences", sequences, "a list of sequences")
     arrays = [np.asarray(sequence) for sequence in sequences]
     shapes = {array.shape[1:] for array in arrays if array.size}
     if len(shapes) > 1 or any(array.ndim == 0 for array in arrays):

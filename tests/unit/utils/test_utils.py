@@ -56,6 +56,7 @@ def test_padded_vectors() -> None:
     ("sequences", "arguments", "words"),
     [
         ([1, 2], {}, "list of numbers"),
+        (3, {}, "a list of sequences"),
         ([[[1, 2]], [[1, 2, 3]]], {}, r"\(2,\), \(3,\)"),
         ([[1]], {"padding": "both"}, "'pre' or 'post'"),
     ],
