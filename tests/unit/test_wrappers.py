@@ -20,11 +20,10 @@ from lamina import errors, layers
 from lamina.wrappers import SKLearnClassifier, SKLearnRegressor, SKLearnTransformer
 
 
-def perceptron(X: Any, y: Any, eager: bool = True) -> Any:
-    # Each check has arrays of other shapes, for which programs would be compiled.
+def perceptron(X: Any, y: Any, rate: float = 0.05) -> Any:
     last = layers.Dense(y.shape[1])
     model = lamina.Sequential([lamina.Input((X.shape[1],)), last])
-    model.compile(lamina.optimizers.SGD(0.05), "mse", run_eagerly=eager)
+    model.compile(lamina.optimizers.SGD(rate), "mse")
     return model
 
 
@@ -79,9 +78,10 @@ LABELS = np.where(X[:, 0] > 0, "up", "down")
 
 def test_labels_are_learned_and_returned() -> None:
     estimator = SKLearnClassifier(
-        perceptron, model_kwargs={"eager": False}, fit_kwargs={"epochs": 60, **QUIET}
+        perceptron, model_kwargs={"rate": 0.0625}, fit_kwargs={"epochs": 60, **QUIET}
     )
     estimator.fit(X, LABELS, batch_size=4)
+    assert float(estimator.model_.optimizer.learning_rate) == 0.0625
     assert estimator.classes_.tolist() == ["down", "up"] and estimator.epoch_ == 60
     assert estimator.score(X, LABELS) > 0.9
     outputs = estimator.decision_function(X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,14 @@ def fit(model: Any, resume: Any = None, kill: int | None = None, **given: Any) -
     if kill is not None:
         arguments["callbacks"].append(Kill(kill))
     return model.fit(**arguments, verbose=0, resume=resume).history
+
+
+@functools.cache
+def uninterrupted(epochs: int = 4) -> tuple[list[np.ndarray], Any]:
+    """Return the state and the history after training with the arguments of `fit`."""
+    model = classifier()
+    history = fit(model, epochs=epochs)
+    return state_of(model), history
 
 
 def often(folder: Path) -> Checkpoints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import signal
@@ -84,18 +85,25 @@ def test_ctrl_c_says_what_is_kept_and_raises(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@functools.cache
+def uninterrupted() -> tuple[list[np.ndarray], Any]:
+    model = classifier()
+    history = fit(model, validation_data=blobs())
+    return state_of(model), history
+
+
 @pytest.mark.parametrize("name", PLACES)
 def test_a_run_resumed_after_ctrl_c_has_the_same_bits(
     name: str, tmp_path: Path
 ) -> None:
     method, number, *_ = PLACES[name]
     given: Any = {"validation_data": blobs()}
-    whole, mended = classifier(), classifier()
-    history = fit(whole, **given)
+    state, history = uninterrupted()
     with pytest.raises(KeyboardInterrupt):
         fit(classifier(), tmp_path, callbacks=[Press(method, number)], **given)
+    mended = classifier()
     assert fit(mended, tmp_path, **given) == history
-    assert_same_bits(state_of(mended), state_of(whole))
+    assert_same_bits(state_of(mended), state)
 
 
 class Unsized:
@@ -295,7 +303,7 @@ def test_sigterm_writes_a_checkpoint_and_ends_the_process(
 
 # How a program ends whose fit is in a thread: its last line, and its status.
 THREADS: dict[str, tuple[str, int]] = {
-    "Ctrl-C": ("thread.join()", -signal.SIGINT),
+    "Ctrl-C": ("print('waits', flush=True); thread.join()", -signal.SIGINT),
     "its end": ("sys.exit(3)", 3),
 }
 
@@ -315,7 +323,7 @@ def test_a_fit_in_a_thread_stops_when_the_process_ends(
     process = script(tmp_path, text)
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     if name == "Ctrl-C":
-        time.sleep(1)
+        assert process.stdout.readline() == "waits\n"
         process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=120)
     assert process.returncode == status, errors

@@ -25,6 +25,7 @@ from tests.unit.training.helpers import (
     interrupted,
     often,
     state_of,
+    uninterrupted,
 )
 
 
@@ -248,22 +249,21 @@ def test_completed_run_is_not_trained_again(tmp_path: Path) -> None:
     again = classifier(1)
     assert fit(again, tmp_path) == history
     assert_same_bits(state_of(again), state_of(model))
-    longer, whole = classifier(1), classifier()
-    assert fit(longer, tmp_path, epochs=6) == fit(whole, epochs=6)
-    assert_same_bits(state_of(longer), state_of(whole))
+    (expected, history), longer = uninterrupted(6), classifier(1)
+    assert fit(longer, tmp_path, epochs=6) == history
+    assert_same_bits(state_of(longer), expected)
 
 
 def test_backup_and_restore_resumes_and_deletes_its_files(tmp_path: Path) -> None:
     def backup() -> Any:
         return [callbacks.BackupAndRestore(tmp_path / "backup", save_freq=4)]
 
-    whole, mended = classifier(), classifier()
-    history = fit(whole)
+    (expected, history), mended = uninterrupted(), classifier()
     with pytest.raises(Killed):
         fit(classifier(), kill=30, callbacks=backup())
     assert (tmp_path / "backup").exists()
     assert fit(mended, callbacks=backup()) == history
-    assert_same_bits(state_of(mended), state_of(whole))
+    assert_same_bits(state_of(mended), expected)
     assert not (tmp_path / "backup").exists()
 
 

@@ -35,6 +35,7 @@ from tests.unit.training.helpers import (
     interrupted,
     often,
     state_of,
+    uninterrupted,
 )
 
 
@@ -44,10 +45,22 @@ def damage(path: Path) -> None:
     path.write_bytes(content)
 
 
+@pytest.fixture(scope="module")
+def copy_completed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a function that copies the folder of one completed run to another one."""
+    completed = tmp_path_factory.mktemp("run")
+
+    def copy(folder: Path) -> None:
+        if not any(completed.iterdir()):
+            fit(classifier(), completed)
+        shutil.copytree(completed, folder, dirs_exist_ok=True)
+
+    return copy
+
+
 @pytest.mark.parametrize("harm", [damage, lambda p: p.write_bytes(b""), Path.unlink])
 def test_damaged_checkpoint_is_skipped(harm: Any, tmp_path: Path) -> None:
-    whole, mended = classifier(), classifier()
-    history = fit(whole)
+    (expected, history), mended = uninterrupted(), classifier()
     interrupted(tmp_path, [40])
     newest, older = Checkpoints(tmp_path).files()
     harm(newest)
@@ -56,12 +69,11 @@ def test_damaged_checkpoint_is_skipped(harm: Any, tmp_path: Path) -> None:
             assert fit(mended, tmp_path) == history
     else:
         assert fit(mended, tmp_path) == history
-    assert_same_bits(state_of(mended), state_of(whole))
+    assert_same_bits(state_of(mended), expected)
 
 
 def test_training_starts_over_without_a_valid_checkpoint(tmp_path: Path) -> None:
-    whole, mended = classifier(), classifier()
-    history = fit(whole)
+    (expected, history), mended = uninterrupted(), classifier()
     interrupted(tmp_path, [40])
     damaged = [path.name for path in Checkpoints(tmp_path).files()]
     for name in damaged:
@@ -74,7 +86,7 @@ def test_training_starts_over_without_a_valid_checkpoint(tmp_path: Path) -> None
     assert all((tmp_path / f"{name}.damaged").exists() for name in damaged)
     mended = classifier()
     assert fit(mended, often(tmp_path)) == history
-    assert_same_bits(state_of(mended), state_of(whole))
+    assert_same_bits(state_of(mended), expected)
 
 
 def test_partial_files_are_removed(tmp_path: Path) -> None:
@@ -133,9 +145,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], dict[str, Any], Any, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_run_with_other_arguments_is_refused(name: str, tmp_path: Path) -> None:
+def test_run_with_other_arguments_is_refused(
+    name: str, tmp_path: Path, copy_completed: Any
+) -> None:
     make, given, error, words = REFUSED[name]
-    fit(classifier(), tmp_path)
+    copy_completed(tmp_path)
     model = make()
     with pytest.raises(error, match=words):
         fit(model, **{"resume": tmp_path, "epochs": 5, **given})
@@ -147,8 +161,10 @@ def test_missing_callback_is_refused(tmp_path: Path) -> None:
         fit(classifier(), tmp_path)
 
 
-def test_other_version_gives_a_warning(tmp_path: Path, monkeypatch: Any) -> None:
-    fit(classifier(), tmp_path)
+def test_other_version_gives_a_warning(
+    tmp_path: Path, monkeypatch: Any, copy_completed: Any
+) -> None:
+    copy_completed(tmp_path)
     real = run_state.versions()
     monkeypatch.setattr(
         "lamina.training.checkpoint.resuming.versions", lambda: {**real, "jax": "9"}
@@ -157,8 +173,10 @@ def test_other_version_gives_a_warning(tmp_path: Path, monkeypatch: Any) -> None
         fit(classifier(), tmp_path, epochs=5)
 
 
-def test_other_format_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
-    fit(classifier(), tmp_path)
+def test_other_format_is_refused(
+    tmp_path: Path, monkeypatch: Any, copy_completed: Any
+) -> None:
+    copy_completed(tmp_path)
     monkeypatch.setattr(run_state, "_FORMAT", 2)
     with pytest.raises(FileFormatError, match=r"written by lamina \d.*does not read"):
         fit(classifier(), tmp_path, epochs=5)
@@ -173,8 +191,8 @@ def test_second_run_in_one_folder_is_refused(tmp_path: Path) -> None:
     fit(classifier(), tmp_path)
 
 
-def test_failed_run_unlocks_its_folder(tmp_path: Path) -> None:
-    fit(classifier(), tmp_path)
+def test_failed_run_unlocks_its_folder(tmp_path: Path, copy_completed: Any) -> None:
+    copy_completed(tmp_path)
     with pytest.raises(ArgumentError, match="batch_size") as error:
         fit(classifier(), tmp_path, batch_size=16, epochs=5)
     fit(classifier(), tmp_path, epochs=5)
@@ -218,8 +236,7 @@ def fails(*_: Any, **__: Any) -> Any:
 def test_disk_error_does_not_end_training(
     what: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    whole, model = classifier(), classifier()
-    history = fit(whole)
+    (expected, history), model = uninterrupted(), classifier()
     interrupted(tmp_path, [20])
     kept = Checkpoints(tmp_path).files()
 
@@ -238,7 +255,7 @@ def test_disk_error_does_not_end_training(
     assert set(kept) <= set(Checkpoints(tmp_path).files())
     again = classifier()
     assert fit(again, tmp_path) == history
-    assert_same_bits(state_of(again), state_of(whole))
+    assert_same_bits(state_of(again), expected)
 
 
 @pytest.fixture
@@ -257,8 +274,7 @@ def small_disk(tmp_path: Path) -> Any:
 
 
 def test_disk_that_fills_up_does_not_end_training(small_disk: Path) -> None:
-    whole, model = classifier(), classifier()
-    history = fit(whole)
+    (expected, history), model = uninterrupted(), classifier()
     folder = small_disk / "run"
     interrupted(folder, [20])
     left_free = 2**20 - 2**14
@@ -268,16 +284,15 @@ def test_disk_that_fills_up_does_not_end_training(small_disk: Path) -> None:
     state = pytest.warns(CheckpointWarning, match="not written; training continues")
     with record, state:
         assert fit(model, often(folder)) == history
-    assert_same_bits(state_of(model), state_of(whole))
+    assert_same_bits(state_of(model), expected)
     (small_disk / "others").unlink()
     again = classifier()
     assert fit(again, often(folder)) == history
-    assert_same_bits(state_of(again), state_of(whole))
+    assert_same_bits(state_of(again), expected)
 
 
 def test_full_disk_does_not_end_training(tmp_path: Path) -> None:
-    whole, model = classifier(), classifier()
-    history = fit(whole)
+    (expected, history), model = uninterrupted(), classifier()
     interrupted(tmp_path, [20])
     kept = Checkpoints(tmp_path).files()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -291,7 +306,7 @@ def test_full_disk_does_not_end_training(tmp_path: Path) -> None:
     assert Checkpoints(tmp_path).files() == kept
     again = classifier()
     assert fit(again, tmp_path) == history
-    assert_same_bits(state_of(again), state_of(whole))
+    assert_same_bits(state_of(again), expected)
 
 
 def test_full_device_memory_does_not_end_training(
@@ -300,12 +315,11 @@ def test_full_device_memory_does_not_end_training(
     def full(_: Any) -> Any:
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED")
 
-    whole, mended = classifier(), classifier()
-    history = fit(whole)
+    (expected, history), mended = uninterrupted(), classifier()
     monkeypatch.setattr(run_state, "jnp", types.SimpleNamespace(copy=full))
     interrupted(tmp_path, [20])
     assert fit(mended, often(tmp_path)) == history
-    assert_same_bits(state_of(mended), state_of(whole))
+    assert_same_bits(state_of(mended), expected)
 
 
 def test_best_epoch_is_kept_in_addition_to_the_newest(tmp_path: Path) -> None:
