@@ -60,7 +60,7 @@ def keras2():
         @K.symbolic
         def get_updates(self, loss, params):
             grads = self.get_gradients(loss, params)
-            self.updates = [K.update_add(self.iterations, 1)]
+            self.updates = [K.update_add(self.iterations, increment=1)]
             count = K.cast(self.iterations, K.dtype(self.decay))
             lr = self.lr * (1.0 / (1.0 + self.decay * count))
             moments = [K.zeros(K.int_shape(p), dtype=K.dtype(p)) for p in params]

@@ -38,10 +38,8 @@ def rule_of(cls: type) -> str:
     today = ("update", "update_step", "apply", "apply_gradients")
     if any(is_user_defined(cls, name) for name in today):
         return ""
-    for name in ("get_updates", "_resource_apply_dense"):
-        if is_user_defined(cls, name) and hasattr(cls, name):
-            return name
-    return ""
+    old = ("get_updates", "_resource_apply_dense")
+    return next((name for name in old if is_user_defined(cls, name)), "")
 
 
 def building(build: Callable[..., None]) -> Callable[..., None]:

@@ -101,10 +101,11 @@ def assigned_later(value: Callable[[Any, Any], Any]) -> Callable[[F], F]:
 
     def decorate(function: F) -> F:
         @functools.wraps(function)
-        def call(x: Variable, change: Any) -> Any:
+        def call(x: Variable, *args: Any, **kwargs: Any) -> Any:
+            change = (*args, *kwargs.values())[0]
             if is_declaring() or isinstance(change, SymbolicTensor):
                 return x, value(x, change)
-            return function(x, change)
+            return function(x, *args, **kwargs)
 
         return cast(F, call)
 
