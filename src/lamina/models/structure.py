@@ -93,8 +93,10 @@ class Structure(Trainer):
 
     def _unpacked(self, outputs: Any) -> Any:
         """Return a graph's outputs in their order, or the only one without its list."""
+        if not isinstance(outputs, (list, tuple, dict)):
+            return outputs
         graph = self._called_graph()
-        if graph is None or not isinstance(outputs, (list, tuple, dict)):
+        if graph is None:
             return outputs
         is_one = len(outputs) == 1 and not isinstance(outputs, dict)
         return outputs[0] if is_one else with_key_order(graph.outputs, outputs)

@@ -58,16 +58,16 @@ class CompiledFunction:
 
             return _CompiledCall(function, state, args)
 
-        if key not in self._uncompilable:
-            try:
-                program = self._cache.get(key, make)
-            except VALUE_ERRORS:
-                if not self._allows_eager():
-                    raise
-                self._uncompilable.add(key)
-            else:
-                return program(args)
-        return self._function(*args, **static)
+        if self._uncompilable and key in self._uncompilable:
+            return self._function(*args, **static)
+        try:
+            program = self._cache.get(key, make)
+        except VALUE_ERRORS:
+            if not self._allows_eager():
+                raise
+            self._uncompilable.add(key)
+            return self._function(*args, **static)
+        return program(args)
 
 
 class _CompiledCall:

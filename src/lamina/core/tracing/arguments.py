@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from lamina.core.budget import check_output
@@ -10,11 +11,13 @@ from lamina.core.variable import Variable
 
 def as_array(value: Any) -> Any:
     """Return a variable or sparse matrix as an array, also in a list or tuple."""
-    if type(value) in (list, tuple) and any(map(_is_converted, value)):
-        return type(value)(map(as_array, value))
-    if isinstance(value, Variable):
-        return value.value
-    return dense_array(value) if is_sparse(value) else value
+    kind = type(value)
+    if kind is list or kind is tuple:
+        if any(_is_converted(type(v)) for v in value):
+            return kind(map(as_array, value))
+    elif _is_converted(kind):
+        return value.value if isinstance(value, Variable) else dense_array(value)
+    return value
 
 
 def is_sparse(value: object) -> bool:
@@ -32,5 +35,6 @@ def dense_array(matrix: Any) -> Any:
     return matrix.toarray() if hasattr(matrix, "toarray") else matrix.todense()
 
 
-def _is_converted(value: object) -> bool:
-    return isinstance(value, Variable) or is_sparse(value)
+@functools.cache
+def _is_converted(kind: type) -> bool:
+    return issubclass(kind, Variable) or hasattr(kind, "todense")
