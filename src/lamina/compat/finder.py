@@ -158,7 +158,9 @@ class CompatFinder(MetaPathFinder, Loader):
         return CompatModule(spec.name, _targets(spec.name))
 
     def exec_module(self, module: ModuleType) -> None:
-        """Do nothing: names are looked up when they are used."""
+        """Import what the module always brings; names are looked up when used."""
+        if module.__name__ == "tensorflow":
+            importlib.import_module("tensorflow.keras")
 
 
 def _source_path(fullname: str) -> str | None:

@@ -99,6 +99,14 @@ def test_uninstall_leaves_the_process_as_it_was():
     assert {n.partition(".")[0] for n in set(sys.modules) - names} <= {"lamina"}
 
 
+def test_tensorflow_brings_its_keras():
+    with compat.installed():
+        import tensorflow as tf
+
+        # Tools look there for the modules that an import has brought.
+        assert sys.modules["tensorflow.keras"] is tf.keras
+
+
 def test_spawned_process_runs_old_programs():
     with compat.installed():
         context = multiprocessing.get_context("spawn")
