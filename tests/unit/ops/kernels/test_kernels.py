@@ -259,3 +259,28 @@ def test_onednn_takes_no_negative_padding():
         params = ConvParams((2, 2), ((0, after), (0, after)), (1, 1))
         call = ConvCall(IMAGE, KERNEL, params)  # pyright: ignore
         assert kernels["onednn"].supports(call) == supported
+
+
+@ON_CPU
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.conv(np.ones((2, 305, 1)), np.ones((61, 1, 4)), strides=30),
+        lambda: ops.average_pool(IMAGE, (7, 5), 1, padding="same"),
+    ],
+    ids=["conv", "average_pool"],
+)
+def test_windows_outside_of_programs_are_no_programs_of_their_own(call):
+    compiled = []
+
+    def count(event, _, **__):
+        if event.endswith("backend_compile_duration"):
+            compiled.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(count)
+    try:
+        call()
+    finally:
+        jax.monitoring.unregister_event_duration_listener(count)
+    # No other test has these shapes, so that nothing was compiled before.
+    assert 0 < len(compiled) < 12
