@@ -100,8 +100,9 @@ def imported(statement: ast.AST) -> Iterator[str]:
 
 
 def internal_imports(*nodes: ast.AST) -> set[str]:
-    below = [inner for node in nodes for inner in ast.walk(node)]
-    names = {name for node in below for name in imported(node)}
+    below = (inner for node in nodes for inner in ast.walk(node))
+    statements = (n for n in below if isinstance(n, ast.Import | ast.ImportFrom))
+    names = {name for statement in statements for name in imported(statement)}
     return {name for name in names if re.match(r"\.|lamina\b", name)}
 
 

@@ -7,6 +7,7 @@ run inside a compiled program."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from tests.tables.cases import LayerCase
@@ -57,6 +58,7 @@ BY_HAND = [
 LAYERS = [*WITH_ORACLE, *BY_HAND]
 
 
+@functools.cache
 def one_of_each(k: Any) -> list[LayerCase]:
     """The first case of each class, for laws that cost a compilation."""
     return list({type(case.make(k)): case for case in reversed(LAYERS)}.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.tracing import stateless
@@ -54,6 +53,6 @@ class DeviceLoop:
         """Return the variables' values after all steps, without assigning them."""
         variables = [*self.variables, *self.optimizer.variables]
         numbers = ModuleState.of([self.optimizer]).hyperparameters()
-        data = [jnp.stack(arrays) for arrays in zip(*GRADIENTS, strict=True)]
+        data = [np.stack(arrays) for arrays in zip(*GRADIENTS, strict=True)]
         new = self.program([v.raw for v in variables], numbers, data, len(GRADIENTS))
         return [np.asarray(value) for value in new[: len(self.variables)]]
