@@ -88,10 +88,9 @@ class Storage:
             array = put(array, self.sharding)
         self.array, self.aliased = array, aliased
 
-    def replace(self, array: jax.Array) -> None:
-        """Set the array; the old one becomes the donation buffer."""
-        self._donation_buffer = None if self.aliased else self.array
-        self.set(array)
+    def retire(self, array: jax.Array, aliased: bool) -> None:
+        """Make a replaced array the donation buffer, unless others may use it."""
+        self._donation_buffer = None if aliased else array
 
     def take_donation_buffer(self) -> Any:
         """Return an array of this shape and type that a program may overwrite."""

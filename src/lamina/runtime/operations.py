@@ -249,33 +249,30 @@ def _all_finite(value: Array) -> Array:
 _SMALL = 2**16
 
 
-def still_finite(new: Sequence[Array], old: Sequence[Array]) -> Array:
-    """Return whether everything that was finite still is; a metric may be infinite.
+def all_finite(arrays: Iterable[Array]) -> Array:
+    """Return whether all floats are finite; false, too, if a sum of them overflows.
 
     Small arrays are checked together: XLA compiles each sum in milliseconds, which
     would be most of a deep network's compile time.
     """
-    floats = [
-        (after, before)
-        for after, before in zip(new, old, strict=True)
-        if jnp.issubdtype(after.dtype, jnp.floating)
-    ]
+    floats = [a for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)]
     most = 0 if splits_variables() else _SMALL
-    small = [pair for pair in floats if pair[0].size <= most]
-    good = _still_finite_together(*small) if small else jnp.bool_(True)
-    for after, before in floats:
-        if after.size > most:
-            good &= jnp.isfinite(_total(after)) | ~jnp.isfinite(_total(before))
-    return good
+    totals = [_total(a) for a in floats if a.size > most]
+    small = [a.ravel() for a in floats if a.size <= most]
+    if small:
+        totals.append(_total(jnp.concatenate(small)))
+    return jnp.isfinite(sum(totals, jnp.float32(0)))
 
 
-def _still_finite_together(*pairs: tuple[jax.Array, jax.Array]) -> Array:
-    after, before = (
-        jnp.concatenate([a.ravel() for a in arrays])
-        for arrays in zip(*pairs, strict=True)
-    )
-    zeros = jnp.where(jnp.isfinite(before), after * 0, 0)  # or NaN
-    return jnp.isfinite(_total(zeros))
+def still_finite(new: Iterable[Array], old: Iterable[Array]) -> bool:
+    """Return whether everything that was finite still is; a metric may be infinite."""
+    pairs = zip(new, old, strict=True)
+    return all(bool(_no_new_bad_values(after, before)) for after, before in pairs)
+
+
+@jax.jit
+def _no_new_bad_values(after: Array, before: Array) -> Array:
+    return (jnp.isfinite(after) | ~jnp.isfinite(before)).all()
 
 
 def _total(x: jax.Array) -> jax.Array:

@@ -19,7 +19,7 @@ from lamina.core.module import Module
 from lamina.core.scope import RunKey
 from lamina.data.batches import INNER_CHUNK, Batches
 from lamina.runtime.executable import Program
-from lamina.runtime.operations import still_finite
+from lamina.runtime.operations import all_finite
 from lamina.runtime.placement import (
     as_rows,
     gathered,
@@ -83,9 +83,10 @@ def loop_program(spec: LoopSpec) -> Program:
 
     def run(inputs: LoopInputs, buffers: Sequence[Array]) -> Any:
         inputs = inputs._replace(changed=as_rows(inputs.changed))
-        values, result = _DeviceLoop(spec, inputs).dispatch(as_rows(buffers))
+        values, result = _DeviceLoop(spec, inputs).dispatch()
         return values, Unnamed(result)
 
+    # The results take the memory of the buffers, which have their shapes.
     return Program(run, donate=(1,))
 
 
@@ -95,18 +96,6 @@ class LoopState(NamedTuple):
     changed: Any  # values of the variables that the step assigns, as rows
     logs: Any  # what the last step returned; None if logs follow from the state
     recorded: Any  # logs of `log_mode`, along a first axis
-
-
-class _Search(NamedTuple):
-    """Search for the last batch up to which everything is finite.
-
-    Everything is finite after the batches before `good`, and something is not after
-    those before `bad`. The next attempt runs the batches before `end`.
-    """
-
-    numbers: Any  # `good`, `bad`, `end`, and how far it moves back after a failure
-    is_finite: Any  # whether the last attempt ended with finite values
-    state: LoopState  # the state after the last attempt
 
 
 class _Position(NamedTuple):
@@ -132,38 +121,37 @@ class _DeviceLoop:
 
     def __init__(self, spec: LoopSpec, inputs: LoopInputs) -> None:
         self.step, self.traced, self.batches, self.log_mode = spec
-        self.args = args = inputs.args
-        # After a batch that was not finite, none runs.
-        self.limit = jnp.where(args.bad < 0, args.last, args.first)
+        self.args = inputs.args
         hyperparameters = [jnp.asarray(h, float) for h in inputs.hyperparameters]
         self.inputs = inputs._replace(hyperparameters=hyperparameters)
 
-    def dispatch(self, buffers: Sequence[Array]) -> tuple[list[Array], DispatchResult]:
+    def dispatch(self) -> tuple[list[Array], DispatchResult]:
         """Run the batches of the arguments and return the new values and the logs."""
-        args, step, changed = self.args, self.step, self.inputs.changed
+        step, changed = self.step, self.inputs.changed
         logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), self.traced.logs)
         shapes = jax.eval_shape(self._logs, changed, logs)
         recorded = jax.tree.map(
             lambda s: jnp.zeros((self.log_mode.limit, *s.shape), s.dtype), shapes
         )
         start = LoopState(changed, None if step.results else logs, recorded)
+        state, stopped = self.run(start)
+        bad = jnp.int32(-1)
         if step.guard:
-            state, bad = run_while_finite(
-                self.run, start, buffers, args.first, self.limit
-            )
-            bad = jnp.where(bad < 0, args.bad, bad)
-        else:
-            state, bad = self.run(start, self.limit)[0], args.bad
+            # Values are checked once: the caller has those from before, and running
+            # steps again is cheaper than a copy of the state every few steps.
+            bad = jnp.where(all_finite(state.changed), bad, self.args.last)
+            bad = jnp.where(stopped == _NEVER, bad, stopped)
         logs = self._logs(state.changed, state.logs)
         values = placed(self.traced.changed, self._shaped(state.changed))
         return values, gathered(DispatchResult(logs, bad, state.recorded))
 
-    def run(self, start: LoopState, limit: Array) -> tuple[LoopState, Array]:
-        """Run the batches before `limit`, or to a chunk with a loss that is not finite.
+    def run(self, start: LoopState) -> tuple[LoopState, Array]:
+        """Run the batches, or up to a chunk with a loss that is not finite.
 
         Returns:
-            The state and the number of the batch with that loss.
+            The state and the number of the batch with that loss, or `_NEVER`.
         """
+        limit = self.args.last
 
         def run_chunk(position: _Position) -> _Position:
             return self._run_chunk(_epoch_at(self, position.next, limit), position)
@@ -298,65 +286,3 @@ def _epoch_and_number(batch: Array, steps: Array) -> tuple[Array, Array]:
     `//` and `%` would compile a dozen operations for signs that do not occur.
     """
     return jax.lax.div(batch, steps), jax.lax.rem(batch, steps)
-
-
-def run_while_finite(
-    run: Callable[[LoopState, Any], tuple[LoopState, Array]],
-    start: LoopState,
-    buffers: Sequence[Array],
-    first: Array,
-    limit: Array,
-) -> tuple[LoopState, Array]:
-    """Run the batches from `first` to `limit` as far as everything stays finite.
-
-    Values are checked once, at the end: `start` still holds those from before, and
-    running steps again is cheaper than a copy of the state every few steps. If
-    something is not finite, the steps are run again from `start`, to an end that lies
-    one batch earlier, then two more, then four, until it is found.
-
-    Args:
-        run: runs the batches before a limit, and returns the state and the number of
-            the batch whose loss is not finite, or `_NEVER`.
-        start: the state before the first batch.
-        buffers: arrays that the new values are written into.
-        first: the first batch.
-        limit: the batch to stop before.
-
-    Returns:
-        The state, and the number of the batch that is not finite, or -1.
-    """
-
-    def attempt(search: _Search) -> _Search:
-        state, stopped = run(start, search.numbers[2])
-        is_finite = still_finite(state.changed, start.changed) & (stopped == _NEVER)
-        numbers = _next(first, stopped, is_finite, search.numbers)
-        return _Search(numbers, is_finite, state)
-
-    def is_open(search: _Search) -> Any:
-        good, bad, *_ = search.numbers
-        return ~search.is_finite | (bad - good > 1)
-
-    found = jax.lax.while_loop(
-        is_open,
-        attempt,
-        _Search(
-            jnp.stack([first, limit + 1, limit, jnp.int32(1)]),
-            is_finite=jnp.bool_(False),
-            state=start._replace(changed=buffers),
-        ),
-    )
-    good, bad, *_ = found.numbers
-    return found.state, jnp.where(bad > limit, -1, good)
-
-
-def _next(first: Array, stopped: Array, is_finite: Array, numbers: Array) -> Array:
-    """Return the numbers of a `_Search` after an attempt that stopped at a batch.
-
-    They are one array, which one kernel computes.
-    """
-    good, bad, end, back = numbers
-    bad = jnp.where(is_finite, bad, jnp.minimum(stopped, end - 1) + 1)
-    # A device that adds in another order each time may find fewer good ones.
-    good = jnp.where(is_finite, end, jnp.where(bad > good, good, first))
-    back = jnp.where(is_finite, 1, back)
-    return jnp.stack([good, bad, jnp.maximum(bad - back, good), 2 * back])

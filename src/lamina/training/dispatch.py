@@ -48,27 +48,26 @@ class DispatchArgs(NamedTuple):
     steps: Any = ENDLESS  # int32: batches in an epoch
     first: Any = 0  # int32: first batch of this dispatch
     last: Any = 1  # int32: one past its last batch
-    bad: Any = -1  # int32: batch whose loss or gradients were not finite, else -1
 
 
 def program_args(args: DispatchArgs) -> DispatchArgs:
     """Return the arguments with the types that a program expects.
 
-    They are scalars: XLA would compile a kernel for each element of an array. `bad` may
-    be on the device.
+    They are scalars: XLA would compile a kernel for each element of an array.
     """
-    *numbers, steps, first, last, bad = args
+    *numbers, steps, first, last = args
     seed, step, epoch = (np.uint32(int(n) & _32_BITS) for n in numbers)
-    bad = np.int32(bad) if isinstance(bad, int) else bad
     rest = np.int32(steps), np.int32(first), np.int32(last)
-    return DispatchArgs(seed, step, epoch, *rest, bad)
+    return DispatchArgs(seed, step, epoch, *rest)
 
 
 class DispatchResult(NamedTuple):
     """Logs that a dispatch returns."""
 
     logs: Any
-    bad: Any  # batch whose loss or gradients were not finite, else -1
+    # Batch whose loss or gradients were not finite, else -1. Of a dispatch that is not
+    # finished, it may be `last`: some value of the new state is not finite.
+    bad: Any
     recorded: Any = ()  # the logs of `log_mode`, along a first axis
 
 
@@ -76,10 +75,16 @@ class Dispatched(NamedTuple):
     """A dispatch whose result is not read yet."""
 
     out: DispatchResult
+    finish: Callable[[], DispatchResult]
     segment: Segment
     steps: int  # batches of this dispatch
     done: int  # batches of the epoch after it
-    vote: jax.Array | None  # what several processes agree on after it
+    vote: jax.Array | None = None  # what several processes agree on after it
+
+    def finished(self) -> Dispatched:
+        """Wait for the result, and undo steps that are not finite."""
+        out = self.finish()
+        return self._replace(out=out, finish=lambda: out)
 
 
 @jax.tree_util.register_pytree_node_class

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lamina.core.scope import RunKey, StateScope
 from lamina.core.tracing.trace_state import platform
@@ -18,6 +20,7 @@ from lamina.ops.kernels import autotune
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.executable import temporary_bytes
 from lamina.runtime.module_state import ModuleState, ProgramCache
+from lamina.runtime.operations import still_finite
 from lamina.runtime.placement import count_dispatch, current, place
 from lamina.runtime.pure_function import TracedStep, trace_step
 from lamina.training.device_loop import (
@@ -100,6 +103,22 @@ class Engine:
             runner.release()
 
 
+# Arrays of variables that a dispatch has replaced, and whether others may use them.
+_Replaced: TypeAlias = list[tuple[Any, bool]]
+
+
+class Started(NamedTuple):
+    """A dispatch that may still run.
+
+    `finish` waits for it and returns the final result. It must precede all other uses
+    of the variables, and each dispatch is finished before those that start after it;
+    if it undoes steps, these have no results.
+    """
+
+    out: DispatchResult
+    finish: Callable[[], DispatchResult]
+
+
 class LoopRunner:
     """Compiled loop, and the variables that it runs on.
 
@@ -112,7 +131,11 @@ class LoopRunner:
         traced = spec.traced
         self.state, self.captured = traced.state, traced.captured
         self._changed, self._fixed = traced.changed, traced.fixed
+        self._guard = spec.step.guard
         self._is_small = sum(v.raw.nbytes for v in self._changed) < _RETAINED
+        # Whether a dispatch may start before the one before it is finished. With a
+        # guard, that needs memory for a third state.
+        self.overlaps = self._is_small or not self._guard
         self._program = loop_program(spec)
         self._executable: Any = None
         self._is_large = False
@@ -124,6 +147,10 @@ class LoopRunner:
 
     def run(self, data: PyTree, args: DispatchArgs) -> DispatchResult:
         """Run batches; the variables then hold the new state."""
+        return self.start(data, args).finish()
+
+    def start(self, data: PyTree, args: DispatchArgs) -> Started:
+        """Start to run batches."""
         if self._executable is None:
             values = [v.raw for v in self._changed]
             inputs = self._inputs(data, args)
@@ -136,10 +163,62 @@ class LoopRunner:
         count_dispatch()
         with state_lock:
             buffers = [v.storage.take_donation_buffer() for v in self._changed]
+            before = [(v.storage.array, v.storage.aliased) for v in self._changed]
             values, unnamed = self._executable(self._inputs(data, args), buffers)
             for variable, value in zip(self._changed, values, strict=True):
-                variable.storage.replace(value)
-        return unnamed.named()
+                variable.storage.set(value)
+        out = unnamed.named()
+        if self._guard:
+            return Started(out, partial(self._finish, data, args, out, before))
+        self._retire(before)
+        return Started(out, lambda: out)
+
+    def _finish(
+        self, data: PyTree, args: DispatchArgs, out: DispatchResult, before: _Replaced
+    ) -> DispatchResult:
+        """Wait for a dispatch, and undo its steps from one on that is not finite.
+
+        The steps are run again from the state before them, to an end that lies one
+        batch earlier, then two more, then four, until the last good batch is found.
+        """
+        is_good = self._is_good(out, args, before)
+        if is_good:
+            self._retire(before)
+            return out._replace(bad=np.int32(-1))
+        first, end = args.first, args.last
+        # Everything is finite after the batches before `good`, and something is not
+        # after those before `bad`.
+        good, bad, back = first, end, 1
+        while not is_good or bad - good > 1:
+            if not is_good:
+                bad = min(int(out.bad), end - 1) + 1
+                # A device that adds in another order each time may find fewer.
+                good = good if bad > good else first
+            end = max(bad - back, good)
+            attempt = args._replace(last=end)
+            with state_lock:
+                for variable, old in zip(self._changed, before, strict=True):
+                    variable.storage.array, variable.storage.aliased = old
+            out = self.start(data, attempt).out
+            is_good = self._is_good(out, attempt, before)
+            good, back = (end, 1) if is_good else (good, 2 * back)
+        self._retire(before)
+        return out._replace(bad=np.int32(good))
+
+    def _retire(self, before: _Replaced) -> None:
+        """Let the next dispatch overwrite arrays that have been replaced."""
+        for variable, old in zip(self._changed, before, strict=True):
+            variable.storage.retire(*old)
+
+    def _is_good(
+        self, out: DispatchResult, args: DispatchArgs, before: _Replaced
+    ) -> bool:
+        """Return whether all that was finite still is after a dispatch."""
+        bad = int(out.bad)
+        if bad != args.last:  # else the losses are finite, but not all variables
+            return bad < 0
+        new, old = [v.raw for v in self._changed], [array for array, _ in before]
+        return still_finite(new, old)
 
     def release(self) -> None:
         """Free the memory that is retained for the next dispatch, if it is much.
@@ -162,6 +241,7 @@ class StepRunner:
     """Loop in Python with the interface of `LoopRunner`, one batch after the other."""
 
     chunk = 1
+    overlaps = True
 
     def __init__(self, step: Step, execute: Execute, batches: Batches) -> None:
         self._step, self._execute, self._batches = step, execute, batches
@@ -172,7 +252,7 @@ class StepRunner:
     def run(self, data: Data, args: DispatchArgs) -> DispatchResult:
         """Run batches; the variables then hold the new state."""
         logs: Any = None
-        bad = int(args.bad)
+        bad = -1
         for n in range(args.first, args.last):
             epochs, number = divmod(n, args.steps)
             if number == 0:
@@ -185,6 +265,11 @@ class StepRunner:
                 break
         results = self._step.results
         return DispatchResult(logs if results is None else results(), bad)
+
+    def start(self, data: Data, args: DispatchArgs) -> Started:
+        """Run batches."""
+        out = self.run(data, args)
+        return Started(out, lambda: out)
 
 
 Runner = LoopRunner | StepRunner

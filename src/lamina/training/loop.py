@@ -78,7 +78,7 @@ class EpochLoop:
         stopped: returns whether to stop before the next dispatch.
         seed: what random numbers derive from.
         pause: called between two dispatches of an epoch with the number of the next
-            batch, that of the batch that was not finite, and the stream's state.
+            batch and the stream's state, if not `None`.
         interrupt: a request to stop, which several processes agree on.
         is_due: returns whether this process wants a checkpoint before a batch.
     """
@@ -90,7 +90,7 @@ class EpochLoop:
         callbacks: CallbackList,
         stopped: Callable[[], bool],
         seed: int = 0,
-        pause: Callable[[int, Any, Any], None] = lambda *_: None,
+        pause: Callable[[int, Any], None] | None = None,
         interrupt: Interrupt | None = None,
         is_due: Callable[[int], bool] = lambda _: False,
     ) -> None:
@@ -151,9 +151,9 @@ class EpochLoop:
             return []
         self.sizer.start()
         args = DispatchArgs(self.seed, step, number, steps, 0, count * steps)
-        out = runner.run(segment.data, args)
+        running = runner.start(segment.data, args)
         self.started = True
-        vote = self.vote()
+        vote, out = self.vote(), running.finish()
         recorded = jax.device_get(out.recorded)
         self.settle(count * steps, vote)
         runner.chunk = self.sizer.chunk
@@ -251,7 +251,6 @@ class _Epoch:
     def __init__(self, loop: EpochLoop, number: int, step: int, first: int) -> None:
         self._loop, self._number, self._step, self._first = loop, number, step, first
         self._steps, self._callbacks = loop.feed.steps, loop.callbacks
-        self._bad: Any = -1
         self._out: DispatchResult | None = None
         self._pending: Dispatched | None = None
         self._failed: FailedStep | None = None
@@ -259,24 +258,26 @@ class _Epoch:
     def run(self) -> EpochResult:
         """Run the batches up to the last one or to a stop."""
         loop = self._loop
-        with (
-            closing(loop.segments(self._number)) as segments,
-            suppress(*loop.ends_at),
-        ):
-            self._run_segments(segments)
-        whole = loop.done == self._steps or not loop.should_stop()
-        if not whole and loop.started:
-            loop.pause(loop.done, self._bad, loop.stream_state)
+        try:
+            with (
+                closing(loop.segments(self._number)) as segments,
+                suppress(*loop.ends_at),
+            ):
+                self._run_segments(segments)
+        finally:  # after an error, too, the variables hold finite values
+            if self._pending is not None:
+                self._pending = self._pending.finished()
         self._settle()
+        whole = loop.done == self._steps or not loop.should_stop()
+        if loop.pause and not whole and loop.started and self._failed is None:
+            loop.pause(loop.done, loop.stream_state)
         loop.hooks.flush()
         if self._out is None:
             return EpochResult(self._logs_before(), loop.done, whole)
         logs = {} if loop.kind == "predict" else host_logs(self._out.logs)
-        bad = int(np.asarray(self._bad))
-        if bad < 0:
+        if self._failed is None:
             return EpochResult(logs, loop.done, whole)
-        assert self._failed is not None
-        return EpochResult(loop.not_finite(logs, self._failed), bad)
+        return EpochResult(loop.not_finite(logs, self._failed), self._failed.number)
 
     def _logs_before(self) -> dict[str, Any]:
         """Return logs of an epoch that was resumed after its last batch."""
@@ -302,24 +303,31 @@ class _Epoch:
         runner = loop.runner(segment)
         loop.sizer.begin(runner.chunk)
         loop.done = max(segment.first, self._first)
-        while loop.done < segment.last and not loop.should_stop():
+        while loop.done < segment.last and not self._should_stop(runner):
             first = loop.done
-            if first > self._first:
-                loop.pause(first, self._bad, loop.stream_state)
+            if loop.pause and first > self._first:
+                loop.pause(first, loop.stream_state)
             last = min(segment.last, first + self._limit())
             if loop.needs == "model":
                 loop.hooks.begin(first)
             if self._pending is None:
                 loop.sizer.start()
-            out = self._dispatch(runner, segment, first, last)
+            sent = self._dispatch(runner, segment, first, last)
             loop.done = last
             if loop.needs != "epochs":
-                self._report_batches(out, first, last)
-            self._settle()
-            self._pending = Dispatched(out, segment, last - first, last, loop.vote())
+                sent = sent.finished()
+                self._report_batches(sent.out, first, last)
+            self._settle(sent)
+            if self._pending is not None:
+                self._pending = self._pending._replace(vote=loop.vote())
             if loop.agreement.is_shared and loop.needs != "epochs":
                 self._settle()  # callbacks may have stopped this process
         runner.chunk = loop.sizer.chunk
+
+    def _should_stop(self, runner: Runner) -> bool:
+        if self._loop.pause or not runner.overlaps:
+            self._settle()
+        return self._loop.should_stop()
 
     def _limit(self) -> int:
         loop = self._loop
@@ -329,34 +337,33 @@ class _Epoch:
 
     def _dispatch(
         self, runner: Runner, segment: Segment, first: int, last: int
-    ) -> DispatchResult:
+    ) -> Dispatched:
         loop = self._loop
         if loop.needs == "model":
             runner = loop.runner(segment)
-        self._out = runner.run(segment.data, self._args(first, last))
+        running = runner.start(segment.data, self._args(first, last))
         loop.started = True
-        self._bad = self._out.bad
-        return self._out
+        return Dispatched(*running, segment, last - first, last)
 
     def _args(self, first: int, last: int = 0) -> DispatchArgs:
-        steps = ENDLESS if self._steps is None else self._steps
-        return DispatchArgs(
-            self._loop.seed, self._step, self._number, steps, first, last, self._bad
-        )
+        loop, steps = self._loop, ENDLESS if self._steps is None else self._steps
+        return DispatchArgs(loop.seed, self._step, self._number, steps, first, last)
 
-    def _settle(self) -> None:
-        """Wait for the dispatch before the running one."""
+    def _settle(self, latest: Dispatched | None = None) -> None:
+        """Wait for the dispatch whose result is not read yet, before `latest`."""
         loop = self._loop
-        if self._pending is None:
+        sent, self._pending = self._pending, latest
+        if sent is None:
             return
-        (out, segment, steps, done, vote), self._pending = self._pending, None
+        out, _, segment, steps, done, vote = sent.finished()
         jax.block_until_ready(out.logs)
         loop.settle(steps, vote)
-        bad = int(out.bad)
+        self._out, bad = out, int(out.bad)
         if bad >= 0:
             loop.interrupted = True
-            step = _failed_step.load()(loop.engine, segment, self._args(bad), bad)
-            self._failed = self._failed or step
+            self._pending = None  # it began with steps that are undone
+            args = self._args(bad)
+            self._failed = _failed_step.load()(loop.engine, segment, args, bad)
         logs = out.logs
         if loop.kind == "predict":
             loop.outputs.append(loop.host_outputs(logs))
@@ -364,8 +371,7 @@ class _Epoch:
         self._callbacks.on_progress(loop.kind, done, logs)
 
     def _report_batches(self, out: DispatchResult, first: int, last: int) -> None:
-        loop = self._loop
-        bad = int(out.bad)
+        loop, bad = self._loop, int(out.bad)
         recorded = jax.device_get(out.recorded)
         for i in range(first, last):
             if loop.needs == "batches":

@@ -29,7 +29,6 @@ from lamina.training.prepare import (
     fit_callbacks,
 )
 from lamina.training.state import MetricsOwner, TrainingState
-from lamina.typing import Array
 
 _BETWEEN, _STEPS, _VALIDATION = "between epochs", "steps", "validation"
 _watch = LazyImport("lamina.training.checks.watch")
@@ -65,7 +64,8 @@ class FitSession:
         self._validation = validation(
             state, self._held_out, callbacks, self._interrupt, options.checks_values
         )
-        rest = self._is_stopped, self._seed, self._pause, self._interrupt, self._is_due
+        pause = self._pause if self._checkpoints.is_active else None
+        rest = self._is_stopped, self._seed, pause, self._interrupt, self._is_due
         self._loop = EpochLoop(state.engine("train"), self._feed, callbacks, *rest)
         if local.on_findings is None:
             self._loop.prepare()
@@ -159,7 +159,7 @@ class FitSession:
                 logs.update({f"val_{k}": v for k, v in held_out.run().items()})
             if self._interrupt.requested:
                 stream = self._loop.stream_state
-                self._checkpoints.pause(position, -1, stream, True, result.logs)
+                self._checkpoints.pause(position, stream, True, result.logs)
                 return logs
         self._callbacks.on_epoch_end(self._epoch, logs)
         self._epoch += 1
@@ -169,9 +169,9 @@ class FitSession:
     def _is_stopped(self) -> bool:
         return self._model.stop_training or self._interrupt.requested
 
-    def _pause(self, batch: int, bad: Array | int, stream: State) -> None:
+    def _pause(self, batch: int, stream: State) -> None:
         now = self._interrupt.requested or self._loop.agreement.due
-        self._checkpoints.pause(self._position(batch), bad, stream, now)
+        self._checkpoints.pause(self._position(batch), stream, now)
 
     def _is_due(self, batch: int) -> bool:
         return self._checkpoints.is_due(self._position(batch))

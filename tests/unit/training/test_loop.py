@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import jax.numpy as jnp
@@ -309,6 +310,32 @@ def test_what_was_finite_and_is_not(
 ) -> None:
     old, new = jnp.full(size, before, dtype), jnp.full(size, after, dtype)
     assert bool(operations.still_finite([new], [old])) is good
+
+
+def test_error_in_data_leaves_finite_weights() -> None:
+    def batches() -> Iterator[Any]:
+        for i in range(300):
+            yield np.full((2, 3), np.nan if i > 4 else 1, "float32"), np.ones((2, 1))
+        raise ZeroDivisionError
+
+    model = lamina.Sequential([layers.Dense(1, input_shape=(3,))])
+    model.compile("adam", "mse")
+    with pytest.raises(ZeroDivisionError):
+        model.fit(batches(), steps_per_epoch=400, verbose=0, check_data=False)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_infinite_variable_is_no_failed_step() -> None:
+    class Extreme(lamina.metrics.Mean):
+        def update_state(self, *args: Any, **kwargs: Any) -> None:
+            super().update_state(np.inf)
+
+    model = lamina.Sequential([layers.Dense(1, input_shape=(3,))])
+    model.compile("adam", "mse", metrics=[Extreme("extreme")])
+    x, y = np.ones((8, 3), "float32"), np.ones((8, 1), "float32")
+    history = model.fit(x, y, batch_size=4, epochs=3, verbose=0).history
+    assert history["extreme"] == [np.inf] * 3
+    assert int(model.optimizer.iterations) == 6
 
 
 def test_arrays_that_somebody_holds_outlive_training() -> None:

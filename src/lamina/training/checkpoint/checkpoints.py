@@ -193,31 +193,26 @@ class Checkpoints:
         is_best = self.best is None or sign * value < sign * self.best[0]
         return float(value) if is_best else None
 
-    def write(
-        self, position: TrainPosition, snapshot: Callable[[], Tree | None]
-    ) -> None:
+    def write(self, position: TrainPosition, snapshot: Callable[[], Tree]) -> None:
         """Write a checkpoint in a thread.
 
         Args:
             position: position of training.
-            snapshot: function that waits for the device and returns the tree to write,
-                or `None` to write nothing.
+            snapshot: function that waits for the device and returns the tree to write.
         """
         self.wait()
         self._last = time.monotonic(), position
         if not is_shared():
             self._writing = run_in_thread(lambda: self._write(position, snapshot()))
-        # Orbax begins in all processes at the same position.
-        elif (tree := snapshot()) is not None:
-            path, tree = self._completed(position, tree, FOLDER)
+        else:  # Orbax begins in all processes at the same position
+            path, tree = self._completed(position, snapshot(), FOLDER)
             wait = write_shards(path, tree)
             is_first = is_first_process()
             self._writing = run_in_thread(lambda: self._finish(wait, tree, is_first))
 
-    def _write(self, position: TrainPosition, tree: Tree | None) -> None:
-        if tree is not None:
-            path, tree = self._completed(position, tree, FILE)
-            self._finish(lambda: write_run(path, tree), tree, True)
+    def _write(self, position: TrainPosition, tree: Tree) -> None:
+        path, tree = self._completed(position, tree, FILE)
+        self._finish(lambda: write_run(path, tree), tree, True)
 
     def _completed(
         self, position: TrainPosition, tree: Tree, ending: str

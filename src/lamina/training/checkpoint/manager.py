@@ -33,7 +33,7 @@ from lamina.training.checkpoint.run_state import (
 )
 from lamina.training.options import Resume
 from lamina.training.state import TrainingState
-from lamina.typing import Array, Logs
+from lamina.typing import Logs
 
 
 class CheckpointManager:
@@ -142,7 +142,6 @@ class CheckpointManager:
     def pause(
         self,
         position: TrainPosition,
-        bad: Array | int,
         stream: State,
         now: bool,
         logs: Logs | None = None,
@@ -151,7 +150,6 @@ class CheckpointManager:
 
         Args:
             position: position of training.
-            bad: index of a batch that was not finite, or a negative number.
             stream: position in the data.
             now: whether to write a checkpoint that is not due.
             logs: the epoch's logs, if all its batches are done.
@@ -161,7 +159,7 @@ class CheckpointManager:
             return
         # Several processes agree before this call.
         if now or (not is_shared() and self.is_due(position)):
-            self._write(position, bad, stream, logs or {})
+            self._write(position, stream, logs or {})
 
     def epoch_ended(self, position: TrainPosition, stream: State, last: bool) -> None:
         """Write a checkpoint after an epoch, if one is due or the epoch is the last."""
@@ -173,7 +171,7 @@ class CheckpointManager:
             return
         if any_process(last or self._checkpoints.is_due(position, logs)):
             # No batch of the next epoch has been taken.
-            self._write(position, -1, stream and (0, stream[1]), logs)
+            self._write(position, stream and (0, stream[1]), logs)
 
     def diverged(self) -> None:
         """Restore the last checkpoint after a non-finite step, if asked to."""
@@ -184,9 +182,7 @@ class CheckpointManager:
         restore = functools.partial(restore_model, self._state)
         restore_undamaged(self._checkpoints, newest, restore)
 
-    def _write(
-        self, position: TrainPosition, bad: Array | int, stream: State, logs: Logs
-    ) -> None:
+    def _write(self, position: TrainPosition, stream: State, logs: Logs) -> None:
         assert self._checkpoints is not None
         self._written = position
         entries = {
@@ -197,7 +193,7 @@ class CheckpointManager:
             "logs": logs,
             "forms": autotune.selected_kernels(),
         }
-        snapshot = capture(self._state, self._callbacks, bad, entries)
+        snapshot = capture(self._state, self._callbacks, entries)
         self._checkpoints.write(position, snapshot)
 
     def __enter__(self) -> CheckpointManager:

@@ -42,8 +42,8 @@ _FINGERPRINT_ROWS = 1000
 
 
 def capture(
-    state: TrainingState, callbacks: CallbackList, bad: Array | int, entries: Tree
-) -> Callable[[], Tree | None]:
+    state: TrainingState, callbacks: CallbackList, entries: Tree
+) -> Callable[[], Tree]:
     """Take a snapshot of a run.
 
     The variables are copied on the device, asynchronously; the rest is copied at once.
@@ -51,12 +51,10 @@ def capture(
     Args:
         state: the model's training.
         callbacks: the run's callbacks.
-        bad: index of a batch that was not finite, or a negative number.
         entries: further entries of the tree.
 
     Returns:
-        A function that waits for the device and returns the tree, or `None` if a
-        batch was not finite, since training then stops at an earlier position.
+        A function that waits for the device and returns the tree.
     """
     variables = {k: _snapshot(v.raw) for k, v in _variables(state).items()}
     hyperparameters = _hyperparameters(state)
@@ -72,10 +70,7 @@ def capture(
     # Callbacks may change their state before the thread writes it.
     tree = _copy_tree(tree)
 
-    def completed() -> Tree | None:
-        return None if int(bad) >= 0 else {**tree, "variables": variables}
-
-    return completed
+    return lambda: {**tree, "variables": variables}
 
 
 def _snapshot(array: Array) -> Array | np.ndarray:
