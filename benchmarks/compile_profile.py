@@ -29,7 +29,7 @@ from lamina.runtime.device_trace import instructions
 MODELS = ("seed_model", "auto_mpg", "mnist_cnn", "lstm", "2", "8", "32")
 # The first match of a file or function, from the innermost call to the outermost.
 PARTS = (
-    (r"still_finite|is_finite|run_while_finite|_next$", "guard"),
+    (r"all_finite|is_finite", "guard"),
     (r"/data/(shuffle|batches|rows)\.py", "row order"),
     (r"_reset_metrics|_recorded|compute_metrics|/metrics/|_track_loss", "metrics"),
     (r"/optimizers/", "optimizer"),
