@@ -307,7 +307,7 @@ class _Epoch:
             first = loop.done
             if loop.pause and first > self._first:
                 loop.pause(first, loop.stream_state)
-            last = min(segment.last, first + self._limit())
+            last = min(segment.last, first + _limit(loop))
             if loop.needs == "model":
                 loop.hooks.begin(first)
             if self._pending is None:
@@ -328,12 +328,6 @@ class _Epoch:
         if self._loop.pause or not runner.overlaps:
             self._settle()
         return self._loop.should_stop()
-
-    def _limit(self) -> int:
-        loop = self._loop
-        limits = {"model": 1, "batches": LOG_BATCHES.limit}
-        most = limits.get(loop.needs, loop.sizer.chunk)
-        return min(most, loop.sizer.chunk, loop.agreement.batches_to_pause())
 
     def _dispatch(
         self, runner: Runner, segment: Segment, first: int, last: int
@@ -386,6 +380,13 @@ class _Epoch:
                 loop.hooks.end(i, unknown_logs(logs))
                 return
             loop.hooks.end(i, logs)
+
+
+def _limit(loop: EpochLoop) -> int:
+    """Return the number of batches that the next dispatch may run."""
+    limits = {"model": 1, "batches": LOG_BATCHES.limit}
+    most = limits.get(loop.needs, loop.sizer.chunk)
+    return min(most, loop.sizer.chunk, loop.agreement.batches_to_pause())
 
 
 def _note_wait(loop: EpochLoop, pending: Dispatched | None, seconds: float) -> None:

@@ -67,10 +67,8 @@ class FitSession:
         pause = self._pause if self._checkpoints.is_active else None
         rest = self._is_stopped, self._seed, pause, self._interrupt, self._is_due
         self._loop = EpochLoop(state.engine("train"), self._feed, callbacks, *rest)
-        if local.on_findings is None:
-            self._loop.prepare()
-        else:
-            self._loop.trace()
+        start = self._loop.prepare if local.on_findings is None else self._loop.trace
+        start()
         self._epoch, self._stage = 0, _BETWEEN
         self._is_fresh = state.steps_done == 0 and options.initial_epoch == 0
         self._model.stop_training = False
