@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 
 import jax
@@ -296,11 +295,7 @@ def test_loss_functions_accept_symbolic_tensors(name):
     pred = layers.Input(shape)
     found = FUNCTIONS[name](true, pred, **options)
     labels = np.zeros((4,) if is_sparse else (4, 3), "int32")
-    value = jax.eval_shape(
-        functools.partial(FUNCTIONS[name], **options),
-        labels,
-        np.full((4, *shape), 0.5, "float32"),
-    )
+    value = FUNCTIONS[name](labels, np.full((4, *shape), 0.5, "float32"), **options)
     assert found.shape in (value.shape, (None, *value.shape[1:]))
 
 
