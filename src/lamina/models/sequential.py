@@ -227,11 +227,16 @@ def _extended(
 
 
 def _layers_of(owner: str, configs: Sequence[Any]) -> list[Any]:
-    """Return the layers that configs describe; equal configs are one layer."""
+    """Return the layers that configs describe; equal ones with a name are one layer."""
+    made: dict[str | None, tuple[Any, Any]] = {}
     layers: list[Any] = []
-    for i, config in enumerate(configs):
-        first = configs.index(config)
-        layers.append(_layer_of(owner, config) if first == i else layers[first])
+    for config in configs:
+        inner = config.get("config") if isinstance(config, dict) else None
+        name = inner.get("name") if isinstance(inner, dict) else None
+        name = name if isinstance(name, str) else None
+        if name is None or made.get(name, (None,))[0] != config:
+            made[name] = config, _layer_of(owner, config)
+        layers.append(made[name][1])
     return layers
 
 
