@@ -107,7 +107,8 @@ def measured_with(result: Result) -> str:
     content = result.content
     versions = content["versions"].items()
     packages = ", ".join(f"{name} {number}" for name, number in versions)
-    return f"{content['date'][:10]}, commit {content['commit']}, {packages}.\n"
+    quick = " with few rounds" if content["level"] == "quick" else ""
+    return f"{content['date'][:10]}{quick}, commit {content['commit']}, {packages}.\n"
 
 
 def picture(slug: str, kind: str, text: str) -> str:

@@ -70,12 +70,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def load(order: tuple[str, ...]) -> dict[str, list[Result]]:
-    """Load the results by machine, in the order of claims, without quick ones."""
+    """Load the results by machine, in the order of claims, without files of quick runs.
+
+    A quick run of a claim that takes very long may be kept under the claim's name.
+    """
     machines: dict[str, list[Result]] = {}
     for claim in order:
         for path in sorted(RESULTS.glob(f"{claim}-*.json")):
             slug = path.stem.removeprefix(f"{claim}-")
             content = json.loads(path.read_text())
-            if content["claim"] == claim and content["level"] != "quick":
+            if content["claim"] == claim and not slug.endswith("-quick"):
                 machines.setdefault(slug, []).append(Result(content, slug))
     return machines
