@@ -92,12 +92,12 @@ class SymbolicTensor:
         self.row_splits_dtype = (
             None if row_splits_dtype is None else standardize_dtype(row_splits_dtype)
         )
-        self.ragged_rank, self.record_history = ragged_rank, record_history
-        self.shape, self.dtype = (
-            checked_shape("KerasTensor", shape),
-            standardize_dtype(dtype),
-        )
-        self.name, self.node = name or "tensor", node
+        self.ragged_rank = ragged_rank
+        self.record_history = record_history
+        self.shape = checked_shape("KerasTensor", shape)
+        self.dtype = standardize_dtype(dtype)
+        self.name = name or "tensor"
+        self.node = node
         self.layer: Any = None  # of an input: its `InputLayer`
         self.mask: tuple[int | None, ...] | None = None  # the shape of its mask
 
