@@ -169,19 +169,24 @@ class LoopRunner:
                 variable.storage.set(value)
         out = unnamed.named()
         if self._guard:
-            return Started(out, partial(self._finish, data, args, out, before))
+            return Started(out, partial(self._finish, data, args, out, before, values))
         self._retire(before)
         return Started(out, lambda: out)
 
     def _finish(
-        self, data: PyTree, args: DispatchArgs, out: DispatchResult, before: _Replaced
+        self,
+        data: PyTree,
+        args: DispatchArgs,
+        out: DispatchResult,
+        before: _Replaced,
+        after: Sequence[Any],
     ) -> DispatchResult:
         """Wait for a dispatch, and undo its steps from one on that is not finite.
 
         The steps are run again from the state before them, to an end that lies one
         batch earlier, then two more, then four, until the last good batch is found.
         """
-        is_good = self._is_good(out, args, before)
+        is_good = _is_good(out, args, before, after)
         if is_good:
             self._retire(before)
             return out._replace(bad=np.int32(-1))
@@ -200,7 +205,8 @@ class LoopRunner:
                 for variable, old in zip(self._changed, before, strict=True):
                     variable.storage.array, variable.storage.aliased = old
             out = self.start(data, attempt).out
-            is_good = self._is_good(out, attempt, before)
+            after = [v.raw for v in self._changed]
+            is_good = _is_good(out, attempt, before, after)
             good, back = (end, 1) if is_good else (good, 2 * back)
         self._retire(before)
         return out._replace(bad=np.int32(good))
@@ -209,16 +215,6 @@ class LoopRunner:
         """Let the next dispatch overwrite arrays that have been replaced."""
         for variable, old in zip(self._changed, before, strict=True):
             variable.storage.retire(*old)
-
-    def _is_good(
-        self, out: DispatchResult, args: DispatchArgs, before: _Replaced
-    ) -> bool:
-        """Return whether all that was finite still is after a dispatch."""
-        bad = int(out.bad)
-        if bad != args.last:  # else the losses are finite, but not all variables
-            return bad < 0
-        new, old = [v.raw for v in self._changed], [array for array, _ in before]
-        return still_finite(new, old)
 
     def release(self) -> None:
         """Free the memory that is retained for the next dispatch, if it is much.
@@ -235,6 +231,19 @@ class LoopRunner:
         fixed = [v.raw for v in self._fixed]
         hyperparameters = self.state.hyperparameters()
         return LoopInputs(changed, fixed, hyperparameters, data, program_args(args))
+
+
+def _is_good(
+    out: DispatchResult, args: DispatchArgs, before: _Replaced, after: Sequence[Any]
+) -> bool:
+    """Return whether all that was finite before a dispatch is finite after it.
+
+    The variables may already hold the results of a later dispatch.
+    """
+    bad = int(out.bad)
+    if bad != args.last:  # else the losses are finite, but not all variables
+        return bad < 0
+    return still_finite(after, [array for array, _ in before])
 
 
 class StepRunner:

@@ -326,27 +326,42 @@ def test_error_in_data_leaves_finite_weights() -> None:
     assert int(model.optimizer.iterations) == 63
 
 
+class Lowest(lamina.metrics.Metric):
+    """A metric whose variable is infinite before and after each step."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.lowest = self.add_variable((), lamina.initializers.Constant(np.inf))
+
+    def update_state(self, *_: Any, **__: Any) -> None:
+        self.lowest.assign(self.lowest.value + 1)
+
+    def result(self) -> Any:
+        return self.lowest.value
+
+    def reset_state(self) -> None:
+        self.lowest.assign(jnp.float32(np.inf))
+
+
 def test_variable_that_is_always_infinite_is_no_failed_step() -> None:
-    class Lowest(lamina.metrics.Metric):
-        def __init__(self, **kwargs: Any) -> None:
-            super().__init__(**kwargs)
-            self.lowest = self.add_variable((), lamina.initializers.Constant(np.inf))
-
-        def update_state(self, *_: Any, **__: Any) -> None:
-            self.lowest.assign(self.lowest.value + 1)
-
-        def result(self) -> Any:
-            return self.lowest.value
-
-        def reset_state(self) -> None:
-            self.lowest.assign(jnp.float32(np.inf))
-
     model = lamina.Sequential([layers.Dense(1, input_shape=(3,))])
     model.compile("adam", "mse", metrics=[Lowest(name="lowest")])
     x, y = np.ones((8, 3), "float32"), np.ones((8, 1), "float32")
     history = model.fit(x, y, batch_size=4, epochs=3, verbose=0).history
     assert history["lowest"] == [np.inf] * 3
     assert int(model.optimizer.iterations) == 6
+
+
+@pytest.mark.parametrize("bad", [777, 2001, 3000, 3999])
+def test_failed_step_is_found_beside_a_variable_that_is_always_infinite(bad) -> None:
+    """Dispatches overlap, so the variables are ahead of the one that is judged."""
+    model = lamina.Sequential([layers.Dense(1, input_shape=(3,))])
+    model.compile("sgd", "mse", metrics=[Lowest(name="lowest")])
+    x, y = np.ones((16_000, 3), "float32"), np.ones((16_000, 1), "float32")
+    y[4 * bad :] = 1e30
+    with pytest.warns(loop.NonFiniteWarning, match=f"in batch {bad} of epoch 1"):
+        model.fit(x, y, batch_size=4, shuffle=False, verbose=0, check_data=False)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
 
 
 def test_arrays_that_somebody_holds_outlive_training() -> None:
