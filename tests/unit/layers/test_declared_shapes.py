@@ -101,3 +101,15 @@ def test_errors_of_other_layers_are_raised_at_once() -> None:
     layer(layers.Input((3,)))
     with pytest.raises(lamina.errors.ShapeError):
         layer(layers.Input((4,)))
+
+
+def test_other_errors_of_a_call_are_raised_at_once() -> None:
+    class Wrong(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return inputs + self.offset
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return input_shape
+
+    with pytest.raises(AttributeError, match="offset"):
+        Wrong()(layers.Input((4,)))

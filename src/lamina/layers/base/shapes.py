@@ -12,8 +12,9 @@ import numpy as np
 
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.module import is_user_defined, signature
+from lamina.core.tracing.value_errors import VALUE_ERRORS
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentTypeError, LaminaError, shown
+from lamina.errors import ArgumentTypeError, shown
 from lamina.layers.base.weights import WeightOwner
 from lamina.typing import PartialShape, PyTree
 
@@ -115,10 +116,7 @@ def output_specs(
     if not (is_declared and is_built):
         try:
             outputs = infer(call, args, kwargs)
-        except LaminaError:
-            raise
-        # A user's `call` may raise any exception, such as that NumPy needs values.
-        except Exception:
+        except VALUE_ERRORS:
             has_shape = is_user_defined(type(layer), "compute_output_shape")
             if not (is_declared or has_shape):
                 raise
