@@ -39,7 +39,6 @@ ALL_TYPES = ["float64", "float32", "bfloat16"]
 QUICKLY = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,
 }
 
 
