@@ -182,6 +182,7 @@ CASES = {
     ("conv_transpose", "stride_phases"): transposed_convolutions(),
     ("attention", "cudnn"): attentions(st.sampled_from([64, 128]), st.just(64), SMALL),
     ("matmul", "matmul_pretransposed"): products(),
+    ("matmul", "matmul_by_rows"): products(),
     ("recurrence", "cached_gates"): recurrences(["simple", "lstm", "gru"]),
     ("recurrence", "unrolled"): recurrences(["simple", "lstm", "gru"]),
     ("standardize", "fused_backward"): standardizations(),

@@ -108,6 +108,23 @@ def test_choices_are_keyed_by_layer_path():
     assert len(found) == 3
 
 
+@pytest.mark.parametrize(
+    ("shape", "units", "kernel"),
+    [
+        ((8,), 64, "matmul_pretransposed"),
+        ((8,), 65, "reference"),
+        ((8,), 1, "reference"),
+        ((128, 8), 64, "matmul_pretransposed"),
+        ((129, 8), 64, "matmul_by_rows"),  # 4,128 rows
+        ((5, 8), 65, "matmul_by_rows"),
+    ],
+)
+def test_kernel_of_a_product_depends_on_its_sizes(shape, units, kernel):
+    layer = lamina.Sequential([layers.Input(shape), layers.Dense(units)])
+    (choice,) = kernels.choices(layer, batch_size=32)
+    assert (choice.op, choice.kernel) == ("matmul", kernel)
+
+
 def test_explain_prints_a_line_for_each_choice():
     text = []
     config.set_kernel("conv", "reference")

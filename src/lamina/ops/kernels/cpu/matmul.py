@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,10 @@ _MAX_COLUMNS, _MAX_ROWS = 64, 2**12
 def _is_narrow(call: MatmulCall) -> bool:
     has_few_columns = 1 < call.matrix.shape[1] <= _MAX_COLUMNS
     return has_few_columns and math.prod(call.x.shape[:-1]) <= _MAX_ROWS
+
+
+def _has_leading_axes(call: MatmulCall) -> bool:
+    return call.x.ndim > 2
 
 
 def _is_float_matrix(call: MatmulCall) -> bool:
@@ -40,8 +45,33 @@ def matmul_pretransposed(call: MatmulCall) -> jax.Array:
 
     XLA calls its fast library only for operands that it need not transpose.
     """
+    return _multiply_rows(_multiply, call)
+
+
+@register_kernel(
+    "matmul",
+    "cpu",
+    "XLA is slow at the gradient with respect to a matrix if x has leading axes.",
+    when=_has_leading_axes,
+    supports=_is_float_matrix,
+)
+def matmul_by_rows(call: MatmulCall) -> jax.Array:
+    """Multiply a matrix of all rows of x.
+
+    For an x of three axes XLA transposes the gradient of the product, and calls a
+    library that takes two to three times as long for operands in that order.
+    """
+    inner, columns = call.matrix.shape
+    is_tall = inner > columns
+    return _multiply_rows(_multiply_tall if is_tall else jnp.matmul, call)
+
+
+def _multiply_rows(
+    multiply: Callable[[jax.Array, jax.Array], jax.Array], call: MatmulCall
+) -> jax.Array:
+    """Call `multiply` with the rows of x as one matrix."""
     x, matrix = call
-    y = _multiply(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), matrix)
+    y = multiply(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), matrix)
     return y.reshape(*x.shape[:-1], matrix.shape[1])
 
 
@@ -56,4 +86,22 @@ def _tangent(primals: Pair, tangents: Pair) -> Pair:
     dx, dmatrix = tangents
     transposed = lax.optimization_barrier(x.T)
     weighted = lax.dot_general(transposed, dmatrix, (((0,), (0,)), ((), ())))
+    return x @ matrix, dx @ matrix + weighted
+
+
+@jax.custom_jvp
+def _multiply_tall(x: jax.Array, matrix: jax.Array) -> jax.Array:
+    """Multiply; the gradient with respect to the matrix is computed transposed.
+
+    XLA's library takes up to twice as long for a tall result as for a wide one.
+    """
+    return x @ matrix
+
+
+@_multiply_tall.defjvp
+def _tall_tangent(primals: Pair, tangents: Pair) -> Pair:
+    x, matrix = primals
+    dx, dmatrix = tangents
+    wide = lax.optimization_barrier(dmatrix.T)
+    weighted = lax.dot_general(x, wide, (((1,), (1,)), ((), ())))
     return x @ matrix, dx @ matrix + weighted
