@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from hypothesis import strategies as st
 
 from lamina.ops.kernels.calls import (
+    ArgmaxCall,
     AttentionCall,
     BiasCall,
     ConvCall,
@@ -88,6 +89,12 @@ def pools(draw):
 def biases(draw):
     x = draw(st.lists(BATCH, min_size=1, max_size=3)), draw(SMALL)
     return ((*x[0], x[1]), (x[1],)), BiasCall
+
+
+@st.composite
+def last_axes(draw):
+    rows = draw(st.lists(BATCH, max_size=2))
+    return ((*rows, draw(st.integers(1, 80))),), ArgmaxCall
 
 
 @st.composite
@@ -183,6 +190,7 @@ CASES = {
     ("attention", "cudnn"): attentions(st.sampled_from([64, 128]), st.just(64), SMALL),
     ("matmul", "matmul_pretransposed"): products(),
     ("matmul", "matmul_by_rows"): products(),
+    ("argmax", "index_of_maximum"): last_axes(),
     ("recurrence", "cached_gates"): recurrences(["simple", "lstm", "gru"]),
     ("recurrence", "unrolled"): recurrences(["simple", "lstm", "gru"]),
     ("standardize", "fused_backward"): standardizations(),

@@ -13,6 +13,7 @@ from lamina.core.graph import op
 from lamina.losses.base import match_sizes
 from lamina.losses.crossentropy import class_indices
 from lamina.metrics.reduction import FunctionMetric
+from lamina.ops.numpy.reduce import argmax
 from lamina.ops.types import float_array
 from lamina.typing import ArrayLike
 
@@ -56,7 +57,7 @@ def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
         [1.0, 0.0]
     """
     y_true, y_pred = match_sizes("categorical_accuracy", y_true, y_pred)
-    is_correct = jnp.argmax(y_true, axis=-1) == jnp.argmax(y_pred, axis=-1)
+    is_correct = argmax(y_true, axis=-1) == argmax(y_pred, axis=-1)
     return is_correct.astype(floatx())
 
 
@@ -74,7 +75,7 @@ def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Arr
     """
     y_pred = jnp.asarray(y_pred)
     labels = class_indices("sparse_categorical_accuracy", y_true, y_pred, -1)
-    return (labels == jnp.argmax(y_pred, axis=-1)).astype(floatx())
+    return (labels == argmax(y_pred, axis=-1)).astype(floatx())
 
 
 @op

@@ -56,6 +56,12 @@ class MatmulCall(NamedTuple):
     matrix: Array
 
 
+class ArgmaxCall(NamedTuple):
+    """Arguments of an argmax over the last axis."""
+
+    x: Array
+
+
 class StandardizeCall(NamedTuple):
     """Arguments of a standardization."""
 

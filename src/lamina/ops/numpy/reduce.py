@@ -18,6 +18,8 @@ from lamina.ops.families import (
     quantiles,
     reduction,
 )
+from lamina.ops.kernels.calls import ArgmaxCall
+from lamina.ops.kernels.table import dispatch, register_reference
 from lamina.ops.types import Axis, Tensor, array_of, axes_of, operand
 from lamina.typing import Array
 
@@ -138,8 +140,22 @@ min = extremum(
 )
 amin = min
 
+
+def _argmax(x: Array, axis: int | None, keepdims: bool) -> Array:
+    if axis is None or x.ndim == 0 or axis not in (-1, x.ndim - 1):
+        return jnp.argmax(x, axis, keepdims=keepdims)
+    indices: Array = dispatch("argmax", ArgmaxCall(x))
+    return indices[..., None] if keepdims else indices
+
+
+@register_reference("argmax")
+def reference_argmax(call: ArgmaxCall) -> Array:
+    """Reduce by `jnp.argmax`."""
+    return jnp.argmax(call.x, -1)
+
+
 argmax = index_reduction(
-    jnp.argmax,
+    _argmax,
     "Return the index of the first maximum; `None` flattens x first.",
     "[[1, 5], [3, 2]], axis=1 -> [1, 0]",
 )

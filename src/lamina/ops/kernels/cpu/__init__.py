@@ -12,6 +12,7 @@ from lamina.ops.kernels.cpu import (
     onednn,
     pool,
     recurrent,
+    reduce,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "onednn",
     "pool",
     "recurrent",
+    "reduce",
 ]
