@@ -8,10 +8,15 @@ import pytest
 
 from lamina import errors
 from lamina.training import engine
-from tests.tables import bad_input, bad_shapes, bad_training_input
+from tests.tables import bad_input, bad_programs, bad_shapes, bad_training_input
 from tests.tables.bad_input import BadInput
 
-CASES = (*bad_input.CASES, *bad_training_input.CASES, *bad_shapes.CASES)
+CASES = (
+    *bad_input.CASES,
+    *bad_programs.CASES,
+    *bad_training_input.CASES,
+    *bad_shapes.CASES,
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)

@@ -8,7 +8,13 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
-from lamina.errors import ArgumentError, FileFormatError, did_you_mean, shown
+from lamina.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    FileFormatError,
+    did_you_mean,
+    shown,
+)
 from lamina.lazy import LazyImport, LazyTable
 from lamina.typing import Config
 
@@ -152,6 +158,12 @@ class CustomObjectScope:
     """
 
     def __init__(self, custom_objects: Mapping[str, Any] | None) -> None:
+        if not isinstance(custom_objects, (Mapping, type(None))):
+            raise ArgumentTypeError(
+                "`custom_objects` must be a dictionary from names to classes and "
+                f"functions, such as {{'Double': Double}}. Received: "
+                f"{shown(custom_objects)}."
+            )
         self.custom_objects = custom_objects or {}
 
     def __enter__(self) -> CustomObjectScope:

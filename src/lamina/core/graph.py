@@ -24,7 +24,7 @@ from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Module, signature
 from lamina.core.process import use_device
 from lamina.core.scope import StateScope, local, override
-from lamina.core.tracebacks import shorten
+from lamina.core.tracebacks import filter_traceback, shorten
 from lamina.core.tracing.arguments import as_array
 from lamina.core.tracing.attributes import StoredAttributes
 from lamina.core.tracing.key_order import with_key_order
@@ -114,10 +114,12 @@ class SymbolicTensor:
         text = f"shape={self.shape}, dtype={self.dtype}, name={self.name}"
         return f"<SymbolicTensor {text}>"
 
+    @filter_traceback
     def _refuse(self, *_: object, **__: object) -> Any:
         raise ArgumentTypeError(
             f"{self!r} has no values yet: it describes the data of a model. Use layers "
-            "and `lamina.ops` on it, or call a model on real data."
+            "and `lamina.ops` on it, such as `ops.where(condition, a, b)` in place of "
+            "`if`, or call a model on real data."
         )
 
     # Without `__jax_array__`, JAX arrays on the left of an operator defer to the

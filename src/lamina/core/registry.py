@@ -90,9 +90,12 @@ class Registry:
         pairs = self.aliases.items()
         names = [o.__name__ if re.search("(^|_)[a-z](_|$)", n) else n for n, o in pairs]
         names = sorted((n for n in names if not n.endswith("_wrapper")), key=str.lower)
+        others = [m for m, table in library.items() if name.lower() in table.aliases]
+        hint = did_you_mean(name, [*names, *self.objects])
+        if others:
+            hint = f" It is a name in `{others[0].replace('keras', 'lamina')}`."
         raise UnknownNameError(
-            f"Unknown {self.kind}: {shown(name)}."
-            f"{did_you_mean(name, [*names, *self.objects])} "
+            f"Unknown {self.kind}: {shown(name)}.{hint} "
             f"Known names: {', '.join(names)}."
         )
 

@@ -102,11 +102,10 @@ def adapt(
         raise DataError(
             "There is no data: `x` is None. Pass arrays, or an iterable of batches."
         )
-    for what, number in (("The number of steps", steps), ("`batch_size`", batch_size)):
-        if number is not None and not (is_int(number) and number > 0):
-            raise ArgumentError(
-                f"{what} must be a positive integer. Received: {number!r}."
-            )
+    if batch_size is not None and not (is_int(batch_size) and batch_size > 0):
+        raise ArgumentError(
+            f"`batch_size` must be a positive integer. Received: {batch_size!r}."
+        )
     shuffle, share = bool(shuffle), is_share(x, is_marked)
     if is_array_data(x):
         x = on_host(x, host)

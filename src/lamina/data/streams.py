@@ -67,10 +67,12 @@ class Epochs:
         convert: Callable[[Any], Parts] = lambda batch: batch,
     ) -> None:
         if not isinstance(stream, (Iterable, PyDataset)):
+            mend = "Pass arrays, a generator of batches, a PyDataset or a data loader."
+            if callable(stream):
+                mend = "Call it, if it yields batches: `fit(batches())`."
             raise DataError(
                 f"x is a {type(stream).__name__}, which is neither arrays nor "
-                "iterable. Pass arrays, a generator of batches, a PyDataset or a data "
-                "loader."
+                f"iterable. {mend}"
             )
         if steps is None and _is_endless(stream):
             raise endless_data(stream)
@@ -247,9 +249,12 @@ class DatasetSource:
 
 def endless_data(stream: object) -> DataError:
     """Return the error for infinite data without a number of batches."""
+    kind = type(stream).__name__
+    start = f"This {kind} is infinite, so epochs need a number of batches:"
+    if isinstance(stream, PyDataset):
+        start = f"{kind} has no `__len__`. Return the number of batches from it, or"
     return DataError(
-        f"This {type(stream).__name__} is infinite, so epochs need a number of "
-        "batches: pass `steps_per_epoch` to `fit`, `validation_steps` for validation "
+        f"{start} pass `steps_per_epoch` to `fit`, `validation_steps` for validation "
         "data, `steps` elsewhere."
     )
 

@@ -98,7 +98,8 @@ class Reshape(Layer):
         if total % known if -1 in target and known else total != known:
             raise ShapeError(
                 f"Layer {self.name!r} (Reshape) cannot reshape rows of shape "
-                f"{tuple(row_shape)} to {target}: they have {total} elements."
+                f"{tuple(row_shape)} to {target}: they have {total} elements, not "
+                f"{'a multiple of ' if -1 in target else ''}{known}."
             )
 
     def call(self, inputs: Array) -> Array:

@@ -369,7 +369,8 @@ def _advice(true: tuple[int, ...], pred: tuple[int, ...], is_sparse: bool) -> st
         return (
             f"The model predicts {pred[-1]} values for each target. End it with "
             "Dense(1); or, if the targets are class indices, use the loss "
-            "'sparse_categorical_crossentropy'."
+            "'sparse_categorical_crossentropy', or one-hot targets: "
+            f"`to_categorical(y, {pred[-1]})`."
         )
     if len(true) > 1 and pred in (true[:-1], (*true[:-1], 1)):
         return (

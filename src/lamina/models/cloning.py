@@ -10,7 +10,7 @@ import jax
 
 from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves
 from lamina.core.tracebacks import filter_traceback
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, ArgumentTypeError, shown
 from lamina.layers import Input, Layer
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.metrics import Metric
@@ -60,6 +60,11 @@ def clone_model(
         >>> clone_model(model).count_params() == model.count_params()
         True
     """
+    if not isinstance(model, Model):
+        raise ArgumentTypeError(
+            f"clone_model: `model` must be a Model. Received: {shown(model)}. Clone a "
+            "layer by its config: layer.from_config(layer.get_config())."
+        )
     if call_function is not None and isinstance(model, Sequential):
         raise ArgumentError(
             "clone_model: a Sequential does not call its layers when it is made, so "

@@ -267,9 +267,14 @@ def _as_layer(value: object) -> Layer:
             f"Sequential: got the class {value.__name__} instead of a layer. Create a "
             f"layer: {value.__name__}(...)."
         )
-    if not isinstance(value, Layer):
-        raise ArgumentTypeError(
-            f"Sequential takes layers. Received: {value!r} of type "
-            f"{type(value).__name__}."
-        )
-    return value
+    if isinstance(value, Layer):
+        return value
+    hint = ""
+    if isinstance(value, SymbolicTensor):
+        hint = " It is the output of a layer: pass the layer, or make a Model."
+    elif callable(value):
+        hint = " For a function, use layers.Activation(f) or layers.Lambda(f)."
+    raise ArgumentTypeError(
+        f"Sequential takes layers. Received: {value!r} of type "
+        f"{type(value).__name__}.{hint}"
+    )

@@ -289,9 +289,9 @@ class Structure(Trainer):
 
 def _find_layer(model: Structure, name: str | None, index: int | None) -> Layer:
     found = model.layers
-    if name is not None and index is not None:
+    if (name is None) == (index is None):
         raise ArgumentError(
-            f"get_layer: give `name` or `index`, not both. Received: name={name!r}, "
+            f"get_layer: give either `name` or `index`. Received: name={name!r}, "
             f"index={index}."
         )
     if index is not None:

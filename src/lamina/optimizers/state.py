@@ -13,7 +13,7 @@ from lamina import config
 from lamina.core.check import check_arguments
 from lamina.core.module import described_names, snake_case, unique_name
 from lamina.core.registry import serialize
-from lamina.core.scope import no_state
+from lamina.core.scope import local, no_state
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError, StateError
 from lamina.optimizers.arguments import CHECKS, LearningRate
@@ -103,9 +103,12 @@ class OptimizerState(OptimizerVariables):
     def _require_known(self, variables: Iterable[Variable]) -> None:
         unknown = [v.path for v in variables if v not in self._positions]
         if unknown:
+            mend = "Create a new optimizer for them."
+            if local.state is not None:  # a step is traced
+                mend += " If a layer creates them in `call`, create them in `build`."
             raise StateError(
                 f"{type(self).__name__} {self.name!r} was built for other variables, "
-                f"without {', '.join(unknown)}. Create a new optimizer for them."
+                f"without {', '.join(unknown)}. {mend}"
             )
 
     def exclude_from_weight_decay(

@@ -51,8 +51,8 @@ class Archive:
             raise FileFormatError(f"{self.what} cannot be read. {error}") from None
         except Exception as error:  # Damaged bytes can make zipfile raise any.
             raise FileFormatError(
-                f"{self.what} is not a `.keras` file: it cannot be read as a zip "
-                f"archive ({error})."
+                f"{self.what} is damaged or incomplete: it cannot be read as a zip "
+                f"archive ({error}). Copy or download it again."
             ) from None
         self.members = {info.orig_filename: info for info in infos}
         self._check_members(infos)
@@ -168,6 +168,8 @@ def read_contents(file: BufferedReader) -> Contents:
         FileFormatError: the file is damaged or has another format.
     """
     start, region = file.peek(9)[:9], ByteRange(file, repr(file.name))
+    if region.size == 0:
+        raise FileFormatError(f"{region.what} is empty. Write or download it again.")
     if start.startswith(_SIGNATURE):
         return Archive(file)
     if start.startswith(HDF5_SIGNATURE):

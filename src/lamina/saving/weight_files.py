@@ -158,6 +158,7 @@ def load_weights(
         A report of loaded and mismatched variables.
 
     Raises:
+        StateError: the model is not built.
         FileFormatError: the file's variables do not match the model's.
         ArgumentError: `name_map` maps to an unknown name, or the file's format does not
             support `name_map`, `by_name` or `objects_to_skip`.
@@ -171,6 +172,11 @@ def load_weights(
         2 variables loaded, all that model and file have
     """
     tolerance = Tolerance(skip_mismatch, strict)
+    if not model.built and not model.weights:
+        raise StateError(
+            f"Model {model.name!r} has no weights yet: start it with an `Input` layer, "
+            "call it on data, or call `model.build(input_shape)`, before you load them."
+        )
     if files.is_folder(filepath):
         if name_map is not None or by_name or objects_to_skip:
             raise ArgumentError(

@@ -21,7 +21,7 @@ from lamina.training.callbacks import CallbackList
 from lamina.training.callbacks.batch_hooks import joined
 from lamina.training.dispatch import DispatchArgs, host_logs, unknown_logs
 from lamina.training.loop import EpochLoop, NonFiniteWarning
-from lamina.training.options import EvaluateOptions
+from lamina.training.options import EvaluateOptions, FitOptions
 from lamina.training.prepare import callback_list, prepare_model
 from lamina.training.state import TrainingState
 from lamina.typing import Data
@@ -74,25 +74,27 @@ class Evaluation:
 
 def validation(
     state: TrainingState,
-    feed: Feed | None,
+    options: FitOptions,
     callbacks: CallbackList,
     interrupt: Interrupt,
-    checks_values: bool,
 ) -> Evaluation | None:
     """Prepare the evaluation after epochs, so that mistakes show before the first.
 
     Args:
         state: the model's training.
-        feed: the validation data, whose order of rows needs no seed; or `None`.
+        options: the arguments of `fit`.
         callbacks: the callbacks of the run.
         interrupt: a request to stop.
-        checks_values: whether to check the values of the data.
+
+    Returns:
+        The evaluation; `None` without validation data.
     """
-    if feed is None:
-        return None
-    result = Evaluation(state, "test", feed, callbacks, interrupt)
     try:
-        prepare_model(state, feed, checks_values)
+        feed = options.validation_feed()
+        if feed is None:
+            return None
+        result = Evaluation(state, "test", feed, callbacks, interrupt)
+        prepare_model(state, feed, options.checks_values)
         result.loop.prepare(everything=True)
     except LaminaError as error:
         error.add_note("This is about the validation data.")

@@ -31,7 +31,8 @@ _NO_LOSS = (
 )
 _NO_LABELS = (
     "There is no loss, because the data has no labels: pass `y`, as in `fit(x, y)` and "
-    "`validation_data=(x, y)`, or compile without `loss` and use `add_loss`."
+    "`validation_data=(x, y)`, let a generator yield `(x, y)`, or compile without "
+    "`loss` and use `add_loss`."
 )
 
 

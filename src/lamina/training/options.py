@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from lamina import config
-from lamina.core.check import is_int
+from lamina.core.check import check_arguments, is_int, optional, positive_int
 from lamina.core.process import is_first_process
 from lamina.data.adapt import (
     adapt,
@@ -30,6 +30,10 @@ CallbacksLike: TypeAlias = Callback | Sequence["CallbacksLike"] | None
 Resume: TypeAlias = str | Path | Checkpoints | None
 ReportLike: TypeAlias = str | Path | Callback | None
 
+_NUMBERS = dict.fromkeys(
+    ("steps", "steps_per_epoch", "validation_steps", "validation_batch_size"),
+    optional(positive_int),
+)
 # Arguments that a resumed run must be given again, or it is another run.
 _RECORDED = (
     "batch_size",
@@ -64,13 +68,16 @@ class EvaluateOptions:
     host: HostFunction | None = None
     # Whether this process has only its share of the rows.
     is_marked: bool = False
+    # The methods that take these arguments, for messages.
+    methods: ClassVar[str] = "evaluate, predict"
 
     def __post_init__(self) -> None:
         for name in ("x", "y", "sample_weight"):
             self._unmark(name, "is_marked")
         if self.verbose not in ("auto", 0, 1, 2):
             expected = "0, 1, 2 or 'auto'"
-            raise invalid("fit, evaluate, predict", "verbose", self.verbose, expected)
+            raise invalid(self.methods, "verbose", self.verbose, expected)
+        check_arguments(self.methods, _NUMBERS, vars(self))
         if not is_first_process():
             object.__setattr__(self, "verbose", 0)
 
@@ -99,7 +106,8 @@ class FitOptions(EvaluateOptions):
     """Arguments of `Trainer.fit`.
 
     Raises:
-        ArgumentError: a number is out of range, or `verbose` is unknown.
+        ArgumentError: a number is out of range, or the value of another argument is
+            unknown.
     """
 
     validation_split: float
@@ -118,6 +126,7 @@ class FitOptions(EvaluateOptions):
     report: ReportLike = None
     devices: DevicesLike = None
     validation_is_marked: bool = False
+    methods: ClassVar[str] = "fit"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "initial_epoch"):
@@ -131,6 +140,10 @@ class FitOptions(EvaluateOptions):
         if not listed and (not is_int(frequency) or frequency < 1):
             expected = "a positive integer, or a list of epochs counted from 1"
             raise invalid("fit", "validation_freq", frequency, expected)
+        if self.seed is not None and not is_int(self.seed):
+            raise invalid("fit", "seed", self.seed, "an integer or None")
+        if isinstance(self.shuffle, str) and self.shuffle != "batch":
+            raise invalid("fit", "shuffle", self.shuffle, "True, False or 'batch'")
         if self.check not in (None, "off", "errors", "all", "probe"):
             expected = "'all', 'errors', 'off', 'probe' or None"
             raise invalid("fit", "check", self.check, expected)

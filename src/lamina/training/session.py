@@ -24,10 +24,7 @@ from lamina.training.checks.findings import Finding, Findings, error_finding
 from lamina.training.evaluation import validation
 from lamina.training.loop import EpochLoop, EpochResult
 from lamina.training.options import FitOptions
-from lamina.training.prepare import (
-    check_fit_data,
-    fit_callbacks,
-)
+from lamina.training.prepare import check_fit_data, fit_callbacks
 from lamina.training.state import MetricsOwner, TrainingState
 
 _BETWEEN, _STEPS, _VALIDATION = "between epochs", "steps", "validation"
@@ -60,10 +57,7 @@ class FitSession:
         callbacks.set_fit_arguments(
             {**vars(self._given), "seed": self._seed, "findings": found}
         )
-        self._held_out = options.validation_feed()
-        self._validation = validation(
-            state, self._held_out, callbacks, self._interrupt, options.checks_values
-        )
+        self._validation = validation(state, options, callbacks, self._interrupt)
         pause = self._pause if self._checkpoints.is_active else None
         rest = self._is_stopped, self._seed, pause, self._interrupt, self._is_due
         self._loop = EpochLoop(state.engine("train"), self._feed, callbacks, *rest)
@@ -108,8 +102,9 @@ class FitSession:
         """Return the position to train from, that of a resumed run if there is one."""
         options = self._options
         start = TrainPosition(options.initial_epoch, 0, self._state.steps_done)
-        data, record = (self._feed, self._held_out), options.record(self._seed)
-        return self._checkpoints.begin(*data, start, options.epochs, **record)
+        held_out = self._validation and self._validation.loop.feed
+        run = self._feed, held_out, start, options.epochs
+        return self._checkpoints.begin(*run, **options.record(self._seed))
 
     def _epochs(self, position: TrainPosition) -> dict[str, Any]:
         """Train from a position and return the last epoch's logs."""

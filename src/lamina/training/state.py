@@ -19,7 +19,7 @@ from lamina.core.tracing import stateless
 from lamina.core.variable import Variable, structure_version
 from lamina.data.adapt import pack_x_y_sample_weight
 from lamina.data.host import HostFunction
-from lamina.errors import ArgumentError, StateError
+from lamina.errors import ArgumentError, ArgumentTypeError, StateError, shown
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import GraphOwner
 from lamina.metrics import Mean, Metric
@@ -73,7 +73,7 @@ class TrainingState:
 
     def compile(self, arguments: CompileArgs) -> None:
         """Set the losses and metrics, and discard the programs of the previous ones."""
-        arguments.check_names()
+        arguments.check()
         self.arguments = arguments
         is_split = is_overridden(self.model, "compute_loss")
         self.plans = Plans(self.model, arguments, is_split)
@@ -197,7 +197,7 @@ class TrainingState:
         if not self._functions.has_call():
             return False
         given = CompileArgs() if self.arguments is None else self.arguments
-        if self.plans.made() or any(given):
+        if self.plans.made() or not given.is_empty:
             return True
         if not is_overridden(self.model, "train_step"):
             return True
@@ -325,14 +325,24 @@ def _step_function(model: MetricsOwner, name: str) -> Callable[[Any], Any]:
     """
     method = getattr(model, name)
     parameters = list(signature(method.__func__).parameters)[1:]
-    if len(parameters) == 1:
-        return lambda batch: method(pack_x_y_sample_weight(*batch))
+    owner = f"{type(model).__name__}.{name}"
     if len(parameters) == 2:
         return lambda batch: _with_state(model, name, method, batch)
-    raise ArgumentError(
-        f"{type(model).__name__}.{name} must take `data`, or `state` and `data`. It "
-        f"takes {parameters}."
-    )
+    if len(parameters) != 1:
+        raise ArgumentError(
+            f"{owner} must take `data`, or `state` and `data`. It takes {parameters}."
+        )
+
+    def run(batch: tuple[Any, Any, Any]) -> dict[str, Any]:
+        logs = method(pack_x_y_sample_weight(*batch))
+        if isinstance(logs, dict):
+            return logs
+        raise ArgumentTypeError(
+            f"{owner} must return a dictionary of values by name, such as "
+            f"{{'loss': loss}}. It returned {shown(logs)}."
+        )
+
+    return run
 
 
 def _with_state(

@@ -300,7 +300,8 @@ class CallGraph:
         if len(leaves) != len(names):
             raise ArgumentError(
                 f"The model's inputs are {names}. Received: {len(leaves)} "
-                f"{'array' if len(leaves) == 1 else 'arrays'}."
+                f"{'array' if len(leaves) == 1 else 'arrays'}. Pass a list with one "
+                "for each, or a dictionary by name."
             )
         if isinstance(self.inputs, dict) and len(leaves) > 1:
             warn(
@@ -357,7 +358,7 @@ def _pair(wanted: PyTree, given: PyTree, found: dict[int, Any]) -> None:
         if key not in given:
             raise ArgumentError(
                 f"The model's inputs are {list(wanted)}; {key!r} is missing. Received: "
-                f"{list(given)}."
+                f"{list(given)}. The keys are names of inputs: Input(..., name=...)."
             )
         _pair(part, given[key], found)
 

@@ -55,8 +55,10 @@ def _training_hint(wanted: Sizes, shape: tuple[int, ...]) -> str:
     rank = len(shape)
     if rank == len(wanted) and not _is_channels_first(wanted, shape):
         return f"Make the model for such rows: Input({shape[1:]})."
-    if rank == len(wanted) - 1 and _alike(wanted[2:], shape[1:]):
+    if 1 < rank == len(wanted) - 1 and _alike(wanted[2:], shape[1:]):
         return _batch_axis_hint(shape[1:])
+    if rank == len(wanted) - 1 and _alike(wanted[1:], shape):
+        return "This is one row: data needs the batch axis too, (rows, ...)."
     return ""
 
 

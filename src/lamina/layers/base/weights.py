@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import constraints, initializers, regularizers
 from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, is_float
-from lamina.core.module import unique
+from lamina.core.module import is_user_defined, unique
 from lamina.core.process import host_array
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
@@ -288,10 +288,13 @@ class WeightOwner(Operation):
         shape = () if shape is None else (shape,) if isinstance(shape, int) else shape
         sizes = [n for n in shape if n is not None]
         if len(sizes) < len(shape):
+            hint = ""
+            if shape[0] is None and is_user_defined(type(self)):
+                hint = " If it is the batch axis of `input_shape`, use input_shape[1:]."
             raise ShapeError(
                 f"{subject} needs a weight of shape {tuple(shape)}, but the dimension "
                 "shown as None is unknown. Give the model's input a shape with that "
-                "dimension, as in `Input(shape=(..., 3))`."
+                f"dimension, as in `Input(shape=(..., 3))`.{hint}"
             )
         return sizes
 
@@ -304,10 +307,16 @@ class WeightOwner(Operation):
         """Set all weights, in the order of `weights`.
 
         Raises:
+            StateError: the layer is not built.
             ArgumentError: there are more or fewer arrays than weights.
             ShapeError: the shape of an array differs from that of its weight.
         """
         variables = self.weights
+        if not self.built and not variables and len(weights):
+            raise StateError(
+                f"Layer {self.name!r} has no weights yet: call it on data, or build it "
+                "with `layer.build(input_shape)`, before `set_weights`."
+            )
         if len(variables) != len(weights):
             raise ArgumentError(
                 f"Layer {self.name!r} has {len(variables)} weights, but `set_weights` "

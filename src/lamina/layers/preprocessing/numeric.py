@@ -15,6 +15,7 @@ from lamina.core.check import at_least, boolean, one_of, optional, positive_int
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
+from lamina.layers.base.spec import InputSpec
 from lamina.layers.preprocessing.batches import batches_of, with_progress
 from lamina.layers.preprocessing.categorical import dense, encode
 from lamina.typing import Array, ArrayLike, DTypeLike, PartialShape, PyTree
@@ -152,6 +153,8 @@ class Normalization(Layer):
                 "not fixed. Choose the axis of the features, or `axis=None` for a "
                 "single mean and variance."
             )
+        sizes = zip(self._kept_axes, self._sizes, strict=True)
+        self.input_spec = InputSpec(axes={axis - rank: size for axis, size in sizes})
         self.adapt_mean = self.add_weight(
             self._sizes, "zeros", trainable=False, name="mean"
         )

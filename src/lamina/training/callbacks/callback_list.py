@@ -163,10 +163,14 @@ def _flat(callbacks: object) -> list[Callback]:
         return callbacks.callbacks
     if isinstance(callbacks, Callback):
         return [callbacks]
-    hint = "Call the class to make an object." if inspect.isclass(callbacks) else ""
+    hint = "Create one, as in callbacks.EarlyStopping()."
+    if inspect.isclass(callbacks):
+        hint = "Call the class to make an object."
+    elif callable(callbacks):
+        hint = "For a function, use LambdaCallback(on_epoch_end=function)."
     raise ArgumentTypeError(
         "`callbacks` must be objects of classes that derive from "
-        f"`lamina.callbacks.Callback`. Received: {callbacks!r}. {hint}".rstrip()
+        f"`lamina.callbacks.Callback`. Received: {callbacks!r}. {hint}"
     )
 
 

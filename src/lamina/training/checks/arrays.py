@@ -99,6 +99,7 @@ def _check_indices(array: ArrayLike | None, layer: Embedding) -> None:
         return
     low, high = indices.min(), indices.max()
     start = f"Layer {layer.name!r} (Embedding) has input_dim={size}, so it needs"
+    _check_integers(indices, "x", f"{start} integer indices", "Use a Dense layer for")
     if low < 0 or high >= size:
         wrong = high if high >= size else low
         mend = "Renumber them from 0."
@@ -110,7 +111,6 @@ def _check_indices(array: ArrayLike | None, layer: Embedding) -> None:
             code="embedding-index",
             where=created_at(layer),
         )
-    _check_integers(indices, "x", f"{start} integer indices", "Use a Dense layer for")
 
 
 def _first(wrong: np.ndarray) -> list[int]:

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from lamina import activations, losses
+from lamina import activations
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
-from lamina.core.module import is_user_defined
 from lamina.core.tracebacks import created_at
 from lamina.data.arrays import Parts
 from lamina.layers.base.call_graph import CallGraph, graph_of
@@ -20,7 +19,7 @@ from lamina.training.checks.history import Output, nodes_of, recorded_graph
 from lamina.training.checks.label_values import Labels
 from lamina.training.checks.monitors import unknown_monitors
 from lamina.training.options import FitOptions
-from lamina.training.plan.arguments import loss_kind
+from lamina.training.plan.arguments import is_known_loss, loss_kind
 from lamina.training.plan.plan import OutputPlan, Plan
 from lamina.training.state import MetricsOwner, is_overridden
 from lamina.typing import Array
@@ -82,13 +81,10 @@ class OutputCase:
         """The loss, `None` for an output without one."""
         return self.plan.loss
 
-    @cached_property
+    @property
     def is_known_loss(self) -> bool:
         """True if the loss is one of lamina's, used as it is."""
-        function = getattr(self.loss, "fn", None)
-        if function is not None:
-            return getattr(losses, self.kind, None) is function
-        return self.loss is not None and not is_user_defined(type(self.loss))
+        return is_known_loss(self.loss)
 
     @property
     def units(self) -> int | None:

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 import jax
 
-from lamina import losses
-from lamina.core.module import is_user_defined
 from lamina.errors import ShapeError
 from lamina.losses.base import Loss
 from lamina.training.checks.history import Output
 from lamina.training.checks.label_advice import SPARSE, Misfit, explanation
-from lamina.training.plan.arguments import loss_kind
+from lamina.training.plan.arguments import is_known_loss, loss_kind
 from lamina.training.plan.plan import Plan
 from lamina.typing import PyTree
 
@@ -38,7 +36,7 @@ def check_label_shapes(
     """
     true = plan.labels(y)
     for out, labels, pred in zip(plan.outputs, true, y_pred, strict=True):
-        if out.loss is None or labels is None or not _has_known_shapes(out.loss):
+        if labels is None or not is_known_loss(out.loss):
             continue
         shape = tuple(labels.shape)
         if _fits(shape[1:], tuple(pred.shape[1:]), loss_kind(out.loss)):
@@ -50,14 +48,6 @@ def check_label_shapes(
             )
             refused.code = "label-shape"
             raise ShapeError(text, refused.code) if text else refused
-
-
-def _has_known_shapes(loss: Loss) -> bool:
-    """Return whether a loss is lamina's, so that its shape rule is known."""
-    function = getattr(loss, "fn", None)
-    if function is not None:
-        return getattr(losses, loss_kind(loss), None) is function
-    return not is_user_defined(type(loss))
 
 
 def _fits(true: Shape, pred: Shape, kind: str) -> bool:

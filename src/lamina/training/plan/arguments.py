@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -9,11 +10,12 @@ import jax
 
 from lamina import losses, metrics, tree
 from lamina.core.graph import SymbolicTensor
-from lamina.core.module import Module, snake_case
+from lamina.core.module import Module, is_user_defined, snake_case
+from lamina.core.registry import Registry
+from lamina.errors import ArgumentTypeError
 from lamina.losses.base import LossSum, loss_registry
 from lamina.metrics.base import Metric, metric_registry
 from lamina.training.plan.outputs import Given, Outputs
-from lamina.typing import PyTree
 
 # A transformation of Optax is a tuple of functions.
 OptimizerLike: TypeAlias = (
@@ -81,22 +83,37 @@ class CompileArgs(NamedTuple):
         given = tree.flatten([self.metrics, self.weighted_metrics])
         return [metric for metric in given if isinstance(metric, Metric)]
 
-    def check_names(self) -> None:
-        """Raise if a string names no loss or metric.
+    def check(self) -> None:
+        """Raise if a loss or metric is neither a known name nor fit to be called.
 
         Raises:
             UnknownNameError: a name is unknown; the message offers similar ones.
+            ArgumentError: a value is neither a name nor an object or function.
+            ArgumentTypeError: a function does not take labels and outputs.
         """
-        for name in _strings(self.loss):
-            if name.lower() not in _CROSSENTROPY:
-                loss_registry.find(name)
-        for name in (*_strings(self.metrics), *_strings(self.weighted_metrics)):
-            if name.lower() not in (*_ACCURACY, *_CROSSENTROPY):
-                metric_registry.find(name)
+        for loss in jax.tree.leaves(self.loss):
+            _check(loss, loss_registry, _CROSSENTROPY)
+        for metric in jax.tree.leaves([self.metrics, self.weighted_metrics]):
+            _check(metric, metric_registry, (*_ACCURACY, *_CROSSENTROPY))
 
 
-def _strings(tree: PyTree) -> list[str]:
-    return [v for v in jax.tree.leaves(tree) if isinstance(v, str)]
+def _check(value: object, registry: Registry, names: Sequence[str]) -> None:
+    """Check a loss or metric; `names` are those that depend on labels and outputs."""
+    if isinstance(value, str):
+        if value.lower() not in names:
+            registry.find(value)
+    elif not callable(value):
+        registry.get(value)
+    elif inspect.isfunction(value):
+        signature = inspect.signature(value)
+        try:
+            signature.bind(None, None)
+        except TypeError:
+            raise ArgumentTypeError(
+                f"compile: the {registry.kind} {value.__name__!r} is called with "
+                f"(y_true, y_pred), but takes {signature}. Give it these two "
+                f"arguments; if it returns the {registry.kind}, call it."
+            ) from None
 
 
 def listed(value: object) -> list[Any]:
@@ -122,10 +139,18 @@ def loss_kind(loss: object) -> str:
     return getattr(function, "__name__", "") or snake_case(type(loss).__name__)
 
 
+def is_known_loss(loss: object) -> bool:
+    """Return whether a loss is one of lamina's, used as it is."""
+    function = getattr(loss, "fn", None)
+    if function is not None:
+        return getattr(losses, loss_kind(loss), None) is function
+    return loss is not None and not is_user_defined(type(loss))
+
+
 def resolve_loss(identifier: object, y_true: Shaped, y_pred: Shaped) -> losses.Loss:
     """Return the loss object for the loss, or list of losses, of one output."""
     if isinstance(identifier, (list, tuple)):
-        parts = [resolve_loss(part, y_true, y_pred) for part in listed(identifier)]
+        parts = [resolve_loss(part, y_true, y_pred) for part in identifier]
         return parts[0] if len(parts) == 1 else LossSum(parts)
     if isinstance(identifier, str) and identifier.lower() in _CROSSENTROPY:
         identifier = f"{_kind(y_true, y_pred)}_crossentropy"

@@ -104,6 +104,11 @@ class Outputs:
         if used is not None and len(leaves) == sum(used) < count:
             given = iter(leaves)
             return [next(given) if is_used else None for is_used in used]
+        if not count:
+            raise DataError(
+                f"The model has no outputs to compare {what} with: `call` returned no "
+                "tensor. End it with `return`."
+            )
         if len(leaves) != count:
             raise DataError(
                 f"The model has {count} outputs ({self.names}), but the number of "
