@@ -27,9 +27,9 @@ def unit(filters: int, *shape: Any, padding: str = "same") -> nn.Step:
     return step
 
 
-def halving(filters: int, size: int = 3) -> nn.Step:
+def halving(filters: int) -> nn.Step:
     """Return a step that halves the size."""
-    return unit(filters, size, 2, padding="valid")
+    return unit(filters, 3, 2, padding="valid")
 
 
 def average(x: Tensor) -> Tensor:

@@ -175,9 +175,7 @@ def untrusted_config(
         ) from error
 
 
-def check_config(
-    config: object, what: str = "The config", longest: int = MAX_TEXT
-) -> None:
+def check_config(config: object, what: str, longest: int = MAX_TEXT) -> None:
     """Refuse a config that is too deep or too large.
 
     Args:

@@ -13,6 +13,7 @@ from lamina.core.registry import deserialize, serialize
 from lamina.core.tracebacks import filter_traceback
 from lamina.distillation.losses import DistillationLoss
 from lamina.errors import ArgumentError, ShapeError, invalid
+from lamina.layers.base.input_shapes import sizes_agree
 from lamina.metrics import Mean
 from lamina.models import Model
 from lamina.training.plan.arguments import LossLike, MetricsLike, OptimizerLike
@@ -239,7 +240,7 @@ def _check_same_specs(teacher: Model, student: Model) -> None:
         one, other = getattr(teacher, kind), getattr(student, kind)
         tree.assert_same_structure(one, other)
         pairs = zip(tree.flatten(one), tree.flatten(other), strict=True)
-        if all(a.dtype == b.dtype and _fits(a.shape, b.shape) for a, b in pairs):
+        if all(a.dtype == b.dtype and sizes_agree(a.shape, b.shape) for a, b in pairs):
             continue
         texts = [
             ", ".join(f"{t.dtype}{t.shape}" for t in tree.flatten(specs))
@@ -249,11 +250,3 @@ def _check_same_specs(teacher: Model, student: Model) -> None:
             f"Distiller: teacher and student must have the same {kind}. The teacher's "
             f"are {texts[0]}, the student's {texts[1]}."
         )
-
-
-def _fits(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
-    if len(one) != len(other):
-        return False
-    return all(
-        None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True)
-    )

@@ -67,7 +67,8 @@ def list_devices(device_type: str | None = None) -> list[str]:
         >>> list_devices("cpu")[0]
         'cpu:0'
     """
-    return [f"{device.platform}:{device.id}" for device in _devices(device_type)]
+    found = _devices("list_devices", device_type)
+    return [f"{device.platform}:{device.id}" for device in found]
 
 
 def get_device_count(device_type: str | None = None) -> int:
@@ -84,18 +85,17 @@ def get_device_count(device_type: str | None = None) -> int:
         >>> get_device_count("cpu") == len(list_devices("cpu"))
         True
     """
-    return len(_devices(device_type))
+    return len(_devices("get_device_count", device_type))
 
 
-def _devices(device_type: str | None) -> list[Any]:
-    check_arguments("list_devices", _TYPE, {"device_type": device_type})
+def _devices(owner: str, device_type: str | None) -> list[Any]:
+    check_arguments(owner, _TYPE, {"device_type": device_type})
     try:
         return jax.devices(device_type and device_type.lower())
     except RuntimeError:
         known = sorted({d.platform for d in jax.devices()} | {"cpu"})
-        raise invalid(
-            "list_devices", "device_type", device_type, f"one of {', '.join(known)}"
-        ) from None
+        expected = f"one of {', '.join(known)}"
+        raise invalid(owner, "device_type", device_type, expected) from None
 
 
 class DeviceMesh:

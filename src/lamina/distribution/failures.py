@@ -20,7 +20,7 @@ from typing import Any
 from lamina.core.process import exchanges
 
 _FAILED, _ENDED, _STARTED = "lamina/failed/", "lamina/ended/", "lamina/started"
-_INTERVAL = 1.0  # seconds between two looks
+_INTERVAL = 1.0  # seconds between two checks
 _WAIT = 1000  # milliseconds of one wait for another process
 _CTRL_C = 130  # exit status
 # Seconds that the other processes have to end before the first one.
@@ -36,9 +36,9 @@ _handlers: list[Any] = []
 def end_together(seconds: float) -> None:
     """Let all processes end if one fails, with an error that names it.
 
-    A process that raises an exception tells the others. One that is killed or stopped
-    is noticed by JAX, which then aborts the others. One whose program ends, as by
-    `sys.exit`, while others still wait for it, is noticed by them.
+    A process that raises an exception reports it to the others. JAX detects one that is
+    killed or stopped, and aborts the others. The others detect one whose program ends,
+    as by `sys.exit`, while they wait for it.
 
     Args:
         seconds: time in which the first process must answer.
@@ -104,7 +104,7 @@ class _Watch:
             if int(count) < exchanges():
                 number = key.removeprefix(_ENDED)
                 text = f"{number} of {self.count} has ended, but others wait for it"
-                self._tell(text)
+                self._publish(text)
                 return [(key, text)]
         return []
 
@@ -120,7 +120,7 @@ class _Watch:
         error: BaseException,
         traceback: TracebackType | None,
     ) -> None:
-        """Show an exception that ends this process, and tell the others."""
+        """Show an exception that ends this process, and report it to the others."""
         if self._is_ending:  # after the first of several errors
             self._thread.join()
         self.previous(kind, error, traceback)
@@ -128,12 +128,13 @@ class _Watch:
             self._is_lost = True
             return
         self._error = error
-        if isinstance(error, KeyboardInterrupt):  # all processes get it
+        if isinstance(error, KeyboardInterrupt):  # all processes receive it
             return
         line = (str(error).splitlines() or [""])[0].rstrip(".")
-        self._tell(f"{self.this} of {self.count} ended by {kind.__name__}: {line}")
+        self._publish(f"{self.this} of {self.count} ended by {kind.__name__}: {line}")
 
-    def _tell(self, failure: str) -> None:
+    def _publish(self, failure: str) -> None:
+        """Report a failure to the other processes."""
         with suppress(Exception):  # the first process has ended
             self._client.key_value_set(f"{_FAILED}{self.this}", failure)
 

@@ -39,8 +39,6 @@ from lamina.models.model import Model
 from lamina.typing import Config
 
 _ROWS = 32  # rows of data that `adapt` reads at once, as in Keras
-
-
 FeatureLike: TypeAlias = str | Feature
 
 

@@ -11,6 +11,7 @@ from lamina.core.graph import Node, SymbolicTensor, map_symbolic
 from lamina.core.module import Module
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base.call_graph import CallGraph
+from lamina.layers.base.input_shapes import sizes_agree
 from lamina.layers.base.shapes import is_shape
 from lamina.typing import PartialShape, PyTree
 
@@ -57,9 +58,7 @@ class Function:
         values = jax.tree.leaves(inputs)
         for tensor, value in zip(self.inputs, values, strict=True):
             shape = np.shape(value)
-            sizes = zip(tensor.shape, shape, strict=False)
-            fits = all(n == m or None in (n, m) for n, m in sizes)
-            if len(shape) != tensor.ndim or not fits:
+            if not sizes_agree(tensor.shape, shape):
                 raise ShapeError(
                     f"Function {self.name!r} needs an input of shape {tensor.shape}. "
                     f"Received: shape {shape}."

@@ -17,6 +17,7 @@ from lamina.data.adapt import is_array_data
 from lamina.data.host import HostFunction
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, shown
 from lamina.layers import InputLayer, Layer
+from lamina.layers.base.input_shapes import sizes_agree
 from lamina.layers.base.shapes import is_shape, shapes_of
 from lamina.models.graph_layers import input_layer
 from lamina.models.model import Model
@@ -116,7 +117,7 @@ class Sequential(Model):
                 self._infer_input(input_shape, None)
             else:  # shapes of several inputs, which the first layer takes
                 super().build(input_shape)
-        elif not self.is_input_inferred and not _fits(self.input_shape, input_shape):
+        elif not (self.is_input_inferred or sizes_agree(self.input_shape, input_shape)):
             raise ArgumentError(
                 f"Sequential {self.name!r} already has an input of shape "
                 f"{self.input_shape}. Received: input_shape={input_shape}. Make a new "
@@ -188,12 +189,6 @@ class Sequential(Model):
             if shape is not None and not model.built:
                 model.build(tuple(shape))
             return model
-
-
-def _fits(known: PartialShape, given: PartialShape) -> bool:
-    sizes = zip(known, given, strict=False)
-    is_same = all(n == m or None in (n, m) for n, m in sizes)
-    return len(known) == len(given) and is_same
 
 
 def _extended(

@@ -97,7 +97,7 @@ class KerasFileEditor:
         Returns:
             A dictionary of `status`, which is `"success"` or `"error"`, `error_count`,
             the number of differences, and `match_count`, the number of weights of the
-            same place and shape.
+            same path and shape.
         """
         expected: WeightTree = {}
         for record in module_records(reference_model):
@@ -128,13 +128,13 @@ class KerasFileEditor:
             ArgumentError: there is no such object, or not only one; or an object has
                 the new name already.
         """
-        place = self._find(object_name)
-        if "/" in new_name or new_name in place.parent:
+        entry = self._find(object_name)
+        if "/" in new_name or new_name in entry.parent:
             raise ArgumentError(
                 f"rename_object: {new_name!r} must be a name without '/' that no "
                 f"object beside {object_name!r} has."
             )
-        place.parent[new_name] = place.parent.pop(place.name)
+        entry.parent[new_name] = entry.parent.pop(entry.name)
 
     @filter_traceback
     def delete_object(self, object_name: str) -> None:
@@ -146,8 +146,8 @@ class KerasFileEditor:
         Raises:
             ArgumentError: there is no such object, or not only one.
         """
-        place = self._find(object_name)
-        del place.parent[place.name]
+        entry = self._find(object_name)
+        del entry.parent[entry.name]
 
     @filter_traceback
     def add_object(self, object_path: str, weights: Mapping[str, ArrayLike]) -> None:
@@ -196,8 +196,8 @@ class KerasFileEditor:
             ArgumentTypeError: `weights` is not a dictionary.
         """
         arrays = _as_arrays("add_weights", weights)
-        place = self._find(object_name)
-        _child({place.name: place.value}, [place.name]).update(arrays)
+        entry = self._find(object_name)
+        _child({entry.name: entry.value}, [entry.name]).update(arrays)
 
     @filter_traceback
     def save(self, filepath: str | os.PathLike[str]) -> None:
@@ -220,23 +220,23 @@ class KerasFileEditor:
         """Write the edited weights, as `save` does."""
         self.save(filepath)
 
-    def _find(self, name: str) -> _Place:
-        """Return the place of an object or weight, by its path or unique name."""
+    def _find(self, name: str) -> _Entry:
+        """Return the entry of an object or weight, by its path or unique name."""
         if "/" in name:
             *parents, last = name.split("/")
             parent = _child(self.weights_dict, parents)
-            places = [_Place(parent, last)] if last in parent else []
+            entries = [_Entry(parent, last)] if last in parent else []
         else:
-            places = list(_places(self.weights_dict, name))
-        if len(places) != 1:
-            problem = "occurs more than once: pass its path" if places else "not found"
+            entries = list(_entries(self.weights_dict, name))
+        if len(entries) != 1:
+            problem = "occurs more than once: pass its path" if entries else "not found"
             raise ArgumentError(
                 f"{name!r} {problem}. `editor.summary()` shows all objects."
             )
-        return places[0]
+        return entries[0]
 
 
-class _Place(NamedTuple):
+class _Entry(NamedTuple):
     """An entry of a dictionary."""
 
     parent: WeightTree
@@ -284,12 +284,12 @@ def _child(tree: WeightTree, names: list[str], create: bool = False) -> WeightTr
     return tree
 
 
-def _places(tree: WeightTree, name: str) -> Iterator[_Place]:
+def _entries(tree: WeightTree, name: str) -> Iterator[_Entry]:
     if name in tree:
-        yield _Place(tree, name)
+        yield _Entry(tree, name)
     for value in tree.values():
         if isinstance(value, dict):
-            yield from _places(value, name)
+            yield from _entries(value, name)
 
 
 def _walk(tree: WeightTree, depth: int = 0) -> Iterator[tuple[int, str, Any]]:
@@ -328,18 +328,18 @@ def _compared(
     """Return the differences of two objects, and the number of equal weights."""
     errors, matches = list[str](), 0
     for name in {**expected, **found}:
-        place = f"{path}/{name}".lstrip("/")
+        location = f"{path}/{name}".lstrip("/")
         one, other = found.get(name), expected.get(name)
         if one is None or other is None:
             side = "model" if one is None else "file"
-            errors.append(f"{place}: only the {side} has it.")
+            errors.append(f"{location}: only the {side} has it.")
         elif isinstance(one, dict) and isinstance(other, dict):
-            inner, count = _compared(one, other, place)
+            inner, count = _compared(one, other, location)
             errors, matches = errors + inner, matches + count
         elif getattr(one, "shape", None) != getattr(other, "shape", None):
             shapes = [shown(getattr(v, "shape", "an object")) for v in (one, other)]
             errors.append(
-                f"{place}: {shapes[0]} in the file, {shapes[1]} in the model."
+                f"{location}: {shapes[0]} in the file, {shapes[1]} in the model."
             )
         else:
             matches += 1

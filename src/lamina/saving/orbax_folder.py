@@ -56,7 +56,7 @@ def load_orbax_model(
         )
     text = _read(folder, _CONFIG).get("config")
     if not isinstance(text, str):
-        raise FileFormatError(f"{what} cannot be read: its config is not a text.")
+        raise FileFormatError(f"{what} cannot be read: its config must be a string.")
     description = read_json(text, f"The config in {what}")
     compiled = description.pop("compile_config", None)
     with untrusted_model(description, what, size, custom_objects):
@@ -116,8 +116,9 @@ def _read(folder: Path, item: str) -> dict[str, Any]:
     load = load_orbax().load_checkpointables
     found = _tried(folder, lambda: load(folder, {item: None})[item])
     if not isinstance(found, dict):
-        what = repr(str(folder))
-        raise FileFormatError(f"{what} cannot be read: {item!r} is no dictionary.")
+        raise FileFormatError(
+            f"{str(folder)!r} cannot be read: {item!r} must be a dictionary."
+        )
     return found
 
 

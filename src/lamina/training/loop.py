@@ -106,8 +106,9 @@ class EpochLoop:
         self._join = same_logs and feed.is_resident
         check_same_data(feed, (self.kind, seed))
         check_same_callbacks(self.needs, callbacks.shared())
-        wishes = stopped, callbacks.batches_to_pause, is_due, interrupt
-        self.agreement = Agreement(*wishes)
+        self.agreement = Agreement(
+            stopped, callbacks.batches_to_pause, is_due, interrupt
+        )
         self.sizer = ChunkSizer(self.agreement.is_shared)
         self.interrupted = False
         self.done = 0  # batches of the epoch whose results the variables hold

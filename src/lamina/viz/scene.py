@@ -73,7 +73,7 @@ class Scene(NamedTuple):
     curves: list[list[Point]]
 
 
-def scene_of(group: Group, direction: str = "TB") -> Scene:
+def scene_of(group: Group, direction: str) -> Scene:
     """Lay out a diagram.
 
     Args:

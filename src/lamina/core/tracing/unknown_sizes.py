@@ -30,7 +30,7 @@ Sizes: TypeAlias = dict[tuple[int, int], int]
 
 
 def candidate_sizes(
-    shapes: Mapping[int, PartialShape], arguments: Sequence[int] = ()
+    shapes: Mapping[int, PartialShape], arguments: Sequence[int]
 ) -> Iterator[Sizes]:
     """Yield sizes for unknown dimensions, from known ones of the other tensors.
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from lamina.core.graph import SymbolicTensor
 from lamina.errors import ShapeError
-
-Sizes = tuple[int | None, ...]
+from lamina.typing import PartialShape
 
 
 def fitted_shape(
@@ -26,7 +25,7 @@ def fitted_shape(
         shape = (*shape, 1)
     elif len(shape) == len(wanted) + 1 and shape[-1] == 1:
         shape = shape[:-1]
-    if len(shape) != len(wanted) or (exact and not _alike(wanted[1:], shape[1:])):
+    if len(shape) != len(wanted) or (exact and not sizes_agree(wanted[1:], shape[1:])):
         return None
     return tuple(shape)
 
@@ -51,25 +50,27 @@ def input_error(
     )
 
 
-def _training_hint(wanted: Sizes, shape: tuple[int, ...]) -> str:
+def _training_hint(wanted: PartialShape, shape: tuple[int, ...]) -> str:
     rank = len(shape)
     if rank == len(wanted) and not _is_channels_first(wanted, shape):
         return f"Make the model for such rows: Input({shape[1:]})."
-    if 1 < rank == len(wanted) - 1 and _alike(wanted[2:], shape[1:]):
+    if 1 < rank == len(wanted) - 1 and sizes_agree(wanted[2:], shape[1:]):
         return _batch_axis_hint(shape[1:])
-    if rank == len(wanted) - 1 and _alike(wanted[1:], shape):
+    if rank == len(wanted) - 1 and sizes_agree(wanted[1:], shape):
         return "This is one row: data needs the batch axis too, (rows, ...)."
     return ""
 
 
-def _calling_hint(wanted: Sizes, shape: tuple[int, ...]) -> str:
+def _calling_hint(wanted: PartialShape, shape: tuple[int, ...]) -> str:
     rank = len(shape)
     if rank == len(wanted) and not _is_channels_first(wanted, shape):
         return f"Pass rows of shape {wanted[1:]}."
     if rank != len(wanted) - 1:
         return ""
-    batch_axis = _batch_axis_hint(shape[1:]) if _alike(wanted[2:], shape[1:]) else ""
-    if not _alike(wanted[1:], shape):
+    batch_axis = (
+        _batch_axis_hint(shape[1:]) if sizes_agree(wanted[2:], shape[1:]) else ""
+    )
+    if not sizes_agree(wanted[1:], shape):
         return batch_axis
     single = "A single row needs the batch axis too: `x[None]`."
     # With an Input of unknown length, the array may be one row or several.
@@ -81,11 +82,11 @@ def _batch_axis_hint(row: tuple[int, ...]) -> str:
     return f"The shape of an Input is given without the batch axis: Input({row})."
 
 
-def _common_hint(wanted: Sizes, shape: tuple[int, ...]) -> str:
+def _common_hint(wanted: PartialShape, shape: tuple[int, ...]) -> str:
     row = wanted[1:]
     if _is_channels_first(wanted, shape):
         return "The channel axis must be the last one: `np.moveaxis(x, 1, -1)`."
-    channels = row[-1] if len(row) > 1 and _alike(row[:-1], shape[1:]) else None
+    channels = row[-1] if len(row) > 1 and sizes_agree(row[:-1], shape[1:]) else None
     if channels is not None:
         return (
             f"The axis of {channels} channels is missing: "
@@ -99,13 +100,14 @@ def _common_hint(wanted: Sizes, shape: tuple[int, ...]) -> str:
     return f"Each row must have the shape {row}."
 
 
-def _is_channels_first(wanted: Sizes, shape: tuple[int, ...]) -> bool:
+def _is_channels_first(wanted: PartialShape, shape: tuple[int, ...]) -> bool:
     """Return whether only the channel axis of images is at the wrong position."""
     moved = (shape[0], *shape[2:], *shape[1:2]) if shape else ()
-    return len(shape) == len(wanted) > 3 and _alike(wanted, moved)
+    return len(shape) == len(wanted) > 3 and sizes_agree(wanted, moved)
 
 
-def _alike(wanted: Sequence[int | None], shape: Sequence[int]) -> bool:
-    if len(wanted) != len(shape):
-        return False
-    return all(w in (None, n) for w, n in zip(wanted, shape, strict=True))
+def sizes_agree(one: PartialShape, other: PartialShape) -> bool:
+    """Return whether two shapes have the same rank, and equal sizes where known."""
+    return len(one) == len(other) and all(
+        n == m or None in (n, m) for n, m in zip(one, other, strict=True)
+    )

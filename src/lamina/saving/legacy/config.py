@@ -11,10 +11,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from lamina.core.custom_objects import (
-    find_class,
-    get_registered_object,
-)
+from lamina.core.custom_objects import find_class, get_registered_object
 from lamina.core.module import accepted_names, is_user_defined
 from lamina.core.registry import serialize
 from lamina.errors import FileFormatError

@@ -16,7 +16,7 @@ from lamina.data.arrays import Parts
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.training.callbacks.base import Callback
 from lamina.training.checks.history import Output, nodes_of, recorded_graph
-from lamina.training.checks.label_values import Labels
+from lamina.training.checks.label_values import labels_of
 from lamina.training.checks.monitors import unknown_monitors
 from lamina.training.options import FitOptions
 from lamina.training.plan.arguments import is_known_loss, loss_kind
@@ -71,10 +71,7 @@ class OutputCase:
     ) -> None:
         self.case, self.plan, self.pred = case, plan, pred
         self.kind = loss_kind(plan.loss)
-        known = isinstance(labels, (np.ndarray, jax.Array)) and labels.size > 0
-        values = np.asarray(labels) if known else None
-        is_number = values is not None and values.dtype.kind in "biuf"
-        self.labels = Labels(values) if values is not None and is_number else None
+        self.labels = labels_of(labels)
 
     @property
     def loss(self) -> Any:

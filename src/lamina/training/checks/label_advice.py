@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-import jax
 import numpy as np
 
 from lamina.core.graph import SymbolicTensor
@@ -13,9 +12,8 @@ from lamina.layers.base import Layer
 from lamina.layers.base.call_graph import graph_of
 from lamina.layers.base.lineage import as_code, described, origin, returns_last_step
 from lamina.training.checks.history import Output, nodes_of
-from lamina.typing import Array
-
-Shape = tuple[int | None, ...]
+from lamina.training.checks.label_values import Labels, labels_of
+from lamina.typing import Array, PartialShape
 
 SPARSE = "sparse_categorical_crossentropy"
 _ONE_HOT = "categorical_crossentropy"
@@ -43,8 +41,8 @@ class Misfit:
         self.name, self.kind, self.labels, self.pred = name, kind, labels, pred
         self.to_train = to_train
         # Without the batch axis.
-        self.true: Shape = tuple(labels.shape[1:])
-        self.made: Shape = tuple(pred.shape[1:])
+        self.true: PartialShape = tuple(labels.shape[1:])
+        self.made: PartialShape = tuple(pred.shape[1:])
 
     @cached_property
     def width(self) -> int:
@@ -57,32 +55,27 @@ class Misfit:
         return int(true[-1] or 0)
 
     @property
-    def positions(self) -> Shape:
+    def positions(self) -> PartialShape:
         """Sizes of the time or image axes of the labels."""
         has_axis = self.width > 0 or (self.true[-1:] == (1,) and self.made != (1,))
         return self.true[:-1] if has_axis else self.true
 
     @cached_property
-    def values(self) -> np.ndarray:
-        """The labels as a NumPy array; empty if only their shape is known."""
-        known = isinstance(self.labels, (np.ndarray, jax.Array))
-        return np.asarray(self.labels) if known else np.empty(0)
+    def values(self) -> Labels | None:
+        """The labels' values, if they are known and are numbers."""
+        return labels_of(self.labels)
 
-    @cached_property
+    @property
     def is_one_hot(self) -> bool:
         """True if the labels are one-hot."""
-        values = self.values
-        if values.ndim < 2 or values.shape[-1] < 2:
-            return False
-        ones = (values == 1).sum(-1) == 1
-        return bool((ones & ((values != 0).sum(-1) == 1)).all())
+        return self.values is not None and self.values.are_one_hot
 
     def are_classes(self, count: int) -> bool:
         """Return whether labels are integers from 0 to below `count`."""
         values = self.values
-        if values.size == 0 or values.dtype.kind not in "iubf" or values.min() < 0:
+        if values is None or not values.are_integers:
             return False
-        return bool((values == np.rint(values)).all() and values.max() < count)
+        return values.range[0] >= 0 and values.range[1] < count
 
 
 def explanation(misfit: Misfit) -> str:
@@ -115,7 +108,7 @@ def _wrong_positions(misfit: Misfit) -> str:
     )
 
 
-def _extra_axes(axes: Shape, source: Layer | None, made: SymbolicTensor) -> str:
+def _extra_axes(axes: PartialShape, source: Layer | None, made: SymbolicTensor) -> str:
     sizes = " and ".join(str(n or "unknown") for n in axes)
     what = f"the axis of size {sizes} remains"
     if len(axes) > 1:

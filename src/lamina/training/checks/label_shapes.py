@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import jax
 
 from lamina.errors import ShapeError
+from lamina.layers.base.input_shapes import sizes_agree
 from lamina.losses.base import Loss
 from lamina.training.checks.history import Output
 from lamina.training.checks.label_advice import SPARSE, Misfit, explanation
 from lamina.training.plan.arguments import is_known_loss, loss_kind
 from lamina.training.plan.plan import Plan
-from lamina.typing import PyTree
-
-Shape = tuple[int | None, ...]
+from lamina.typing import PartialShape, PyTree
 
 # Size for unknown dimensions, unlikely to equal one of the labels.
 _PROBE = 61
@@ -50,18 +49,12 @@ def check_label_shapes(
             raise ShapeError(text, refused.code) if text else refused
 
 
-def _fits(true: Shape, pred: Shape, kind: str) -> bool:
+def _fits(true: PartialShape, pred: PartialShape, kind: str) -> bool:
     """Return whether shapes without the batch axis match for most losses."""
     if kind == SPARSE:
         pred = (*pred[:-1], 1)
     without = true[:-1] if true[-1:] == (1,) else true
-    return any(
-        len(some) == len(pred)
-        and all(
-            None in pair or pair[0] == pair[1] for pair in zip(some, pred, strict=True)
-        )
-        for some in (true, without, (*true, 1))
-    )
+    return any(sizes_agree(some, pred) for some in (true, without, (*true, 1)))
 
 
 def _refusal(loss: Loss, shape: tuple[int, ...], pred: Output) -> ShapeError | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+import jax
 import numpy as np
 
 _MAX_CLASSES = 10_000
@@ -70,3 +71,11 @@ class Labels:
             return {}
         counts = np.bincount(indices.astype(int))
         return {int(c): int(counts[c]) for c in np.flatnonzero(counts)}
+
+
+def labels_of(labels: object) -> Labels | None:
+    """Return the values of labels; `None` for shapes, no rows, or no numbers."""
+    if not isinstance(labels, (np.ndarray, jax.Array)):
+        return None
+    values = np.asarray(labels)
+    return Labels(values) if values.size and values.dtype.kind in "biuf" else None

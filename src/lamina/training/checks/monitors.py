@@ -42,8 +42,9 @@ def unknown_monitors(
 
 def _adds_logs(callback: Callback) -> bool:
     """Return whether a callback runs user code at the end of epochs."""
-    function = "on_epoch_end" in vars(callback)
-    return function or is_user_defined(type(callback), "on_epoch_end")
+    # A `LambdaCallback` has functions as attributes.
+    is_function = "on_epoch_end" in vars(callback)
+    return is_function or is_user_defined(type(callback), "on_epoch_end")
 
 
 def _problem(

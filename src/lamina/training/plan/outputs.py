@@ -43,14 +43,17 @@ class Outputs:
 
     Args:
         y_pred: the outputs.
-        plain: a name for each output, such as that of its layer, if they are known.
+        output_names: the names of a graph's outputs, if they are known.
     """
 
-    def __init__(self, y_pred: PyTree, plain: Sequence[str] | None = None) -> None:
-        leaves, form = jax.tree.flatten(y_pred)
-        self.structure: Any = jax.tree.unflatten(form, range(len(leaves)))
+    def __init__(
+        self, y_pred: PyTree, output_names: Sequence[str] | None = None
+    ) -> None:
+        leaves, structure = jax.tree.flatten(y_pred)
+        self.structure: Any = jax.tree.unflatten(structure, range(len(leaves)))
         self._paths = [path for path, _ in _leaves(self.structure)]
-        self._plain = list(plain) if plain and len(plain) == len(leaves) else None
+        is_known = output_names is not None and len(output_names) == len(leaves)
+        self._output_names = output_names if is_known else None
         self.names = [self.name(path, i) for i, path in enumerate(self._paths)]
 
     @classmethod
@@ -65,8 +68,8 @@ class Outputs:
         """Return the name in logs: the path, with the output's name for a position."""
         *start, last = path or (0,)
         if index is not None and isinstance(last, int):
-            if self._plain is not None:
-                last = self._plain[index]
+            if self._output_names is not None:
+                last = self._output_names[index]
             elif not start:
                 last = f"output_{index + 1}" if len(self._paths) > 1 else None
         return None if last is None else "/".join(map(str, (*start, last)))
@@ -74,7 +77,7 @@ class Outputs:
     def find(self, key: str) -> int | None:
         """Return the index of the output with a name or path such as `"b/c"`."""
         paths = ["/".join(map(str, path)) for path in self._paths]
-        for known in (self.names, paths, self._plain or ()):
+        for known in (self.names, paths, self._output_names or ()):
             if key in known:
                 return known.index(key)
         return None
@@ -183,7 +186,7 @@ def _only(value: object, many: bool) -> object:
 
 
 def _pairs(value: Any, path: Path, part: Any, argument: _Argument) -> Iterator[Given]:
-    """Yield values with the outputs at the same place of a structure."""
+    """Yield values with the outputs at the same position of a structure."""
     if isinstance(part, int):
         yield Given(path, part, value)
         return
@@ -202,20 +205,20 @@ def _pairs(value: Any, path: Path, part: Any, argument: _Argument) -> Iterator[G
     if not isinstance(value, (list, tuple)):
         yield Given(path, part, value)
         return
-    parts, places = list(_items(part)), list(_leaves(part, path))
+    parts, leaves = list(_items(part)), list(_leaves(part, path))
     if len(value) == len(parts) and not isinstance(part, dict):
         for item, (key, inner) in zip(value, parts, strict=True):
             yield from _pairs(item, (*path, key), inner, argument)
         return
-    flat = value if argument.many or len(value) == len(places) else _flat(value)
-    if len(flat) != len(places):
-        names = [argument.outputs[index] for _, index in places]
+    flat = value if argument.many or len(value) == len(leaves) else _flat(value)
+    if len(flat) != len(leaves):
+        names = [argument.outputs[index] for _, index in leaves]
         raise ArgumentError(
-            f"compile: `{argument.name}` has {len(flat)} entries for {len(places)} "
+            f"compile: `{argument.name}` has {len(flat)} entries for {len(leaves)} "
             f"outputs ({names}). Give one for each output, or a dictionary by name."
         )
-    for item, (place, index) in zip(flat, places, strict=True):
-        yield Given(place, index, item)
+    for item, (leaf_path, index) in zip(flat, leaves, strict=True):
+        yield Given(leaf_path, index, item)
 
 
 def _items(part: Any) -> Iterator[tuple[Any, Any]]:

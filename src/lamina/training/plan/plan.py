@@ -176,7 +176,7 @@ class Plan(Module):
         ]
 
     def labels(self, y: PyTree) -> list[Any]:
-        """Labels in the outputs' order, `None` where there are none."""
+        """Return labels in the outputs' order, `None` where there are none."""
         used = [out.loss is not None for out in self.outputs]
         for group in self.groups:
             for index in jax.tree.leaves(group.part):

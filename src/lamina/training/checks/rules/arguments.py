@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -33,18 +34,22 @@ _USUAL = {"SGD": 0.01, "Adagrad": 0.01, "Lion": 1e-4}
 _FEW_UPDATES = 50
 
 
-def _rate(optimizer: object) -> float:
-    """Return the learning rate of the first step; NaN if it is unknown."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    if not isinstance(inner, optimizers.Optimizer):
-        return math.nan
-    rate = getattr(inner, "learning_rate", None)  # several optimizers have several
-    return math.nan if rate is None else float(np.asarray(rate))
+def _optimizer(case: Case) -> tuple[Any, str, float]:
+    """Return the optimizer that has the learning rate, its class and the rate.
+
+    The rate is that of the first step; NaN if it is unknown.
+    """
+    outer = case.model.optimizer
+    optimizer = getattr(outer, "inner_optimizer", outer)
+    rate = getattr(optimizer, "learning_rate", None)  # several optimizers have several
+    is_known = isinstance(optimizer, optimizers.Optimizer) and rate is not None
+    value = float(np.asarray(rate)) if is_known else math.nan
+    return optimizer, type(optimizer).__name__, value
 
 
 @rule("learning-rate-high", "warning")
 def learning_rate_too_high(case: Case) -> Advice:
-    kind, rate = type(case.model.optimizer).__name__, _rate(case.model.optimizer)
+    optimizer, kind, rate = _optimizer(case)
     highest = _HIGHEST.get(kind)
     if highest is None or not rate > 1.01 * highest:
         return None
@@ -55,13 +60,13 @@ def learning_rate_too_high(case: Case) -> Advice:
         f"The learning rate of {kind} is {rate:g}: its steps will probably be too "
         "large, and the loss grow or stay high.",
         f"Use optimizers.{kind}(learning_rate={_USUAL.get(kind, 0.001)}).",
-        created_at(case.model.optimizer),
+        created_at(optimizer),
     )
 
 
 @rule("learning-rate-unusual", "advice")
 def learning_rate_unusual(case: Case) -> Advice:
-    kind, rate = type(case.model.optimizer).__name__, _rate(case.model.optimizer)
+    optimizer, kind, rate = _optimizer(case)
     is_adaptive = _HIGHEST.get(kind) == _HIGHEST["Adam"]
     if not is_adaptive or not 1.01 * _USUALLY_HIGHEST < rate <= 1.01 * _HIGHEST[kind]:
         return None
@@ -72,7 +77,7 @@ def learning_rate_unusual(case: Case) -> Advice:
         f"The learning rate of {kind} is {rate:g}; a model of several layers usually "
         "needs one from 0.0001 to 0.01, and stops learning at larger ones.",
         f"Use optimizers.{kind}(learning_rate=0.001).",
-        created_at(case.model.optimizer),
+        created_at(optimizer),
     )
 
 
@@ -82,30 +87,28 @@ def _is_lookup(node: Node) -> bool:
 
 @rule("learning-rate-low", "warning")
 def learning_rate_too_low(case: Case) -> Advice:
-    optimizer = case.model.optimizer
-    kind, rate = type(optimizer).__name__, _rate(optimizer)
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    schedule = getattr(inner, "_learning_rate", None)
+    optimizer, kind, rate = _optimizer(case)
+    schedule = getattr(optimizer, "_learning_rate", None)
     if not rate < _LOWEST or callable(schedule):
         return None
     return (
         f"The learning rate of {kind} is {rate:g}, so training changes almost nothing.",
         f"Use optimizers.{kind}(learning_rate={_USUAL.get(kind, 0.001)}).",
-        created_at(case.model.optimizer),
+        created_at(optimizer),
     )
 
 
 @rule("epsilon-large", "advice")
 def large_epsilon(case: Case) -> Advice:
-    epsilon = getattr(case.model.optimizer, "epsilon", None)
+    optimizer, kind, _ = _optimizer(case)
+    epsilon = getattr(optimizer, "epsilon", None)
     if not isinstance(epsilon, float) or epsilon < 0.5:
         return None
-    kind = type(case.model.optimizer).__name__
     return (
         f"{kind} has epsilon={epsilon:g}, which makes its steps much smaller than the "
         "learning rate.",
         "Remove the argument.",
-        created_at(case.model.optimizer),
+        created_at(optimizer),
     )
 
 

@@ -190,7 +190,7 @@ def sequences_of_one_step(data: InputCase) -> Advice:
 
 @rule("padding-without-mask", "advice", each="inputs")
 def last_steps_of_padding(data: InputCase) -> Advice:
-    if not data.is_number or len(data.array.shape) != 2 or len(data.first_calls) < 1:
+    if not data.is_number or len(data.array.shape) != 2:
         return None
     layer = data.first_layer
     if not isinstance(layer, Embedding) or layer.mask_zero or len(data.array) < 20:

@@ -89,7 +89,7 @@ def model_without_nonlinearity(case: Case) -> Advice:
     before = {id(node) for node, _ in case.pairs}
     inner = (n for n in layers[:-1] if id(n) in before)
     hidden = [n for n in inner if isinstance(n.operation, (Dense, Conv))]
-    if len(hidden) < 1 or len(case.outputs) != 1 or _has_nonlinearity(case):
+    if not hidden or len(case.outputs) != 1 or _has_nonlinearity(case):
         return None
     if not all(isinstance(n.operation, (Dense, Conv)) for n in layers):
         return None
@@ -97,12 +97,12 @@ def model_without_nonlinearity(case: Case) -> Advice:
     others = (n.operation for n in case.nodes if not case.is_trained(n))
     if not all(type(layer).__name__ in plain for layer in others):
         return None
-    rows, columns = case.inputs[0].array.shape[-1] if case.inputs else 0, hidden[0]
-    if isinstance(columns.operation, Dense) and columns.operation.units < rows:
-        sizes = [n.operation.units for n in layers if isinstance(n.operation, Dense)]
-        # The two halves of a linear autoencoder.
-        if sizes[-1] >= rows:
-            return None
+    features = case.inputs[0].array.shape[-1] if case.inputs else 0
+    units = [n.operation.units for n in layers if isinstance(n.operation, Dense)]
+    first = hidden[0].operation
+    # The two halves of a linear autoencoder.
+    if isinstance(first, Dense) and first.units < features <= units[-1]:
+        return None
     return (
         f"No layer before the last one has an activation, so the {len(layers)} layers "
         "together are one linear layer.",
@@ -146,7 +146,8 @@ def several_hidden_sigmoids(case: Case) -> Advice:
 def relu_in_a_recurrent_layer(case: Case) -> Advice:
     wrapped = [layer.forward_layer for layer in _called(case, Bidirectional)]
     for layer in (*_called(case, RNN), *wrapped):
-        name = activation_of_state(layer)
+        # `activation_of` is that of the output, which is a product.
+        name = getattr(getattr(layer, "activation", None), "__name__", None)
         if name in ("relu", "linear", "leaky_relu", "elu"):
             return (
                 f"The recurrent layer {layer.name!r} has the activation {name!r}, so "
@@ -155,12 +156,6 @@ def relu_in_a_recurrent_layer(case: Case) -> Advice:
                 created_at(layer),
             )
     return None
-
-
-def activation_of_state(layer: object) -> str | None:
-    """Return the activation of a recurrent layer's state, if it has one."""
-    activation = getattr(layer, "activation", None)
-    return getattr(activation, "__name__", None)
 
 
 @rule("one-hidden-unit", "advice")
