@@ -53,7 +53,7 @@ def check_size(name: str, shape: Sequence[int], dtype: DTypeLike) -> None:
     if local.call is not None:
         name = "/".join((*local.call.path, name))
     text = f"Variable {name!r} of shape {tuple(shape)} would take {readable_size(size)}"
-    _require_memory(size, text)
+    require_memory(size, text)
     if local.budget is not None:
         local.budget.take(name, size)
 
@@ -71,13 +71,14 @@ def check_output(name: str, shape: Sequence[int | None], dtype: DTypeLike) -> No
     count = math.prod(1 if n is None else n for n in shape)
     size = count if dtype == "string" else count * jnp.dtype(dtype).itemsize
     text = f"{name!r} would be an array of shape {tuple(shape)}: {readable_size(size)}"
-    _require_memory(size, f"{text}, counting unknown sizes as 1")
+    require_memory(size, f"{text}, counting unknown sizes as 1")
 
 
-def _require_memory(size: int, text: str) -> None:
+def require_memory(size: int, text: str, error: type[LaminaError] = ShapeError) -> None:
+    """Raise an error that begins with `text` if a size exceeds the memory limit."""
     limit = settings.memory_limit()
     if size > limit:
-        raise ShapeError(
+        raise error(
             f"{text}. The limit is {readable_size(limit)}, the memory of this machine. "
             "Check the sizes. If they are right, raise the limit: "
             "`lamina.config.set_memory_limit(bytes)`."

@@ -29,7 +29,7 @@ _ADVICE = (
     "Start the same command again in all processes: with fit(..., resume=folder), it "
     "continues from the newest complete checkpoint.\n"
 )
-# C keeps no reference to a handler.
+# ctypes does not hold a reference to a handler.
 _handlers: list[Any] = []
 
 

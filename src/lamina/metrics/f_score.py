@@ -63,8 +63,8 @@ class FBetaScore(PairMetric):
         """Create the counts, for each class unless `average` is `"micro"`."""
         if len(shape) != 2:
             raise ShapeError(
-                f"{type(self).__name__} needs predictions of shape (rows, classes). "
-                f"Received shape {shape}."
+                f"{type(self).__name__} needs predictions of shape (rows, classes), or "
+                f"(rows, 1) for two classes. Received shape {shape}."
             )
         columns = () if self.average == "micro" else shape[1:]
         self.true_positives = self.add_variable(columns, name="true_positives")

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from lamina import config
-from lamina.core.budget import readable_size
+from lamina.core.budget import readable_size, require_memory
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, shown
 from lamina.io.files import atomic_write, check_target, open_file
@@ -76,7 +75,9 @@ class KerasFileEditor:
                 contents = contents.weights()
             if not isinstance(contents, Group):
                 raise FileFormatError(f"{self.filepath!r} is not an HDF5 file.")
-            _check_size(self.filepath, contents)
+            size = sum(array.nbytes for _, array in contents.datasets())
+            text = f"{self.filepath!r} has arrays of {readable_size(size)}"
+            require_memory(size, text, FileFormatError)
             self.weights_dict: WeightTree = _read(contents)
         print(printable(f"Keras model file {self.filepath!r}"))
 
@@ -245,15 +246,6 @@ class _Entry(NamedTuple):
     @property
     def value(self) -> Any:
         return self.parent[self.name]
-
-
-def _check_size(what: str, group: Group) -> None:
-    size, limit = sum(d.nbytes for _, d in group.datasets()), config.memory_limit()
-    if size > limit:
-        raise FileFormatError(
-            f"{what!r} has arrays of {readable_size(size)}, but the limit is "
-            f"{readable_size(limit)}. Call `lamina.config.set_memory_limit(bytes)`."
-        )
 
 
 def _read(group: Group) -> WeightTree:

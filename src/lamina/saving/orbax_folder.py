@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
-from lamina import config
-from lamina.core.budget import readable_size
+from lamina.core.budget import readable_size, require_memory
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io.bounded_json import read_json
 from lamina.io.files import StrPath
@@ -157,15 +156,12 @@ def _stored_bytes(folder: Path) -> int:
     """Return the size of the arrays of a checkpoint, which are not read for it.
 
     Raises:
-        FileFormatError: they exceed the available memory.
+        FileFormatError: they exceed the memory limit.
     """
     read_metadata = load_orbax().checkpointables_metadata
     size = _tried(folder, lambda: _size(read_metadata(folder).metadata[_STATE]))
-    if size > config.memory_limit():
-        raise FileFormatError(
-            f"The arrays in {str(folder)!r} take {readable_size(size)}, more than the "
-            "available memory."
-        )
+    text = f"{str(folder)!r} has arrays of {readable_size(size)}"
+    require_memory(size, text, FileFormatError)
     return size
 
 

@@ -240,7 +240,7 @@ class EpochLoop:
 
 
 class _Epoch:
-    """One epoch of a loop: its dispatches, and what callbacks are told about them.
+    """One epoch of a loop: its dispatches, and the reports to callbacks about them.
 
     Args:
         loop: the loop.

@@ -18,7 +18,7 @@ from lamina.training.trainer import Trainer
 from lamina.tuning.trial import trial
 from lamina.typing import Data
 
-# Weight of earlier losses in the mean that tells whether the loss diverges.
+# Weight of earlier losses in the mean by which divergence is detected.
 _MEMORY = 0.98
 # The test stops at a mean that is this many times the smallest one.
 _DIVERGED = 4.0

@@ -14,7 +14,7 @@ from lamina.training.trainer import Trainer
 from lamina.tuning.trial import trial
 from lamina.typing import Data
 
-_CHUNK = 25  # steps between two looks at the loss
+_CHUNK = 25  # steps between two checks of the loss
 # A batch counts as learned if its loss falls to this part of the first one.
 _LEARNED = 0.1
 

@@ -39,7 +39,7 @@ def check_inputs(
     if len(specs) != len(leaves):
         raise ArgumentError(
             f"{subject} takes {len(specs)} inputs, but got {len(leaves)}: "
-            f"{describe_shapes(inputs)}."
+            f"{describe_shapes(inputs)}. Pass a list of {len(specs)}."
         )
     for one, leaf in zip(specs, leaves, strict=True):
         if one is None:

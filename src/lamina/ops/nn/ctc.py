@@ -216,8 +216,8 @@ def _advance(beams: _Beams, x: Array, blank: int) -> _Beams:
         blank: class of the blank.
     """
     width, classes = len(beams.lengths), len(x)
-    places = jnp.arange(beams.labels.shape[1])
-    last = jnp.where(places == beams.lengths[:, None] - 1, beams.labels, -1).max(1)
+    positions = jnp.arange(beams.labels.shape[1])
+    last = jnp.where(positions == beams.lengths[:, None] - 1, beams.labels, -1).max(1)
     extended = beams.total[:, None] + x
     # After its own last label, a sequence grows only through a blank.
     extended = jnp.where(
@@ -225,7 +225,7 @@ def _advance(beams: _Beams, x: Array, blank: int) -> _Beams:
     )
     extended = extended.at[:, blank].set(-jnp.inf)
     # A sequence is the extension of another one: the alignments of both are added.
-    parents = jnp.where(places == beams.lengths[:, None] - 1, -1, beams.labels)
+    parents = jnp.where(positions == beams.lengths[:, None] - 1, -1, beams.labels)
     is_parent = (beams.labels[:, None] == parents).all(-1)
     is_parent &= (beams.lengths > 0) & (beams.total > -jnp.inf)
     from_parent = jnp.where(is_parent, extended[:, last], -jnp.inf).max(0)
@@ -239,7 +239,7 @@ def _advance(beams: _Beams, x: Array, blank: int) -> _Beams:
     is_new = best >= width
     parent = jnp.where(is_new, (best - width) // classes, best)
     label = (best - width) % classes
-    is_end = is_new[:, None] & (places == beams.lengths[parent][:, None])
+    is_end = is_new[:, None] & (positions == beams.lengths[parent][:, None])
     return _Beams(
         jnp.where(is_end, label[:, None].astype("int32"), beams.labels[parent]),
         beams.lengths[parent] + is_new,

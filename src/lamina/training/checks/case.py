@@ -165,7 +165,8 @@ class InputCase:
         rows, size = len(self.array), max(int(self.array.size), 1)
         count = min(_SAMPLE_ROWS, max(_SAMPLE_VALUES * rows // size, 1), rows)
         index = np.linspace(0, rows - 1, count).astype(int)
-        # Indexing an array of JAX compiles a program; on the CPU it is no copy.
+        # Indexing an array of JAX compiles a program. On the CPU, NumPy reads it
+        # without a copy.
         on_cpu = isinstance(self.array, np.ndarray) or _is_on_cpu(self.array)
         array = np.asarray(self.array) if on_cpu else self.array
         return np.asarray(array[index]).reshape(count, -1)

@@ -28,7 +28,7 @@ def better_direction(metric: str) -> str | None:
     """Return "max" if higher values of a metric are better, "min" if lower ones are.
 
     Args:
-        metric: the metric's name; `None` is returned if it does not tell.
+        metric: the metric's name; `None` is returned if it shows neither.
     """
     if _HIGHER.search(metric.lower()):
         return "max"
@@ -72,7 +72,7 @@ class MonitorCallback(Callback):
         """Reset the state, and determine which direction is better.
 
         Raises:
-            ArgumentError: `mode` is `"auto"` and the metric does not tell.
+            ArgumentError: `mode` is `"auto"`, and the metric's name does not show it.
         """
         self._reset()
         if self.is_watching():

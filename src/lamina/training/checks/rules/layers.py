@@ -85,7 +85,7 @@ def _has_nonlinearity(case: Case) -> bool:
 @rule("no-nonlinearity", "warning")
 def model_without_nonlinearity(case: Case) -> Advice:
     layers = [n for n in case.nodes if case.is_trained(n)]
-    # An output without a loss is no hidden layer.
+    # An output without a loss is not a hidden layer.
     before = {id(node) for node, _ in case.pairs}
     inner = (n for n in layers[:-1] if id(n) in before)
     hidden = [n for n in inner if isinstance(n.operation, (Dense, Conv))]

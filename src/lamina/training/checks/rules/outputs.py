@@ -16,7 +16,7 @@ _SQUASHING = {
     "categorical_focal_crossentropy": "softmax",
     "sparse_categorical_crossentropy": "softmax",
 }
-# Activations of single values whose results are no probabilities.
+# Activations of single values whose results are not probabilities.
 _NOT_PROBABILITIES = (
     *("linear", "relu", "relu6", "tanh", "elu", "selu", "gelu", "silu", "leaky_relu"),
     *("softplus", "exponential", "softsign", "mish"),
