@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from lamina.core.tracebacks import filter_traceback
-from lamina.errors import ArgumentError, StateError, missing_package
+from lamina.errors import ArgumentError, StateError, invalid, missing_package
 from lamina.models import Model
 from lamina.models.cloning import clone_model
 from lamina.training.callbacks.history import History
@@ -125,6 +125,9 @@ class _Estimator(BaseEstimator):
         if self.warm_start and hasattr(self, "model_"):
             return self.model_
         if not isinstance(self.model, Model):
+            if not callable(self.model):
+                expected = "a compiled model, or a function that returns one"
+                raise invalid(type(self).__name__, "model", self.model, expected)
             return self.model(X=inputs, y=targets, **(self.model_kwargs or {}))
         if self.warm_start:
             return self.model

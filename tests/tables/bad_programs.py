@@ -115,6 +115,29 @@ def _embedded() -> Any:
     return model.fit(X - 1.5, ones(8, 8), verbose=0)
 
 
+def _unlabelled_metric() -> Any:
+    x = layers.Input((4,))
+    outputs = [layers.Dense(1, name=name)(x) for name in ("price", "class")]
+    model = lamina.Model(x, outputs)
+    model.compile("sgd", {"price": "mse"}, metrics={"class": ["accuracy"]})
+    return model.fit(X, {"price": ones(8, 1)}, verbose=0)
+
+
+def _column() -> Any:
+    space = lamina.utils.FeatureSpace({"age": "float_normalized"})
+    return space.adapt({"agee": [1.0, 2.0]})
+
+
+def _rate(step: Any) -> Any:
+    step + 1  # noqa: B018 - the function forgets to return
+
+
+def _with_rate(rate: Any) -> Any:
+    model = lamina.Sequential([layers.Input((4,)), layers.Dense(3)])
+    model.compile(lamina.optimizers.SGD(rate), "mse")
+    return model.fit(X, Y, verbose=0)
+
+
 def _precision() -> Any:
     loss = "sparse_categorical_crossentropy"
     head = layers.Dense(3, activation="softmax")
@@ -255,10 +278,21 @@ CASES = (
         "'rigth'",
     ),
     data("function of batches", fit(_batches), "Call it"),
-    state("batches without labels", fit(_without_labels()), "yield `(x, y)`"),
+    data("path of a file", fit("train.csv", Y), "x is a str", "pandas.read_csv"),
+    data("number as data", fit(3, Y), "x is a int", "Pass arrays"),
+    argument("x and y in a tuple", fit((X, Y)), "2 arrays", "fit(x, y)"),
+    data("metric without labels", _unlabelled_metric, "'accuracy'", "Add them to y"),
+    data("column that is missing", _column, "'age'", "['agee']"),
+    wrong_type(
+        "learning rate without return",
+        lambda: _with_rate(_rate),
+        "_rate",
+        "returned None",
+    ),
+    state("batches without labels", lambda: fit(_without_labels())(), "yield `(x, y)`"),
     BadInput(
         "rows, not batches",
-        fit(iter(X)),
+        lambda: fit(iter(X))(),
         errors.ShapeError,
         ("one row", "(rows, ...)"),
     ),

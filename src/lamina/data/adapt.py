@@ -17,7 +17,13 @@ from lamina.data.pipeline.dataset import Dataset
 from lamina.data.shares import is_share, rows_of_share
 from lamina.data.shuffle import permutation
 from lamina.data.sparse import SparseRows
-from lamina.data.streams import DatasetSource, Epochs, Source, State
+from lamina.data.streams import (
+    DatasetSource,
+    Epochs,
+    Source,
+    State,
+    require_batches,
+)
 from lamina.errors import ArgumentError, ArgumentTypeError, DataError, invalid
 from lamina.typing import PyTree
 
@@ -112,6 +118,7 @@ def adapt(
         parts = with_class_weight(_as_parts(x, y, sample_weight, True), class_weight)
         return _array_feed(parts, batch_size or 32, steps, shuffle, seed, share)
     steps = _limited(steps)
+    require_batches(x)
     _refuse_for_streams(x, y, sample_weight, batch_size)
 
     def convert(batch: PyTree) -> Parts:

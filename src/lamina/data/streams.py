@@ -55,7 +55,7 @@ class Epochs:
         convert: function that is applied to each batch.
 
     Raises:
-        DataError: `stream` is not iterable, or is infinite and `steps` is `None`.
+        DataError: `stream` is infinite, and `steps` is `None`.
     """
 
     def __init__(
@@ -66,14 +66,6 @@ class Epochs:
         seed: int = 0,
         convert: Callable[[Any], Parts] = lambda batch: batch,
     ) -> None:
-        if not isinstance(stream, (Iterable, PyDataset)):
-            mend = "Pass arrays, a generator of batches, a PyDataset or a data loader."
-            if callable(stream):
-                mend = "Call it, if it yields batches: `fit(batches())`."
-            raise DataError(
-                f"x is a {type(stream).__name__}, which is neither arrays nor "
-                f"iterable. {mend}"
-            )
         if steps is None and _is_endless(stream):
             raise endless_data(stream)
         self._stream: Any = stream
@@ -245,6 +237,25 @@ class DatasetSource:
     def seek(self, epoch: int, position: State) -> bool:
         """Return True: any epoch can start directly."""
         return True
+
+
+def require_batches(stream: object) -> None:
+    """Raise if an object cannot yield batches.
+
+    Raises:
+        DataError: it is not iterable, or a string.
+    """
+    if isinstance(stream, (Iterable, PyDataset)) and not isinstance(stream, str):
+        return
+    mend = "Pass arrays, a generator of batches, a PyDataset or a data loader."
+    if callable(stream):
+        mend = "Call it, if it yields batches: `fit(batches())`."
+    elif isinstance(stream, str):
+        mend = "Read the file first, for example with np.load or pandas.read_csv."
+    raise DataError(
+        f"x is a {type(stream).__name__}, which is neither arrays nor an iterable of "
+        f"batches. {mend}"
+    )
 
 
 def endless_data(stream: object) -> DataError:

@@ -277,6 +277,11 @@ def _num_categories(layer: Layer) -> int | None:
 def _column(dataset: Mapping[str, Any] | Iterable[Any], name: str) -> Iterator[Any]:
     """Yield batches of one feature, (rows, 1)."""
     if isinstance(dataset, Mapping):
+        if name not in dataset:
+            raise DataError(
+                f"FeatureSpace: the data has no column {name!r}. Its columns are "
+                f"{list(dataset)}."
+            )
         values = np.atleast_1d(host_arrays(dataset[name]))
         parts: Iterable[Any] = np.split(values, range(_ROWS, len(values), _ROWS))
     else:

@@ -193,6 +193,11 @@ class OptimizerState(OptimizerVariables):
 
 def _rate_at(rate: Callable[..., Any], step: Variable) -> Any:
     """Return the value of a schedule, or of a function of nothing or of the step."""
-    if isinstance(rate, LearningRateSchedule) or inspect.signature(rate).parameters:
-        return rate(step.value)
-    return rate()
+    takes_step = isinstance(rate, LearningRateSchedule)
+    takes_step = takes_step or bool(inspect.signature(rate).parameters)
+    value = rate(step.value) if takes_step else rate()
+    if value is None:
+        raise ArgumentTypeError(
+            f"The learning rate {rate!r} returned None. End the function with `return`."
+        )
+    return value

@@ -169,7 +169,10 @@ def read_contents(file: BufferedReader) -> Contents:
     """
     start, region = file.peek(9)[:9], ByteRange(file, repr(file.name))
     if region.size == 0:
-        raise FileFormatError(f"{region.what} is empty. Write or download it again.")
+        raise FileFormatError(
+            f"{region.what} is not a model file: it is empty. Write or download it "
+            "again."
+        )
     if start.startswith(_SIGNATURE):
         return Archive(file)
     if start.startswith(HDF5_SIGNATURE):

@@ -85,7 +85,9 @@ class KerasFileEditor:
         """Print the objects and the shapes and types of their arrays."""
         print("Weights structure")
         for depth, name, value in _walk(self.weights_dict):
-            array = "" if isinstance(value, dict) else _described(value)
+            array = ""
+            if not isinstance(value, dict):
+                array = f": shape={tuple(value.shape)}, dtype={value.dtype}"
             print(printable("  " * (depth + 1) + name + array))
 
     @filter_traceback
@@ -308,10 +310,6 @@ def _as_arrays(owner: str, weights: Mapping[str, ArrayLike]) -> WeightTree:
             f"{{'0': kernel}}. Received: {shown(weights)}."
         )
     return {name: np.asarray(value) for name, value in weights.items()}
-
-
-def _described(array: np.ndarray) -> str:
-    return f": shape={tuple(array.shape)}, dtype={array.dtype}"
 
 
 def _compared(

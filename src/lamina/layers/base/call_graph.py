@@ -300,8 +300,12 @@ class CallGraph:
         if len(leaves) != len(names):
             raise ArgumentError(
                 f"The model's inputs are {names}. Received: {len(leaves)} "
-                f"{'array' if len(leaves) == 1 else 'arrays'}. Pass a list with one "
-                "for each, or a dictionary by name."
+                f"{'array' if len(leaves) == 1 else 'arrays'}. "
+                + (
+                    "Pass labels as `y`, as in fit(x, y)."
+                    if len(names) == 1
+                    else "Pass a list with one for each, or a dictionary by name."
+                )
             )
         if isinstance(self.inputs, dict) and len(leaves) > 1:
             warn(

@@ -94,8 +94,9 @@ def _upgrade_names(value: object, origin: KerasVersion, module: str) -> Any:
     `module` distinguishes losses and metrics whose classes have the same name.
     """
     if isinstance(value, str):
-        name = LOSSES.get(value, value) if origin.version < (3,) else value
-        return _function_config(value) if _is_custom(value) else name
+        if _is_custom(value):
+            return {"class_name": "function", "config": value, "registered_name": value}
+        return LOSSES.get(value, value) if origin.version < (3,) else value
     if isinstance(value, list):
         return [_upgrade_names(item, origin, module) for item in value]
     if not isinstance(value, dict):
@@ -118,10 +119,6 @@ def _is_custom(name: str) -> bool:
     """Return whether a name is that of a function of the user's."""
     found = next((table[name] for table in custom_tables() if name in table), None)
     return found is not None and not isinstance(found, type)
-
-
-def _function_config(name: str) -> Config:
-    return {"class_name": "function", "config": name, "registered_name": name}
 
 
 class StoredState(NamedTuple):

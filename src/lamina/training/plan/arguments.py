@@ -12,7 +12,7 @@ from lamina import losses, metrics, tree
 from lamina.core.graph import SymbolicTensor
 from lamina.core.module import Module, is_user_defined, snake_case
 from lamina.core.registry import Registry
-from lamina.errors import ArgumentTypeError
+from lamina.errors import ArgumentTypeError, DataError
 from lamina.losses.base import LossSum, loss_registry
 from lamina.metrics.base import Metric, metric_registry
 from lamina.training.plan.outputs import Given, Outputs
@@ -123,8 +123,17 @@ def listed(value: object) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _kind(y_true: Shaped, y_pred: Shaped) -> str:
-    """Return which kind of accuracy or crossentropy fits labels and predictions."""
+def _kind(y_true: Shaped | None, y_pred: Shaped) -> str:
+    """Return which kind of accuracy or crossentropy fits labels and predictions.
+
+    Raises:
+        DataError: there are no labels.
+    """
+    if y_true is None:
+        raise DataError(
+            "A metric or loss such as 'accuracy' depends on the labels, but y has none "
+            "for its output. Add them to y, or remove it from `compile`."
+        )
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
     if pred and pred[-1] == 1:
         return "binary"
@@ -147,7 +156,9 @@ def is_known_loss(loss: object) -> bool:
     return loss is not None and not is_user_defined(type(loss))
 
 
-def resolve_loss(identifier: object, y_true: Shaped, y_pred: Shaped) -> losses.Loss:
+def resolve_loss(
+    identifier: object, y_true: Shaped | None, y_pred: Shaped
+) -> losses.Loss:
     """Return the loss object for the loss, or list of losses, of one output."""
     if isinstance(identifier, (list, tuple)):
         parts = [resolve_loss(part, y_true, y_pred) for part in identifier]
@@ -165,7 +176,7 @@ def _name_of(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", type(function).__name__).strip("<>")
 
 
-def resolve_metric(identifier: object, y_true: Shaped, y_pred: Shaped) -> Metric:
+def resolve_metric(identifier: object, y_true: Shaped | None, y_pred: Shaped) -> Metric:
     """Return the metric object for one output's metric given to `compile`."""
     name = identifier if isinstance(identifier, str) else ""
     if name.lower() in (*_ACCURACY, *_CROSSENTROPY):

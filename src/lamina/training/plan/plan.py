@@ -44,7 +44,7 @@ class WeightedLoss(Module):
         name: str | None,
         loss: object,
         weight: object,
-        y_true: Shaped,
+        y_true: Shaped | None,
         y_pred: Shaped,
         tracked: bool,
     ) -> None:
@@ -87,7 +87,7 @@ class OutputPlan(WeightedLoss):
         self,
         given: CompileArgs,
         name: str | None,
-        y_true: Shaped,
+        y_true: Shaped | None,
         y_pred: Shaped,
         tracked: bool,
     ) -> None:
@@ -130,7 +130,8 @@ class GroupLoss(WeightedLoss):
 
     def weight_of(self, weights: Sequence[Any]) -> Any:
         """Return the weights of the rows, which the outputs must share."""
-        first, *others = jax.tree.leaves(self.select(weights), is_leaf=_is_none)
+        selected = self.select(weights)
+        first, *others = jax.tree.leaves(selected, is_leaf=lambda v: v is None)
         if any(other is not first for other in others):
             raise DataError(
                 f"The outputs {self.name!r} have one loss, which takes one "
@@ -237,10 +238,6 @@ class Plan(Module):
                     prefix = f"{out.name}_" if several and out.name else ""
                     found[_free_name(found, prefix, metric.name, weighted)] = metric
         return list(found.items())
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 def _free_name(logs: Logs, prefix: str, name: str, weighted: bool) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from lamina import optimizers
-from lamina.core.graph import Node
 from lamina.core.tracebacks import created_at
 from lamina.layers import Embedding
 from lamina.training.checks.case import Case
@@ -71,7 +70,8 @@ def learning_rate_unusual(case: Case) -> Advice:
     if not is_adaptive or not 1.01 * _USUALLY_HIGHEST < rate <= 1.01 * _HIGHEST[kind]:
         return None
     # Small models learn with such rates too.
-    if sum(case.is_trained(n) for n in case.nodes if not _is_lookup(n)) < 4:
+    nodes = [n for n in case.nodes if not isinstance(n.operation, Embedding)]
+    if sum(map(case.is_trained, nodes)) < 4:
         return None
     return (
         f"The learning rate of {kind} is {rate:g}; a model of several layers usually "
@@ -79,10 +79,6 @@ def learning_rate_unusual(case: Case) -> Advice:
         f"Use optimizers.{kind}(learning_rate=0.001).",
         created_at(optimizer),
     )
-
-
-def _is_lookup(node: Node) -> bool:
-    return isinstance(node.operation, Embedding)
 
 
 @rule("learning-rate-low", "warning")
