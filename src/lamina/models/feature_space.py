@@ -13,6 +13,7 @@ from lamina.core.check import one_of, optional, positive_int
 from lamina.core.graph import SymbolicTensor, is_symbolic
 from lamina.core.registry import serialize
 from lamina.core.scope import local
+from lamina.core.tracebacks import filter_traceback
 from lamina.data.host import host_arrays
 from lamina.errors import ArgumentError, DataError, StateError
 from lamina.layers import (
@@ -120,6 +121,7 @@ class FeatureSpace(FeatureKinds, Model):
         """Return the preprocessors that need data, by feature."""
         return {n: p for n, p in self.preprocessors.items() if _needs_data(p)}
 
+    @filter_traceback
     def adapt(self, dataset: Mapping[str, Any] | Iterable[Any]) -> None:
         """Compute vocabularies, means, variances and bins of data.
 
@@ -149,11 +151,13 @@ class FeatureSpace(FeatureKinds, Model):
         if self.call_graph is None:
             self._encode()
 
+    @filter_traceback
     def get_inputs(self) -> dict[str, SymbolicTensor]:
         """Return a symbolic input for each feature, by name."""
         self._require_adapted()
         return self.input
 
+    @filter_traceback
     def get_encoded_features(self) -> Any:
         """Return the symbolic output: a tensor, or a dictionary of tensors."""
         self._require_adapted()
@@ -185,6 +189,7 @@ class FeatureSpace(FeatureKinds, Model):
         encoder = self.one_hot_encoders[name] = _one_hot_encoder(name, layer, value)
         return encoder(value)
 
+    @filter_traceback
     def __call__(self, data: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(data, Mapping):
             raise ArgumentError(
