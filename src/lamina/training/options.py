@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 from lamina import config
-from lamina.core.check import check_arguments, is_int, optional, positive_int
+from lamina.core.check import Check, check_arguments, is_int, optional, positive_int
 from lamina.core.process import is_first_process
 from lamina.data.adapt import (
     adapt,
@@ -30,7 +30,7 @@ CallbacksLike: TypeAlias = Callback | Sequence["CallbacksLike"] | None
 Resume: TypeAlias = str | Path | Checkpoints | None
 ReportLike: TypeAlias = str | Path | Callback | None
 
-_NUMBERS = dict.fromkeys(
+_NUMBERS: dict[str, Check] = dict.fromkeys(
     ("steps", "steps_per_epoch", "validation_steps", "validation_batch_size"),
     optional(positive_int),
 )

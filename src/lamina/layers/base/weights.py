@@ -289,7 +289,7 @@ class WeightOwner(Operation):
         sizes = [n for n in shape if n is not None]
         if len(sizes) < len(shape):
             hint = ""
-            if shape[0] is None and is_user_defined(type(self)):
+            if None in shape[:1] and is_user_defined(type(self)):
                 hint = " If it is the batch axis of `input_shape`, use input_shape[1:]."
             raise ShapeError(
                 f"{subject} needs a weight of shape {tuple(shape)}, but the dimension "

@@ -35,7 +35,7 @@ def check_label_shapes(
     """
     true = plan.labels(y)
     for out, labels, pred in zip(plan.outputs, true, y_pred, strict=True):
-        if labels is None or not is_known_loss(out.loss):
+        if out.loss is None or labels is None or not is_known_loss(out.loss):
             continue
         shape = tuple(labels.shape)
         if _fits(shape[1:], tuple(pred.shape[1:]), loss_kind(out.loss)):
