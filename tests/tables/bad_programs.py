@@ -280,7 +280,7 @@ CASES = (
     data("function of batches", fit(_batches), "Call it"),
     data("path of a file", fit("train.csv", Y), "x is a str", "pandas.read_csv"),
     data("number as data", fit(3, Y), "x is a int", "Pass arrays"),
-    argument("x and y in a tuple", fit((X, Y)), "2 arrays", "fit(x, y)"),
+    argument("x and y in a tuple", fit((X, Y)), "given: 2", "labels as `y`"),
     data("metric without labels", _unlabelled_metric, "'accuracy'", "Add them to y"),
     data("column that is missing", _column, "'age'", "['agee']"),
     wrong_type(

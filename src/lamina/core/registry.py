@@ -120,9 +120,10 @@ class Registry:
             found = found()
         if found is None or self._fits(found, identifier):
             return found
+        article = "an" if self.kind[0] in "aeiou" else "a"
         raise ArgumentError(
-            f"Cannot interpret {shown(identifier)} as {_article(self.kind)} "
-            f"{self.kind}: pass a name, an object or a function."
+            f"Cannot interpret {shown(identifier)} as {article} {self.kind}: pass a "
+            "name, an object or a function."
         )
 
     def _fits(self, found: object, identifier: object) -> bool:
@@ -145,10 +146,6 @@ class Registry:
         """
         with custom_object_scope(custom_objects):
             return self.get(config)
-
-
-def _article(noun: str) -> str:
-    return "an" if noun[0] in "aeiou" else "a"
 
 
 class _Kind(NamedTuple):

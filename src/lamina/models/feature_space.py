@@ -151,13 +151,11 @@ class FeatureSpace(FeatureKinds, Model):
         if self.call_graph is None:
             self._encode()
 
-    @filter_traceback
     def get_inputs(self) -> dict[str, SymbolicTensor]:
         """Return a symbolic input for each feature, by name."""
         self._require_adapted()
         return self.input
 
-    @filter_traceback
     def get_encoded_features(self) -> Any:
         """Return the symbolic output: a tensor, or a dictionary of tensors."""
         self._require_adapted()

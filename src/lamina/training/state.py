@@ -82,9 +82,8 @@ class TrainingState:
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy compiles its own programs.
-        state = {k: v for k, v in vars(self).items() if k != "predictor"}
         made = {"_engines": {}, "_made": {}, "checked": None, "distribution": None}
-        return {**state, **made}
+        return {k: v for k, v in (vars(self) | made).items() if k != "predictor"}
 
     @contextmanager
     def running(self, method: str) -> Iterator[None]:
@@ -117,13 +116,10 @@ class TrainingState:
     def predictor(self) -> CompiledFunction:
         """The compiled `predict_step`, which `compile` does not discard."""
         return CompiledFunction(
-            self._predict_step,
+            lambda batch: self.model.predict_step(batch),
             self._functions.program_state,
             lambda: self.model.run_eagerly,
         )
-
-    def _predict_step(self, batch: PyTree) -> PyTree:
-        return self.model.predict_step(batch)
 
     def host(self, x: PyTree) -> HostFunction | None:
         """Return the layers that data passes on the host before programs, if any."""
@@ -325,12 +321,12 @@ def _step_function(model: MetricsOwner, name: str) -> Callable[[Any], Any]:
     """
     method = getattr(model, name)
     parameters = list(signature(method.__func__).parameters)[1:]
-    owner = f"{type(model).__name__}.{name}"
     if len(parameters) == 2:
         return lambda batch: _with_state(model, name, method, batch)
     if len(parameters) != 1:
         raise ArgumentError(
-            f"{owner} must take `data`, or `state` and `data`. It takes {parameters}."
+            f"{type(model).__name__}.{name} must take `data`, or `state` and `data`. "
+            f"It takes {parameters}."
         )
 
     def run(batch: tuple[Any, Any, Any]) -> dict[str, Any]:
@@ -338,8 +334,8 @@ def _step_function(model: MetricsOwner, name: str) -> Callable[[Any], Any]:
         if isinstance(logs, dict):
             return logs
         raise ArgumentTypeError(
-            f"{owner} must return a dictionary of values by name, such as "
-            f"{{'loss': loss}}. It returned {shown(logs)}."
+            f"{type(model).__name__}.{name} must return a dictionary of values by "
+            f"name, such as {{'loss': loss}}. It returned {shown(logs)}."
         )
 
     return run

@@ -108,7 +108,7 @@ def test_list_for_a_dictionary_is_in_the_order_of_sorted_keys() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ([X, X], ("inputs are", "2 arrays")),
+        ([X, X], ("inputs are", "given: 2")),
         ({"z": X, "rest": {"y": X}}, ("['y', 'list']", "'list' is missing")),
         ({"z": X, "rest": X}, ("'y' is missing",)),
     ],

@@ -298,14 +298,9 @@ class CallGraph:
             return [found[id(t)] for t in self.input_leaves]
         leaves = jax.tree.leaves(inputs, is_leaf=lambda v: v is None)
         if len(leaves) != len(names):
+            hint = "Pass labels as `y`." if len(names) == 1 else "Pass a list of them."
             raise ArgumentError(
-                f"The model's inputs are {names}. Received: {len(leaves)} "
-                f"{'array' if len(leaves) == 1 else 'arrays'}. "
-                + (
-                    "Pass labels as `y`, as in fit(x, y)."
-                    if len(names) == 1
-                    else "Pass a list with one for each, or a dictionary by name."
-                )
+                f"The model's inputs are {names}. Arrays given: {len(leaves)}. {hint}"
             )
         if isinstance(self.inputs, dict) and len(leaves) > 1:
             warn(

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import constraints, initializers, regularizers
 from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, is_float
-from lamina.core.module import is_user_defined, unique
+from lamina.core.module import unique
 from lamina.core.process import host_array
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
@@ -288,13 +288,11 @@ class WeightOwner(Operation):
         shape = () if shape is None else (shape,) if isinstance(shape, int) else shape
         sizes = [n for n in shape if n is not None]
         if len(sizes) < len(shape):
-            hint = ""
-            if None in shape[:1] and is_user_defined(type(self)):
-                hint = " If it is the batch axis of `input_shape`, use input_shape[1:]."
             raise ShapeError(
                 f"{subject} needs a weight of shape {tuple(shape)}, but the dimension "
                 "shown as None is unknown. Give the model's input a shape with that "
-                f"dimension, as in `Input(shape=(..., 3))`.{hint}"
+                "dimension, as in `Input(shape=(..., 3))`. In a `build` of your own, "
+                "leave out the batch axis: input_shape[1:]."
             )
         return sizes
 
@@ -312,12 +310,9 @@ class WeightOwner(Operation):
             ShapeError: the shape of an array differs from that of its weight.
         """
         variables = self.weights
-        if not self.built and not variables and len(weights):
-            raise StateError(
-                f"Layer {self.name!r} has no weights yet: call it on data, or build it "
-                "with `layer.build(input_shape)`, before `set_weights`."
-            )
         if len(variables) != len(weights):
+            if not variables:
+                self._require_built()
             raise ArgumentError(
                 f"Layer {self.name!r} has {len(variables)} weights, but `set_weights` "
                 f"got {len(weights)} arrays. The weights are: "
@@ -326,6 +321,13 @@ class WeightOwner(Operation):
         for variable, value in zip(variables, weights, strict=True):
             variable.assign(value)
 
+    def _require_built(self) -> None:
+        if not self.built:
+            raise StateError(
+                f"Layer {self.name!r} has no weights yet: call it on data, or build it "
+                "with `layer.build(input_shape)`."
+            )
+
     @filter_traceback
     def count_params(self) -> int:
         """Return the number of elements of all weights.
@@ -333,11 +335,7 @@ class WeightOwner(Operation):
         Raises:
             StateError: the layer is not built.
         """
-        if not self.built:
-            raise StateError(
-                f"Layer {self.name!r} has no weights yet: call it on data, or build it "
-                "with `layer.build(input_shape)`."
-            )
+        self._require_built()
         return sum(v.size for v in self.weights)
 
     @property
