@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -50,6 +51,14 @@ def standardize_dtype(dtype: DTypeLike) -> str:
             raise ArgumentError(f"Unknown dtype: {dtype!r}.{hint}")
         name = numpy_name
     return name
+
+
+def shape_to_trace(shape: Sequence[int], dtype: DTypeLike) -> jax.ShapeDtypeStruct:
+    """Return the shape and type on the device of an array on the host.
+
+    By default JAX replaces 64-bit types by 32-bit types.
+    """
+    return jax.ShapeDtypeStruct(tuple(shape), jax.dtypes.canonicalize_dtype(dtype))
 
 
 def _numpy_name(dtype: DTypeLike) -> str:

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from lamina.core.budget import check_output
 from lamina.core.check import checked_shape
-from lamina.core.dtypes import standardize_dtype
+from lamina.core.dtypes import shape_to_trace, standardize_dtype
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Module, signature
 from lamina.core.process import use_device
@@ -267,7 +267,7 @@ def _evaluate(
         return outputs, [get_mask(leaf) for leaf in jax.tree.leaves(outputs)]
 
     with override(call=None, infers_shapes=True):
-        specs = [jax.ShapeDtypeStruct(known(t, t.shape), t.dtype) for t in leaves]
+        specs = [shape_to_trace(known(t, t.shape), t.dtype) for t in leaves]
         return jax.eval_shape(call, specs)
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from lamina.core.dtypes import shape_to_trace
 from lamina.data.rows import cut, gather, leaves, map_rows
 from lamina.data.shuffle import shuffled
 from lamina.typing import Array, PyTree
@@ -108,7 +109,7 @@ class Batches(NamedTuple):
 
         def spec(*rows: int) -> PyTree:
             return map_rows(
-                lambda a: jax.ShapeDtypeStruct((*rows, *a.shape[1:]), a.dtype), data[0]
+                lambda a: shape_to_trace((*rows, *a.shape[1:]), a.dtype), data[0]
             )
 
         if self.kind == "stack":

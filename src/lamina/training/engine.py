@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.core.dtypes import shape_to_trace
 from lamina.core.scope import RunKey, StateScope
 from lamina.core.tracing.trace_state import platform
 from lamina.core.variable import state_lock
@@ -86,7 +87,7 @@ class Engine:
 
     def trace(self, batch: PyTree) -> None:
         """Run the step on shapes alone, so that it raises what it would raise."""
-        specs = [jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)]
+        specs = [jax.tree.map(lambda a: shape_to_trace(a.shape, a.dtype), batch)]
         self._cache.make(lambda state: self._trace(state, specs))
 
     def _trace(self, state: ModuleState, batches: Sequence[PyTree]) -> TracedStep:

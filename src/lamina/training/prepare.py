@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from lamina.core.dtypes import shape_to_trace
 from lamina.core.process import process_count
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
@@ -97,7 +98,7 @@ def prepare_model(
         graph = _program_graph(model)
         if graph is not None and is_plain and not is_overridden(model, "call"):
             graph.check_rows(arrays[0], to_train)
-        specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
+        specs = jax.tree.map(lambda a: shape_to_trace(a.shape, a.dtype), batch)
         with state_lock:
             pred = state.build(specs)
         plan = state.plans.of_data
