@@ -226,9 +226,7 @@ _CHANNELS_FIRST = re.compile(
     r"shape\s*=\s*\(\s*(?:1|3|\w*channels?\w*|\w*depth\w*)\s*,"
     r"\s*(?:\d{2,}|[a-z_]+)\s*,\s*(?:\d{2,}|[a-z_]+)\s*\)"
 )
-_ORDER = re.compile(
-    r"dim_ordering\s*=|set_image_dim_ordering|data_format|channels_last"
-)
+_ORDER = re.compile(r"dim_ordering|data_format|channels_last")
 
 
 def data_format_of(text: str) -> str:

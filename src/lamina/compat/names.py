@@ -17,7 +17,7 @@ _OWN_LAYERS = (
     *("Convolution1D", "Convolution2D", "Convolution3D", "SeparableConvolution2D"),
     *("AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D"),
     *("TimeDistributedDense", "CuDNNLSTM", "CuDNNGRU", "merge", "Merge"),
-    *("MaxoutDense", "Highway", "ThresholdedReLU"),
+    *("MaxoutDense", "Highway"),
 )
 _FUNCTIONS = "lamina.compat.keras.functions"
 _PREPROCESSING = "lamina.compat.keras.preprocessing"
@@ -40,6 +40,10 @@ _RENAMED = {
         **{
             f"LocallyConnected{n}D": f"lamina.compat.keras.local:LocallyConnected{n}D"
             for n in (1, 2)
+        },
+        **{
+            name: f"lamina.compat.keras.advanced_activations:{name}"
+            for name in ("ParametricSoftplus", "SReLU", "ThresholdedReLU")
         },
         "Convolution2DTranspose": "lamina.compat.keras.layers:Deconvolution2D",
         "SeparableConv1D": "lamina.layers:SeparableConv1D",
@@ -220,8 +224,6 @@ ADVICE = {
     "Graph": "Use `keras.Model(inputs, outputs)`.",
     "AutoEncoder": "Use `keras.Model(inputs, outputs)`.",
     "TimeDistributedMerge": "Use a Lambda layer.",
-    "SReLU": "Use `keras.layers.PReLU`.",
-    "ParametricSoftplus": "Use `keras.layers.PReLU`.",
     "keras_contrib": "It is a package of its own.",
 }
 

@@ -45,6 +45,29 @@ def test_kernels_of_theano_have_the_filters_first():
     assert layer.get_weights()[0].shape == (3, 3, 3, 2)
 
 
+@pytest.mark.parametrize("is_sequential", [True, False])
+def test_last_layer_is_removed_from_the_list_of_layers(is_sequential):
+    x = np.ones((2, 3), "float32")
+    stack = [layers.Dense(n, name=f"of_{n}") for n in (4, 5, 6)]
+    tensor = inputs = layers.Input((3,))
+    for layer in stack:
+        tensor = layer(tensor)
+    made = models.Model(inputs, tensor)
+    model = models.Sequential([inputs, *stack]) if is_sequential else made
+    expected = models.Model(inputs, stack[1].output).predict(x)
+    model.layers.pop()
+    assert model.layers[-1] is stack[2]
+    with use(Release.KERAS_2_2):
+        model.layers.pop()
+        assert model.layers[-1] is stack[1] and model.output_shape == (None, 6)
+        model.outputs = [model.layers[-1].output]
+        assert model.output_shape == (None, 5) and len(model.get_weights()) == 4
+        assert_allclose(model.predict(x), expected)
+        if is_sequential:
+            model.add(layers.Dense(2))
+            assert model.predict(x).shape == (2, 2)
+
+
 def test_gradients_within_a_function_of_symbolic_tensors():
     from keras import backend as K
 

@@ -78,6 +78,7 @@ CHOICES = {
     "arrays": ({"validation_data": (X[:4], X[:4, :1])}, 10, X[:4]),
     "split": ({"validation_split": 0.2}, 8, X[8:]),
     "none": ({}, 10, None),
+    "old name": ({"nb_epoch": 2, "validation_data": (X, X[:, :1])}, 10, X),
 }
 
 
@@ -87,7 +88,8 @@ def test_callbacks_have_the_data_and_parameters_of_keras_2(choice):
     model = Sequential([layers.Input((2,)), layers.Dense(1)])
     model.compile("sgd", "mse", metrics=["mae"])
     watcher, own = Watcher(), Watcher("its own")
-    options = {"epochs": 2, "batch_size": 2, "verbose": 0, **options}
+    epochs = {} if "nb_epoch" in options else {"epochs": 2}
+    options = {**epochs, "batch_size": 2, "verbose": 0, **options}
     model.fit(X, X[:, :1], callbacks=[watcher, own], **options)
     assert own.validation_data == "its own"
     names = ["loss", "mae"]

@@ -162,6 +162,11 @@ def test_release_is_known_from_spellings(text, release):
         ("Conv2D(3, input_shape=(28, 28, 1))", "channels_last"),
         ("K.set_image_dim_ordering('tf')\nConv2D(input_shape=(1, 28, 28))",)
         + ("channels_last",),
+        (
+            "if K.image_dim_ordering() == 'th':\n    input_shape = (1, rows, columns)\n"
+            "Convolution2D(3, 3, 3, input_shape=input_shape)",
+            "channels_last",
+        ),
         ("LSTM(3, input_shape=(1, 28, 28))", "channels_last"),
     ],
 )

@@ -50,6 +50,26 @@ def test_discriminator_is_trained_as_compiled(release):
 
 
 @pytest.mark.parametrize(
+    ("release", "expected"),
+    [
+        (Release.KERAS_2_2, [False, False, True, True]),
+        (Release.KERAS_3, [True, True, False, False]),
+    ],
+)
+def test_layers_of_a_model_are_trained_as_compiled(release, expected):
+    critic = Sequential([layers.Input((3,)), layers.Dense(1)])
+    base = layers.Dense(3)
+    base.trainable = False
+    x = layers.Input((3,))
+    model = Model(x, critic(base(x)))
+    model.compile("sgd", "mse")
+    critic.trainable, base.trainable = False, True
+    with use(release):
+        assert changed(model, lambda: model.train_on_batch(X, ONES)) == expected
+    assert not critic.trainable and base.trainable
+
+
+@pytest.mark.parametrize(
     ("release", "codes"),
     [(Release.KERAS_2_2, []), (Release.KERAS_3, ["nothing-trainable"])],
 )

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from lamina.compat.defaults import Release, use
-from lamina.compat.keras import layers, local
+from lamina.compat.keras import advanced_activations, layers, local
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.layers import Layer
@@ -71,9 +71,33 @@ def test_highway_mixes_by_its_gate():
     assert_allclose(layer(x), expected, rtol=1e-4)
 
 
-def test_thresholded_relu():
-    x = np.array([-1.0, 0.5, 1.0, 2.0], "float32")
-    assert_allclose(layers.ThresholdedReLU(0.7)(x), [0, 0, 1, 2])
+X = np.array([[-3.0, -1.0, 0.5, 1.0, 4.0]], "float32")
+# Layer, weights, and its outputs for `X`.
+ACTIVATIONS = [
+    (advanced_activations.ThresholdedReLU(0.7), None, [0, 0, 0, 1, 4]),
+    (
+        advanced_activations.ParametricSoftplus(0.5, 2.0, shared_axes=1),
+        None,
+        0.5 * np.log1p(np.exp(2 * X[0])),
+    ),
+    (
+        advanced_activations.SReLU(shared_axes=[1]),
+        [[-2.0], [0.1], [-3.0], [0.5]],
+        [-2 + 0.1 * -1, -1, 0.5, 1, 1 + 0.5 * 3],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("layer", "weights", "expected"),
+    ACTIVATIONS,
+    ids=[type(layer).__name__ for layer, _, _ in ACTIVATIONS],
+)
+def test_activations_that_are_layers(layer, weights, expected):
+    layer(X)
+    if weights is not None:
+        layer.set_weights([np.array(w, "float32") for w in weights])
+    assert_allclose(layer(X)[0], expected, rtol=1e-5)
 
 
 def test_merge_applies_a_mode_or_a_function():

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from lamina import constraints, layers, models, optimizers
 from lamina.compat.defaults import Release, use
+from lamina.errors import StateError
 
 X = np.random.default_rng(0).normal(size=(48, 4)).astype("float32")
 Y = np.tanh(X.sum(axis=1, keepdims=True))
@@ -172,3 +173,32 @@ def test_custom_rule_of_a_frozen_layer_leaves_it_alone():
         model.fit(X, Y, verbose=0)
     assert np.array_equal(model.layers[0].get_weights()[0], first)
     assert not np.array_equal(model.layers[1].get_weights()[0], last)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_models_share_an_optimizer_until_keras_3(name):
+    x, y = np.ones((4, 2), "float32"), np.ones((4, 1))
+
+    def trained(is_shared):
+        made = []
+        shared = optimizers.get(name)
+        for _ in range(2):
+            layer = layers.Dense(1, kernel_initializer="ones")
+            model = models.Sequential([layers.Input((2,)), layer])
+            model.compile(shared if is_shared else optimizers.get(name), "mse")
+            made.append(model)
+        for model in (*made, *made):
+            model.train_on_batch(x, y)
+        return made, shared
+
+    with use(Release.KERAS_2_2):
+        made, shared = trained(is_shared=True)
+        assert int(shared.iterations) == 4
+        first, second = (model.get_weights()[0] for model in made)
+        # The rate of Adam depends on the number of all steps.
+        assert (np.array_equal(first, second)) == (name == "SGD")
+        alone, _ = trained(is_shared=False)
+        if name == "SGD":
+            assert_allclose(first, alone[0].get_weights()[0])
+    with pytest.raises(StateError, match="built for other variables"):
+        trained(is_shared=True)

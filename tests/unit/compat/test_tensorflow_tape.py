@@ -374,6 +374,24 @@ def test_tape_within_a_function_within_a_tape():
     assert not slope._needs_python
 
 
+def test_operators_are_recorded_after_a_first_tape_within_a_function():
+    import tensorflow as tf
+
+    @tf.function
+    def slope(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.square(x)
+        return tape.gradient(y, x)
+
+    assert float(slope(tf.constant(3.0))) == 6.0
+    x = tf.constant(2.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = -(x * 3.0)
+    assert float(tape.gradient(y, x)) == -3.0
+
+
 # A thread may read an entry of JAX's compile cache while another one writes it; JAX
 # then warns and compiles.
 @pytest.mark.filterwarnings("ignore:Error reading persistent compilation cache")

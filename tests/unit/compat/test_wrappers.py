@@ -56,7 +56,26 @@ def test_regressor_predicts_numbers():
     regressor = clone(KerasRegressor(lambda: model(1, "mse"), epochs=1, verbose=0))
     regressor.fit(X, X[:, 0])
     assert regressor.predict(X).shape == (24,)
-    assert regressor.score(X, X[:, 0]) <= 1
+
+
+def test_scores_are_those_of_the_model():
+    from keras.wrappers.scikit_learn import KerasClassifier, KerasRegressor
+
+    def classifier():
+        made = lamina.Sequential([layers.Dense(3, "softmax")])
+        made.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+        return made
+
+    labels = np.array(["a", "b", "c"])[np.arange(24) % 3]
+    for y in (labels, np.eye(3)[np.arange(24) % 3]):
+        estimator = KerasClassifier(classifier, verbose=0)
+        estimator.fit(X, y)
+        right = estimator.model.predict(X, verbose=0).argmax(1) == np.arange(24) % 3
+        assert estimator.score(X, y) == pytest.approx(right.mean())
+    regressor = KerasRegressor(lambda: model(1, "mse"), verbose=0)
+    regressor.fit(X, X[:, 0])
+    error = np.square(regressor.predict(X) - X[:, 0]).mean()
+    assert regressor.score(X, X[:, 0]) == pytest.approx(-error, rel=1e-5)
 
 
 def test_modules_that_scikit_learn_no_longer_has():

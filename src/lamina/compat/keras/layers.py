@@ -295,20 +295,3 @@ class Highway(Layer):
         """Return the mixture."""
         gate = self.gate(inputs)
         return gate * self.transform(inputs) + (1 - gate) * inputs
-
-
-class ThresholdedReLU(Layer):
-    """`x` where it is above `theta`, else 0.
-
-    Args:
-        theta: the threshold.
-        **kwargs: options of every layer.
-    """
-
-    def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.theta = theta
-
-    def call(self, inputs: typing.Array) -> Any:
-        """Return the values above the threshold."""
-        return ops.where(inputs > self.theta, inputs, 0.0)

@@ -16,7 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import initializers
+from lamina.compat.defaults import Release, release
 from lamina.compat.keras.backend.rules import RuleStep, value_of
+from lamina.compat.notices import tell
 from lamina.compat.patches.apply import Changes, extend_patches
 from lamina.core.module import is_user_defined
 from lamina.core.registry import serialize
@@ -43,13 +45,23 @@ def rule_of(cls: type) -> str:
 
 
 def building(build: Callable[..., None]) -> Callable[..., None]:
-    """Return a `build` that also creates the variables of an old rule."""
+    """Return a `build` that also creates the variables of an old rule.
+
+    Until Keras 3, several models could be compiled with one optimizer.
+    """
 
     @functools.wraps(build)
     def call(optimizer: Optimizer, variables: Iterable[Variable]) -> None:
-        is_first = not optimizer.built
-        build(optimizer, variables)
-        rule = rule_of(type(optimizer)) if is_first else ""
+        known, given = optimizer.changed_variables, list(variables)
+        new = [v for v in given if v not in set(known)]
+        is_extended = optimizer.built and new and release() < Release.KERAS_3
+        is_new = is_extended or not optimizer.built
+        if is_extended:
+            tell("one optimizer for several models", "an optimizer for each model")
+            _extend(build, optimizer, [*known, *new])
+        else:
+            build(optimizer, given)
+        rule = rule_of(type(optimizer)) if is_new else ""
         if rule == "get_updates":
             setattr(optimizer, _MADE, _made_by(optimizer))
         elif rule:
@@ -58,6 +70,20 @@ def building(build: Callable[..., None]) -> Callable[..., None]:
             create._create_slots(optimizer.changed_variables)
 
     return call
+
+
+def _extend(
+    build: Callable[..., None], optimizer: Any, variables: Sequence[Variable]
+) -> None:
+    """Build for more variables, and keep the state of the first ones."""
+    slots = optimizer._slots
+    averages, accumulators = optimizer._averages, optimizer._accumulators
+    optimizer.built = False
+    build(optimizer, variables)
+    optimizer._slots = {key: slots.get(key, v) for key, v in optimizer._slots.items()}
+    optimizer._averages = averages + optimizer._averages[len(averages) :]
+    more = optimizer._accumulators[len(accumulators) :]
+    optimizer._accumulators = accumulators + more
 
 
 def applying(apply_rule: Callable[..., None]) -> Callable[..., None]:

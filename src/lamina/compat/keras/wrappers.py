@@ -59,6 +59,11 @@ class _Wrapper(BaseEstimator):
     def _labels(self, y: np.ndarray) -> np.ndarray:
         return y
 
+    def _scores(self, x: Data, y: Data, options: Mapping[str, Any]) -> dict[str, float]:
+        """Return the loss and the metrics by their names."""
+        found = {"verbose": 0, **self._arguments(Model.evaluate), **options}
+        return self.model.evaluate(np.asarray(x), y, return_dict=True, **found)
+
     def _predict(self, x: Data, options: Mapping[str, Any]) -> np.ndarray:
         found = {**self._arguments(Model.predict), **options}
         return np.asarray(self.model.predict(np.asarray(x), **found))
@@ -75,14 +80,20 @@ class KerasClassifier(ClassifierMixin, _Wrapper):
     def fit(self, x: Data, y: Data, **kwargs: Any) -> Any:
         """Build a model and train it on labels, or on rows of probabilities."""
         y = np.asarray(y)
-        is_rows = y.ndim == 2 and y.shape[1] > 1
-        self.classes_ = np.arange(y.shape[1]) if is_rows else np.unique(y)
+        self.classes_ = np.arange(y.shape[1]) if _is_rows(y) else np.unique(y)
         self.n_classes_ = len(self.classes_)
-        return super().fit(
-            x, y if is_rows else np.searchsorted(self.classes_, y), **kwargs
-        )
+        return super().fit(x, y, **kwargs)
+
+    def score(self, x: Data, y: Data, **kwargs: Any) -> float:
+        """Return the metric "accuracy" of the model, or the fraction of right rows."""
+        labels = self._labels(np.asarray(y))
+        scores = self._scores(x, labels, kwargs)
+        names = [name for name in ("accuracy", "acc") if name in scores]
+        return scores[names[0]] if names else super().score(x, y)
 
     def _labels(self, y: np.ndarray) -> np.ndarray:
+        if not _is_rows(y):
+            y = np.searchsorted(self.classes_, y)
         loss = (self.model.get_compile_config() or {}).get("loss")
         is_categorical = loss == "categorical_crossentropy" and y.ndim < 2
         return np.asarray(to_categorical(y)) if is_categorical else y
@@ -100,9 +111,18 @@ class KerasClassifier(ClassifierMixin, _Wrapper):
         return np.hstack([1 - scores, scores]) if scores.shape[1] == 1 else scores
 
 
+def _is_rows(y: np.ndarray) -> bool:
+    """Return whether targets are rows of probabilities."""
+    return y.ndim == 2 and y.shape[1] > 1
+
+
 class KerasRegressor(RegressorMixin, _Wrapper):
     """Regressor that trains the model that a function returns."""
 
     def predict(self, x: Data, **kwargs: object) -> np.ndarray:
         """Return the outputs."""
         return np.squeeze(self._predict(x, kwargs), axis=-1)
+
+    def score(self, x: Data, y: Data, **kwargs: Any) -> float:
+        """Return the loss with the sign changed: more is better."""
+        return -self._scores(x, np.asarray(y), kwargs)["loss"]

@@ -28,8 +28,13 @@ from lamina.layers.base.building import Buildable
 from lamina.lazy import LazyImport
 from lamina.typing import Array, PartialShape
 
-# Found by name, because creating an array takes 65 ms for the start of a backend.
-_ARRAYS = [cls for cls in jax.Array.__subclasses__() if cls.__name__ == "ArrayImpl"]
+# The classes of arrays, and of arrays that are traced. The first is found by its name:
+# creating an array takes 65 ms for the start of a backend, and while JAX traces it
+# would be a tracer.
+ARRAY_CLASSES: list[Any] = [
+    *(cls for cls in jax.Array.__subclasses__() if cls.__name__ == "ArrayImpl"),
+    Tracer,
+]
 _metric = LazyImport("lamina.metrics:Metric")
 
 
@@ -204,7 +209,7 @@ def changes(module: object) -> Changes:
     new = vars(Module)["__new__"].__func__
     yield Module, "__new__", staticmethod(new_object(new))
     yield Buildable, "_mark_built", mark_built(vars(Buildable)["_mark_built"])
-    for cls in (*_ARRAYS, Tracer):
+    for cls in ARRAY_CLASSES:
         yield from ((cls, name, value) for name, value in _ARRAY.items())
     for name, value in _SYMBOLIC_TENSOR.items():
         yield SymbolicTensor, name, value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,20 @@ from lamina.compat.arguments import loss_name
 from lamina.compat.defaults import LOG_NAMES, Release, release
 from lamina.compat.files import reading, saving
 from lamina.compat.keras import batch, frozen
+from lamina.compat.names import NAMES
 from lamina.compat.notices import tell
 from lamina.compat.patches import methods
 from lamina.compat.patches.apply import Changes
 from lamina.compat.patches.constructors import new_object
 from lamina.compat.patches.functions import with_old_names
+from lamina.core.graph import SymbolicTensor
 from lamina.core.scope import local
 from lamina.errors import DataError, LikelyMistakeWarning
+from lamina.lazy import LazyImport
 from lamina.losses import Loss
 from lamina.metrics import MeanMetricWrapper, Metric
 from lamina.models import Functional, Model, Sequential
+from lamina.models.structure import Structure
 from lamina.saving.legacy.names import LOSSES
 from lamina.training.callbacks import Callback
 from lamina.training.checks import arrays
@@ -54,6 +58,28 @@ def _rebuilding(rebuild: Callable[..., None]) -> Callable[..., None]:
         model._set_graph(first.inputs, tensor)
 
     return call
+
+
+def _live_layers(owner: type, attribute: str) -> property:
+    """Return a property `layers` whose list was that of the model until Keras 2.3.
+
+    Programs removed its last layer and set `outputs`. The graph changes only then.
+    """
+    layers = vars(owner)["layers"].fget
+
+    def get(model: Model) -> Any:
+        is_old = release() <= Release.KERAS_2_3
+        found = vars(model).get(attribute) if is_old else None
+        return layers(model) if found is None else found
+
+    return property(get)
+
+
+def _set_outputs(model: Any, outputs: Sequence[SymbolicTensor]) -> None:
+    tell("model.outputs = tensors", "keras.Model(model.inputs, tensors)")
+    inputs = model.call_graph.inputs
+    model._compiled_call = None
+    model._set_graph(inputs, outputs[0] if len(outputs) == 1 else outputs)
 
 
 def _compiled_loss(model: Any) -> Callable[..., Any]:
@@ -212,6 +238,9 @@ def checking_indices(check: Callable[..., None]) -> Callable[..., None]:
 
 def log_name(metric: Any) -> Any:
     """Return a metric under the name by which the program's release logged it."""
+    origin = NAMES.get(f"metrics.{metric}", "") if isinstance(metric, str) else ""
+    if origin.startswith("lamina.compat.") and release() == Release.KERAS_1:
+        return LazyImport(origin).load()
     if isinstance(metric, str) and metric in LOSSES:
         loss = losses.get(LOSSES[metric])
         return MeanMetricWrapper(loss, name=metric)
@@ -253,8 +282,11 @@ def changes(module: object) -> Changes:
     new = vars(Model)["__new__"].__func__
     yield Model, "__new__", staticmethod(new_object(new))
     yield Model, "from_config", classmethod(_loading(vars(Model)["from_config"]))
+    yield Structure, "layers", _live_layers(Structure, "_graph_layers")
+    yield Sequential, "layers", _live_layers(Sequential, "_stack")
+    yield Structure, "outputs", property(Structure.outputs.fget, _set_outputs)
     yield Sequential, "_rebuild", _rebuilding(vars(Sequential)["_rebuild"])
-    fit = fitting(with_old_names(vars(Trainer)["fit"]))
+    fit = with_old_names(fitting(vars(Trainer)["fit"]))
     yield Trainer, "fit", frozen.training(fit)
     train_on_batch = vars(Trainer)["train_on_batch"]
     yield Trainer, "train_on_batch", frozen.training(train_on_batch)

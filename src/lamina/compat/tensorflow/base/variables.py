@@ -12,6 +12,7 @@ from jax.core import Tracer
 
 from lamina import ops
 from lamina.compat.patches.apply import extend_patches
+from lamina.compat.patches.layers import ARRAY_CLASSES
 from lamina.compat.tensorflow.base.tensors import TensorShape, dtype_of
 from lamina.core.scope import override
 from lamina.core.variable import Variable as _Variable
@@ -133,7 +134,8 @@ def _assign_slice(part: Array, value: ArrayLike) -> Any:
 
 
 def _slice_patches() -> Iterator[tuple[type, str, Any]]:
-    yield type(jnp.zeros(0)), "assign", _assign_slice
+    for cls in ARRAY_CLASSES:
+        yield cls, "assign", _assign_slice
 
 
 class IndexedSlices(NamedTuple):

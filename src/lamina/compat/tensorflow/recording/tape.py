@@ -9,9 +9,9 @@ from typing import Any, Literal, Self
 
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
 
 from lamina.compat.patches.apply import extend_patches
+from lamina.compat.patches.layers import ARRAY_CLASSES
 from lamina.compat.tensorflow.recording.function import compiled_updates
 from lamina.compat.tensorflow.recording.layers import recorded_layer_call
 from lamina.compat.tensorflow.recording.record import (
@@ -274,8 +274,7 @@ def _patches() -> Iterator[tuple[type, str, Any]]:
     yield Optimizer, "apply_gradients", update
     value: Any = Variable.value.fget
     yield Variable, "value", property(lambda v: note_read(v, value(v)))
-    arrays: list[Any] = [type(jnp.zeros(0)), Tracer]
-    for cls in arrays:
+    for cls in ARRAY_CLASSES:
         for name in (*(f"__{n}__" for n in _OPERATORS), *_METHODS):
             yield cls, name, _method(cls, name)
         yield cls, "__iter__", _iterate(cls.__iter__)
