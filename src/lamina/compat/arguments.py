@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from lamina.compat.defaults import DEFAULTS, Release, old_meaning, release
+from lamina.compat.defaults import (
+    DEFAULTS,
+    Release,
+    changed_arguments,
+    old_meaning,
+    release,
+)
 from lamina.compat.notices import tell
 from lamina.core.module import accepted_names
 from lamina.optimizers.schedules import InverseTimeDecay
@@ -237,7 +243,7 @@ def constructor_arguments(
         is_of_library: whether the call is in lamina, such as in an application.
     """
     kind = "Model" if cls.__name__ == "Functional" else cls.__name__
-    old = values.keys() - known_arguments(cls)
+    old = old_arguments(cls, values.keys())
     found = dict(values)
     for name in old & {"causal", "dropout", "mode"}:
         new = OPTIONS.get((kind, found[name])) or OPTIONS.get((kind, name))
@@ -268,10 +274,16 @@ def known_arguments(cls: type) -> frozenset[str]:
     return frozenset(_order(cls))
 
 
+def old_arguments(cls: type, names: Iterable[str]) -> set[str]:
+    """Return the names that are old, or had another meaning in the program's time."""
+    return set(names) - (known_arguments(cls) - changed_arguments().keys())
+
+
 def renames_of(cls: type, old: Iterable[str]) -> Renames:
     """Return today's names of old arguments; those that are translated are left out."""
     taken = {name for row in translations_of(cls, old) for name in row.old}
-    return {o: n for o, n in _table(cls).items() if o in old and o not in taken}
+    table = {**_table(cls), **changed_arguments()}
+    return {o: n for o, n in table.items() if o in old and o not in taken}
 
 
 def translations_of(cls: type, old: Iterable[str]) -> list[Translation]:
@@ -336,14 +348,10 @@ def initializer(value: object) -> Any:
     def call(shape: Shape, dtype: DTypeLike = None, **_: object) -> Any:
         return value(shape, **named)
 
-    vars(call)["__signature__"] = inspect.Signature(
-        [
-            inspect.Parameter("shape", inspect.Parameter.POSITIONAL_OR_KEYWORD),
-            inspect.Parameter(
-                "dtype", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None
-            ),
-        ]
-    )
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    shape = inspect.Parameter("shape", kind)
+    dtype = inspect.Parameter("dtype", kind, default=None)
+    vars(call)["__signature__"] = inspect.Signature([shape, dtype])
     return call
 
 

@@ -94,6 +94,11 @@ MEANINGS: tuple[Default, ...] = (
         _1,
     ),
 )
+# Arguments that meant what another one does today: the limit was for the norm of all
+# gradients together.
+CHANGED_ARGUMENTS: tuple[Default, ...] = (
+    Default("Optimizer", "clipnorm", "global_clipnorm", _2_3),
+)
 # Names of metrics, and their names in logs until Keras 2.2.
 LOG_NAMES = {
     "accuracy": "acc",
@@ -168,6 +173,12 @@ def old_meaning(suffix: str, value: str) -> Any:
         if row.until >= release() and (row.owner, row.argument) == (suffix, value):
             return _own(row.value)
     return value
+
+
+def changed_arguments() -> dict[str, str]:
+    """Return today's names of arguments that meant something else."""
+    rows = [row for row in CHANGED_ARGUMENTS if row.until >= release()]
+    return {row.argument: row.value for row in rows}
 
 
 # Arguments that only Keras 1 has, and names of modules and methods of Keras 1 and 2.

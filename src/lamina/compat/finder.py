@@ -10,7 +10,13 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from lamina.compat.defaults import Release, release
-from lamina.compat.names import CHANGED, NAMES, VERSIONS, advice_for
+from lamina.compat.names import (
+    CHANGED,
+    CHANGED_IN_KERAS_2,
+    NAMES,
+    VERSIONS,
+    advice_for,
+)
 from lamina.compat.patches.functions import with_old_names
 from lamina.compat.paths import PATHS, SOURCES_OF_TENSORFLOW, library_paths
 from lamina.compat.source import SOURCE_NAMES, public_module, source_modules
@@ -98,9 +104,18 @@ def _find(path: str, target: ModuleType, name: str, is_old: bool) -> Any:
 
 
 def _value(path: str, target: ModuleType, name: str, is_old: bool) -> Any:
-    key = f"{path}.{name}"
-    origin = (is_old and CHANGED.get(key)) or NAMES.get(key)
+    origin = _origin(f"{path}.{name}", is_old)
     return LazyImport(origin).load() if origin else getattr(target, name, _MISSING)
+
+
+def _origin(key: str, is_old: bool) -> str | None:
+    """Return where lamina has what an old name stands for, None for other names."""
+    tables = [
+        *([CHANGED_IN_KERAS_2] if release() == Release.KERAS_1 else []),
+        *([CHANGED] if is_old else []),
+        NAMES,
+    ]
+    return next((table[key] for table in tables if key in table), None)
 
 
 def lookup(name: str) -> tuple[Any, str | None] | None:
@@ -117,7 +132,7 @@ def lookup(name: str) -> tuple[Any, str | None] | None:
         found = _value(path, target, attribute, _is_old(module))
         if found is _MISSING or isinstance(found, ModuleType):
             continue
-        origin = (_is_old(module) and CHANGED.get(key)) or NAMES.get(key)
+        origin = _origin(key, _is_old(module))
         home = origin.removeprefix("lamina.").replace(":", ".") if origin else key
         home = home.removeprefix("lamina:")
         return found, None if home.startswith("compat.") else home

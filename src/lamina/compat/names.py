@@ -178,6 +178,14 @@ _RENAMED = {
 # Names whose meaning has changed, for tf.keras, for modules with old paths, and for all
 # modules in a program of Keras 1 or 2.
 CHANGED = {"utils.get_file": f"{_FUNCTIONS}:get_file"}
+# Names whose meaning has changed in Keras 2.
+CHANGED_IN_KERAS_2 = {
+    f"ops.{name}": f"lamina.compat.keras.backend.neural:{name}_of_output"
+    for name in (
+        *("binary_crossentropy", "categorical_crossentropy"),
+        "sparse_categorical_crossentropy",
+    )
+}
 # Old names by the path of the module that has their today's meaning.
 NAMES: dict[str, str] = {
     **{f"{path}.{n}": o for path, table in _RENAMED.items() for n, o in table.items()},

@@ -207,3 +207,31 @@ def test_learning_rates_with_a_decay_are_read_and_set():
     optimizer.learning_rate = 0.2
     assert float(K.get_value(optimizer.lr)) == pytest.approx(0.2)
     assert optimizers.SGD(0.5).decay == 0.0
+
+
+@pytest.mark.parametrize(
+    ("release", "argument"),
+    [(Release.KERAS_2_3, "global_clipnorm"), (Release.TF_KERAS_2, "clipnorm")],
+)
+def test_limit_of_gradients_was_of_all_together(release, argument):
+    with use(release):
+        config = optimizers.SGD(clipnorm=0.5).get_config()
+    assert config[argument] == 0.5
+    assert [config["clipnorm"], config["global_clipnorm"]].count(None) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["binary_crossentropy", "categorical_crossentropy"],
+)
+@pytest.mark.parametrize("release", [Release.KERAS_1, Release.KERAS_2_2])
+def test_outputs_came_before_targets_in_keras_1(name, release):
+    target, output = np.array([[1.0, 0.0]]), np.array([[0.8, 0.2]])
+    is_first = release == Release.KERAS_1
+    with use(release):
+        from keras import backend
+
+        function = getattr(backend, name)
+        found = function(*((output, target) if is_first else (target, output)))
+    expected = getattr(lamina.ops, name)(target, output)
+    np.testing.assert_allclose(found, expected)

@@ -74,7 +74,8 @@ class ParametricSoftplus(_LearnedActivation):
 
     def call(self, inputs: typing.Array) -> Any:
         """Return the activations."""
-        return self.alphas * ops.softplus(ops.multiply(self.betas, inputs))
+        curve = ops.softplus(ops.multiply(self.betas, inputs))
+        return ops.multiply(self.alphas, curve)
 
 
 class SReLU(_LearnedActivation):
@@ -111,6 +112,6 @@ class SReLU(_LearnedActivation):
         """Return the activations."""
         left = self.t_left.value
         right = left + abs(self.t_right.value)
-        below = ops.minimum(inputs - left, 0) * self.a_left
-        above = ops.maximum(inputs - right, 0) * self.a_right
+        below = ops.multiply(self.a_left, ops.minimum(inputs - left, 0))
+        above = ops.multiply(self.a_right, ops.maximum(inputs - right, 0))
         return ops.clip(inputs, left, right) + below + above

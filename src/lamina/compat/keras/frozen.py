@@ -48,7 +48,7 @@ def training(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _trained(layers: Iterable[Layer]) -> list[tuple[Layer, bool]]:
+def _trained(layers: Iterable[Any]) -> list[tuple[Layer, bool]]:
     return [(layer, layer.trainable) for layer in layers]
 
 

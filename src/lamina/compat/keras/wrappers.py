@@ -61,8 +61,10 @@ class _Wrapper(BaseEstimator):
 
     def _scores(self, x: Data, y: Data, options: Mapping[str, Any]) -> dict[str, float]:
         """Return the loss and the metrics by their names."""
-        found = {"verbose": 0, **self._arguments(Model.evaluate), **options}
-        return self.model.evaluate(np.asarray(x), y, return_dict=True, **found)
+        found: Any = {"verbose": 0, **self._arguments(Model.evaluate), **options}
+        found["return_dict"] = True
+        evaluate: Any = self.model.evaluate
+        return evaluate(np.asarray(x), y, **found)
 
     def _predict(self, x: Data, options: Mapping[str, Any]) -> np.ndarray:
         found = {**self._arguments(Model.predict), **options}
@@ -84,12 +86,12 @@ class KerasClassifier(ClassifierMixin, _Wrapper):
         self.n_classes_ = len(self.classes_)
         return super().fit(x, y, **kwargs)
 
-    def score(self, x: Data, y: Data, **kwargs: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None, **kwargs: Any) -> float:
         """Return the metric "accuracy" of the model, or the fraction of right rows."""
-        labels = self._labels(np.asarray(y))
-        scores = self._scores(x, labels, kwargs)
+        options = {"sample_weight": sample_weight, **kwargs}
+        scores = self._scores(X, self._labels(np.asarray(y)), options)
         names = [name for name in ("accuracy", "acc") if name in scores]
-        return scores[names[0]] if names else super().score(x, y)
+        return scores[names[0]] if names else super().score(X, y, sample_weight)
 
     def _labels(self, y: np.ndarray) -> np.ndarray:
         if not _is_rows(y):
@@ -123,6 +125,7 @@ class KerasRegressor(RegressorMixin, _Wrapper):
         """Return the outputs."""
         return np.squeeze(self._predict(x, kwargs), axis=-1)
 
-    def score(self, x: Data, y: Data, **kwargs: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None, **kwargs: Any) -> float:
         """Return the loss with the sign changed: more is better."""
-        return -self._scores(x, np.asarray(y), kwargs)["loss"]
+        options = {"sample_weight": sample_weight, **kwargs}
+        return -self._scores(X, np.asarray(y), options)["loss"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina import config, ops, random
 from lamina.compat.keras.local import local_convolution
+from lamina.compat.notices import tell
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError
 from lamina.saving.legacy.names import VALUES
@@ -325,3 +326,27 @@ def moving_average_update(x: Variable, value: ArrayLike, momentum: float) -> Var
     """Move a variable towards a value, by the fraction `1 - momentum`."""
     x.assign(momentum * x.value + (1 - momentum) * value)
     return x
+
+
+def binary_crossentropy_of_output(
+    output: Tensor, target: Tensor, from_logits: bool = False
+) -> Any:
+    """Return the binary cross-entropy, with the arguments in the order of Keras 1."""
+    tell("K.binary_crossentropy(output, target)", "(target, output)")
+    return ops.binary_crossentropy(target, output, from_logits)
+
+
+def categorical_crossentropy_of_output(
+    output: Tensor, target: Tensor, from_logits: bool = False
+) -> Any:
+    """Return the cross-entropy, with the arguments in the order of Keras 1."""
+    tell("K.categorical_crossentropy(output, target)", "(target, output)")
+    return ops.categorical_crossentropy(target, output, from_logits)
+
+
+def sparse_categorical_crossentropy_of_output(
+    output: Tensor, target: Tensor, from_logits: bool = False
+) -> Any:
+    """Return the cross-entropy of classes, with the arguments as in Keras 1."""
+    tell("K.sparse_categorical_crossentropy(output, target)", "(target, output)")
+    return ops.sparse_categorical_crossentropy(target, output, from_logits)

@@ -164,7 +164,7 @@ def upgrade_constructor(
         found: the arguments of the call.
         sizes: number of integers that are the sizes of the kernel.
     """
-    old = set(found.names) - tables.known_arguments(cls)
+    old = tables.old_arguments(cls, found.names)
     for name in old & _WITHOUT_TRANSLATION.keys():
         if found.source(name) not in ("0", "0.0", "0."):
             context.note(f"{cls.__name__}({name}=) {_WITHOUT_TRANSLATION[name]}")
