@@ -164,6 +164,18 @@ def _weights_before_build() -> Any:
     return lamina.Sequential([layers.Dense(3)], name="late").load_weights(path)
 
 
+def _config_without_units() -> Any:
+    def __init__(self: Any, units: int) -> None:
+        layers.Layer.__init__(self)
+        self.units = units
+
+    methods = {"__init__": __init__, "get_config": lambda self: {}}
+    kind: Any = type("Wide", (layers.Layer,), {**methods, "call": lambda self, x: x})
+    path = Path(mkdtemp(), "model.keras")
+    lamina.Sequential([layers.Input((4,)), kind(3)]).save(path)
+    return load_model(path, custom_objects={"Wide": kind})
+
+
 CASES = (
     wrong_type(
         "loss of one argument",
@@ -344,6 +356,12 @@ CASES = (
     ),
     BadInput(
         "empty file", file_of(lambda _: b""), errors.FileFormatError, ("is empty",)
+    ),
+    BadInput(
+        "config without an argument",
+        _config_without_units,
+        errors.FileFormatError,
+        ("'units'", "`get_config` should return"),
     ),
     state("file before build", _weights_before_build, "'late'", "model.build"),
 )

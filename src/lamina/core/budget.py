@@ -171,8 +171,9 @@ def untrusted_config(
         raise
     except Exception as error:
         raise FileFormatError(
-            f"{what} cannot be used: it is damaged, or needs a class or package that "
-            f"is missing. Reading it raised {type(error).__name__}: {error}"
+            f"{what} cannot be used: it is damaged, needs a class or package that is "
+            "missing, or lacks an argument that `get_config` should return. Reading it "
+            f"raised {type(error).__name__}: {error}"
         ) from error
 
 
