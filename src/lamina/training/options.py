@@ -90,14 +90,14 @@ class EvaluateOptions:
 
     def feed(self) -> Feed:
         """Return the data as a feed."""
+        return self._feed(self.steps)
+
+    def _feed(self, steps: int | None, **options: Any) -> Feed:
         return adapt(
-            self.x,
-            self.y,
-            self.sample_weight,
-            self.batch_size,
-            self.steps,
+            *(self.x, self.y, self.sample_weight, self.batch_size, steps),
             host=self.host,
             is_marked=self.is_marked,
+            **options,
         )
 
 
@@ -176,18 +176,12 @@ class FitOptions(EvaluateOptions):
             seed: what the orders of rows derive from.
             most: how many batches of a stream may be stacked.
         """
-        return adapt(
-            self.x,
-            self.y,
-            self.sample_weight,
-            self.batch_size,
+        return self._feed(
             self.steps_per_epoch,
             shuffle=self.shuffle,
             class_weight=self.class_weight,
             seed=seed,
             most=most,
-            host=self.host,
-            is_marked=self.is_marked,
         )
 
     def validation_feed(self) -> Feed | None:

@@ -14,9 +14,8 @@ from lamina.errors import missing_package
 from lamina.layers.base import Layer
 from lamina.training.callbacks.base import NEVER, path_like
 from lamina.training.callbacks.monitoring.saving import SavingCallback
+from lamina.training.state_tree import WEIGHTS
 from lamina.typing import Logs
-
-_WEIGHTS = ("trainable_variables", "non_trainable_variables")
 
 
 def load_orbax() -> Any:
@@ -133,7 +132,7 @@ class OrbaxCheckpoint(SavingCallback):
         # Copies, because the next steps may reuse the memory of the variables.
         tree = jax.tree.map(jnp.copy, self.model.get_state_tree())
         if self.save_weights_only:
-            return {"pytree": {name: tree[name] for name in _WEIGHTS}}
+            return {"pytree": {name: tree[name] for name in WEIGHTS}}
         return {"pytree": tree, "model_config": {"config": self.model.to_json()}}
 
     def is_multihost_enabled(self) -> bool:
