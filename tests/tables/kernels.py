@@ -14,6 +14,7 @@ from lamina.ops.kernels.calls import (
     AttentionCall,
     BiasCall,
     ConvCall,
+    EinsumCall,
     MatmulCall,
     PoolCall,
     RecurrenceCall,
@@ -89,6 +90,16 @@ def pools(draw):
 def biases(draw):
     x = draw(st.lists(BATCH, min_size=1, max_size=3)), draw(SMALL)
     return ((*x[0], x[1]), (x[1],)), BiasCall
+
+
+@st.composite
+def einsums(draw):
+    shapes, _ = draw(products())
+    letters = "abcde"[: len(shapes[0])]
+    rows = draw(st.sampled_from([letters[:-1], "..."]))
+    subscripts = f"{rows}{letters[-1]},{letters[-1]}z->{rows}z"
+    call = lambda x, kernel: EinsumCall(subscripts, x, kernel)  # noqa: E731
+    return shapes, call
 
 
 @st.composite
@@ -191,6 +202,7 @@ CASES = {
     ("matmul", "matmul_pretransposed"): products(),
     ("matmul", "matmul_by_rows"): products(),
     ("argmax", "index_of_maximum"): last_axes(),
+    ("einsum", "einsum_by_rows"): einsums(),
     ("recurrence", "cached_gates"): recurrences(["simple", "lstm", "gru"]),
     ("recurrence", "unrolled"): recurrences(["simple", "lstm", "gru"]),
     ("standardize", "fused_backward"): standardizations(),

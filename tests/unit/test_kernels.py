@@ -125,6 +125,30 @@ def test_kernel_of_a_product_depends_on_its_sizes(shape, units, kernel):
     assert (choice.op, choice.kernel) == ("matmul", kernel)
 
 
+@pytest.mark.parametrize(
+    ("subscripts", "shapes", "kernel"),
+    [
+        ("abc,cd->abd", [(2, 3, 4), (4, 5)], "einsum_by_rows"),
+        ("abcd, de -> abce", [(2, 3, 4, 5), (5, 6)], "einsum_by_rows"),
+        ("...c,cd->...d", [(2, 3, 4), (4, 5)], "einsum_by_rows"),
+        ("...c,cd->...d", [(3, 4), (4, 5)], "reference"),
+        ("abc,cde->abde", [(2, 3, 4), (4, 5, 6)], "reference"),
+        ("ab,bc->ac", [(2, 3), (3, 4)], "reference"),
+        ("abc,cb->ab", [(2, 3, 4), (4, 3)], "reference"),
+        ("abc,cda->abd", [(2, 3, 4), (4, 5, 2)], "reference"),
+        ("abc,cd->adb", [(2, 3, 4), (4, 5)], "reference"),
+        ("abc,bcd->abd", [(2, 3, 4), (3, 4, 5)], "reference"),
+        ("abc,cd->abd", [(2, 3, 4), (1, 5)], "reference"),  # broadcasts
+    ],
+)
+def test_einsum_of_rows_and_a_matrix_is_one_product(subscripts, shapes, kernel):
+    arrays = [np.ones(shape, "float32") for shape in shapes]
+    with table.recording() as found:
+        y = lamina.ops.einsum(subscripts, *arrays)
+    assert [(choice.op, choice.kernel) for choice in found] == [("einsum", kernel)]
+    np.testing.assert_array_equal(y, np.einsum(subscripts, *arrays))
+
+
 def test_explain_prints_a_line_for_each_choice():
     text = []
     config.set_kernel("conv", "reference")

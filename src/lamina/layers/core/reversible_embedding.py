@@ -6,6 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from lamina import ops
 from lamina.core.check import boolean, optional, positive_number
 from lamina.core.masks import set_mask
 from lamina.core.variable import Variable
@@ -110,7 +111,7 @@ class ReversibleEmbedding(Embedding):
             kernel = jnp.transpose(jnp.asarray(self.embeddings, dtype))
         else:
             kernel = jnp.asarray(self.reverse_embeddings, dtype)
-        scores = jnp.matmul(inputs.astype(dtype), kernel)
+        scores = ops.matmul(inputs.astype(dtype), kernel)
         if self.logit_soft_cap is None:
             return scores
         return self.logit_soft_cap * jnp.tanh(scores / self.logit_soft_cap)

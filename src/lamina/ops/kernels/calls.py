@@ -62,6 +62,14 @@ class ArgmaxCall(NamedTuple):
     x: Array
 
 
+class EinsumCall(NamedTuple):
+    """Arguments of an einsum of two arrays."""
+
+    subscripts: str
+    x: Array
+    kernel: Array
+
+
 class StandardizeCall(NamedTuple):
     """Arguments of a standardization."""
 

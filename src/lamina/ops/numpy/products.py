@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from lamina.core.graph import op
 from lamina.ops.families import binary, unary
 from lamina.ops.kernels import dispatch, register_reference
-from lamina.ops.kernels.calls import MatmulCall
+from lamina.ops.kernels.calls import EinsumCall, MatmulCall
 from lamina.ops.types import Tensor, array_of, float_array
 from lamina.typing import Array
 
@@ -89,8 +89,16 @@ def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Array:
         [12, 34]
     """
     arrays = [array_of(v) for v in operands]
+    if len(arrays) == 2 and not kwargs:
+        return dispatch("einsum", EinsumCall(subscripts, *arrays))
     kwargs.setdefault("preferred_element_type", _sum_type(*arrays))
     return jnp.einsum(subscripts, *arrays, **kwargs)
+
+
+@register_reference("einsum")
+def reference_einsum(call: EinsumCall) -> Array:
+    """Contract by `jnp.einsum`."""
+    return jnp.einsum(*call, preferred_element_type=_sum_type(call.x, call.kernel))
 
 
 def _sum_type(*arrays: Array) -> str | None:

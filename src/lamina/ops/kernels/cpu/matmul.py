@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.ops.kernels.calls import MatmulCall
+from lamina.ops.kernels.calls import EinsumCall, MatmulCall
 from lamina.ops.kernels.table import register_kernel
 
 Pair = tuple[jax.Array, jax.Array]
+
+_PRODUCT = re.compile(r"(\.{3}|[a-zA-Z]+)([a-zA-Z]),\2([a-zA-Z])->\1\3")
 
 # With more columns XLA is as fast; with more rows the transpose takes too long.
 _MAX_COLUMNS, _MAX_ROWS = 64, 2**12
@@ -23,7 +26,7 @@ def _is_narrow(call: MatmulCall) -> bool:
     return has_few_columns and math.prod(call.x.shape[:-1]) <= _MAX_ROWS
 
 
-def _has_leading_axes(call: MatmulCall) -> bool:
+def _has_leading_axes(call: MatmulCall | EinsumCall) -> bool:
     return call.x.ndim > 2
 
 
@@ -64,6 +67,30 @@ def matmul_by_rows(call: MatmulCall) -> jax.Array:
     inner, columns = call.matrix.shape
     is_tall = inner > columns
     return _multiply_rows(_multiply_tall if is_tall else jnp.matmul, call)
+
+
+def _is_product(call: EinsumCall) -> bool:
+    """Return whether an einsum multiplies the rows of x by a matrix."""
+    match = _PRODUCT.fullmatch(call.subscripts.replace(" ", ""))
+    if match is None or not _is_float_matrix(MatmulCall(call.x, call.kernel)):
+        return False
+    rows, inner, columns = match.groups()
+    letters = rows.strip(".") + inner + columns
+    is_whole = rows == "..." or call.x.ndim == len(rows) + 1
+    is_same_size = call.x.shape[-1] == call.kernel.shape[0]
+    return len({*letters}) == len(letters) and is_whole and is_same_size
+
+
+@register_kernel(
+    "einsum",
+    "cpu",
+    "XLA is slow at the gradient with respect to a matrix if x has leading axes.",
+    when=_has_leading_axes,
+    supports=_is_product,
+)
+def einsum_by_rows(call: EinsumCall) -> jax.Array:
+    """Compute an einsum such as "abc,cd->abd" as a product of a matrix of all rows."""
+    return matmul_by_rows(MatmulCall(call.x, call.kernel))
 
 
 def _multiply_rows(
