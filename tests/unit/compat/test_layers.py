@@ -71,6 +71,19 @@ def test_highway_mixes_by_its_gate():
     assert_allclose(layer(x), expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("cls", [layers.MaxoutDense, layers.Highway])
+def test_weights_of_keras_1_have_penalties_and_constraints(cls):
+    options = {"W_regularizer": "l2", "b_regularizer": "l1", "W_constraint": "nonneg"}
+    sizes = {"output_dim": 3} if cls is layers.MaxoutDense else {}
+    layer = cls(**sizes, b_constraint="unitnorm", init="one", **options)
+    layer(np.ones((2, 3), "float32"))
+    assert len(layer.losses) == 2
+    assert [w.constraint is not None for w in layer.weights].count(True) == 2
+    layer = cls(**sizes, bias=False)
+    layer(np.ones((2, 3), "float32"))
+    assert not any("bias" in w.path or w.ndim < 2 for w in layer.weights)
+
+
 X = np.array([[-3.0, -1.0, 0.5, 1.0, 4.0]], "float32")
 # Layer, weights, and its outputs for `X`.
 ACTIVATIONS = [

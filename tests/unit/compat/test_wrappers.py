@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import lamina
 from lamina import compat, layers
@@ -73,6 +75,8 @@ def test_scores_are_those_of_the_model():
         right = estimator.model.predict(X, verbose=0).argmax(1) == np.arange(24) % 3
         assert estimator.score(X, y) == pytest.approx(right.mean())
     regressor = KerasRegressor(lambda: model(1, "mse"), verbose=0)
+    pipeline = make_pipeline(StandardScaler(), regressor).fit(X, X[:, 0])
+    assert pipeline.predict(X).shape == (24,)
     regressor.fit(X, X[:, 0])
     error = np.square(regressor.predict(X) - X[:, 0]).mean()
     assert regressor.score(X, X[:, 0]) == pytest.approx(-error, rel=1e-5)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from lamina import (
     activations,
+    constraints,
     initializers,
     layers,
     ops,
@@ -222,6 +223,9 @@ class MaxoutDense(Layer):
         nb_feature: number of linear functions.
         init: initializer of the kernel.
         W_regularizer: penalty on the kernel.
+        b_regularizer: penalty on the bias.
+        W_constraint: constraint of the kernel.
+        b_constraint: constraint of the bias.
         bias: whether there is a bias.
         **kwargs: options of every layer.
     """
@@ -232,6 +236,9 @@ class MaxoutDense(Layer):
         nb_feature: int = 4,
         init: typing.InitializerLike = "glorot_uniform",
         W_regularizer: typing.RegularizerLike = None,
+        b_regularizer: typing.RegularizerLike = None,
+        W_constraint: typing.ConstraintLike = None,
+        b_constraint: typing.ConstraintLike = None,
         bias: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -239,6 +246,9 @@ class MaxoutDense(Layer):
         self.output_dim, self.nb_feature, self.bias = output_dim, nb_feature, bias
         self.init = initializers.get(init)
         self.W_regularizer = regularizers.get(W_regularizer)
+        self.b_regularizer = regularizers.get(b_regularizer)
+        self.W_constraint = constraints.get(W_constraint)
+        self.b_constraint = constraints.get(b_constraint)
 
     def build(self, input_shape: typing.Shape) -> None:
         """Create the kernel and the bias."""
@@ -246,10 +256,16 @@ class MaxoutDense(Layer):
             (self.nb_feature, input_shape[-1], self.output_dim),
             self.init,
             regularizer=self.W_regularizer,
+            constraint=self.W_constraint,
         )
         self.b = None
         if self.bias:
-            self.b = self.add_weight((self.nb_feature, self.output_dim), "zeros")
+            self.b = self.add_weight(
+                (self.nb_feature, self.output_dim),
+                "zeros",
+                regularizer=self.b_regularizer,
+                constraint=self.b_constraint,
+            )
 
     def call(self, inputs: typing.Array) -> Any:
         """Return the largest value of the functions."""
@@ -261,8 +277,13 @@ class Highway(Layer):
     """Densely connected highway layer: a gate mixes the input and its transform.
 
     Args:
-        activation: activation of the transform.
         init: initializer of both kernels.
+        activation: activation of the transform.
+        W_regularizer: penalty on the kernel of the transform.
+        b_regularizer: penalty on its bias.
+        W_constraint: constraint of its kernel.
+        b_constraint: constraint of its bias.
+        bias: whether the transform and the gate have a bias.
         transform_bias: initial bias of the gate.
         **kwargs: options of every layer.
     """
@@ -271,22 +292,41 @@ class Highway(Layer):
         self,
         init: typing.InitializerLike = "glorot_uniform",
         activation: typing.ActivationLike = None,
+        W_regularizer: typing.RegularizerLike = None,
+        b_regularizer: typing.RegularizerLike = None,
+        W_constraint: typing.ConstraintLike = None,
+        b_constraint: typing.ConstraintLike = None,
+        bias: bool = True,
         transform_bias: float = -1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.init, self.transform_bias = initializers.get(init), transform_bias
-        self.activation = activations.get(activation)
+        self.activation, self.bias = activations.get(activation), bias
+        self.W_regularizer = regularizers.get(W_regularizer)
+        self.b_regularizer = regularizers.get(b_regularizer)
+        self.W_constraint = constraints.get(W_constraint)
+        self.b_constraint = constraints.get(b_constraint)
 
     def build(self, input_shape: typing.Shape) -> None:
         """Create the layers of the transform and of its gate."""
         size = input_shape[-1]
-        bias = initializers.Constant(self.transform_bias)
         self.gate = layers.Dense(
-            size, "sigmoid", kernel_initializer=self.init, bias_initializer=bias
+            size,
+            "sigmoid",
+            self.bias,
+            kernel_initializer=self.init,
+            bias_initializer=initializers.Constant(self.transform_bias),
         )
         self.transform = layers.Dense(
-            size, self.activation, kernel_initializer=self.init
+            size,
+            self.activation,
+            self.bias,
+            kernel_initializer=self.init,
+            kernel_regularizer=self.W_regularizer,
+            bias_regularizer=self.b_regularizer,
+            kernel_constraint=self.W_constraint,
+            bias_constraint=self.b_constraint,
         )
         self.gate.build(input_shape)
         self.transform.build(input_shape)

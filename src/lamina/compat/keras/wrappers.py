@@ -43,6 +43,10 @@ class _Wrapper(BaseEstimator):
         self.sk_params = {**self.sk_params, **params}
         return self
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether there is a trained model."""
+        return hasattr(self, "model")
+
     def fit(self, x: Data, y: Data, **kwargs: Any) -> Any:
         """Build a model and train it.
 
