@@ -14,7 +14,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from lamina.core.tracebacks import warn
 from lamina.core.variable import Variable
 from lamina.distribution.devices import DeviceMesh
-from lamina.distribution.layouts import TensorLayout
+from lamina.distribution.layouts import LayoutMap, TensorLayout
 from lamina.errors import AdviceWarning, invalid
 from lamina.runtime import placement
 
@@ -37,6 +37,7 @@ class Distribution:
     """
 
     splits_variables = False
+    _layout_map: LayoutMap | None = None
 
     def __init__(
         self,
@@ -116,6 +117,9 @@ class Distribution:
     def _rule(self, variable: Variable) -> TensorLayout | None:
         return None
 
+    def _mapped(self, path: str) -> TensorLayout | None:
+        return None if self._layout_map is None else self._layout_map[path]
+
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
         """Return the layout of a tensor inside a model, or `None`.
 
@@ -125,11 +129,16 @@ class Distribution:
         return None
 
     def check_model(self, paths: Callable[[], Sequence[str]]) -> None:
-        """Check that the distribution fits a model.
+        """Check that the keys of the layout map, if there is one, match a model.
 
         Args:
             paths: returns the paths of the model's variables and outputs of layers.
+
+        Raises:
+            ArgumentError: no key matches.
         """
+        if self._layout_map is not None:
+            self._layout_map.check_keys(paths())
 
     def check_batch(self, rows: int) -> None:
         """Warn if the devices cannot have equal parts of the rows of a batch.

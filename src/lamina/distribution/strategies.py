@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from lamina.core.tracebacks import warn
@@ -91,19 +91,11 @@ class ModelParallel(Distribution):
         super().__init__(layout_map.device_mesh, batch_dim_name, auto_shard_dataset)
 
     def _rule(self, variable: Variable) -> TensorLayout | None:
-        return self._layout_map[variable.path]
+        return self._mapped(variable.path)
 
     def get_tensor_layout(self, path: str) -> TensorLayout | None:
         """Return the layout that the map has for a path, or `None`."""
-        return self._layout_map[path]
-
-    def check_model(self, paths: Callable[[], Sequence[str]]) -> None:
-        """Check that each key of the map matches a variable of a model.
-
-        Raises:
-            ArgumentError: a key matches none.
-        """
-        self._layout_map.check_keys(paths())
+        return self._mapped(path)
 
 
 class FullySharded(Distribution):
@@ -153,7 +145,7 @@ class FullySharded(Distribution):
         super().__init__(mesh, mesh.axis_names[0], auto_shard_dataset)
 
     def _rule(self, variable: Variable) -> TensorLayout:
-        found = None if self._layout_map is None else self._layout_map[variable.path]
+        found = self._mapped(variable.path)
         axes: list[str | None] = (
             [None] * variable.ndim if found is None else [*found.axes]
         )
@@ -167,15 +159,6 @@ class FullySharded(Distribution):
                 largest = max(free, key=lambda i: variable.shape[i])
                 axes[largest] = self._batch_dim_name
         return TensorLayout(axes, self._device_mesh)
-
-    def check_model(self, paths: Callable[[], Sequence[str]]) -> None:
-        """Check that each key of the map matches a variable of a model.
-
-        Raises:
-            ArgumentError: a key matches none.
-        """
-        if self._layout_map is not None:
-            self._layout_map.check_keys(paths())
 
 
 def _mesh(

@@ -8,14 +8,10 @@ from lamina import metrics
 from lamina.training.checks.case import Case, OutputCase
 from lamina.training.checks.label_values import Labels
 from lamina.training.checks.rules.base import Advice, rule
+from lamina.training.checks.rules.outputs import SQUASHING
 from lamina.training.plan.arguments import loss_kind
 
 _SQUARED = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
-_CROSSENTROPIES = (
-    *("binary_crossentropy", "categorical_crossentropy"),
-    *("sparse_categorical_crossentropy", "binary_focal_crossentropy"),
-    "categorical_focal_crossentropy",
-)
 _SPARSE = "sparse_categorical_crossentropy"
 _ACCURACIES = (
     metrics.BinaryAccuracy,
@@ -67,7 +63,7 @@ def imbalanced_classes(out: OutputCase) -> Advice:
     counts = _classes(out)
     options = out.case.options
     rows = sum(counts.values())
-    if len(counts) < 2 or rows < _MIN_ROWS or out.kind not in _CROSSENTROPIES:
+    if len(counts) < 2 or rows < _MIN_ROWS or out.kind not in SQUASHING:
         return None
     if options.class_weight or out.case.arrays[2] is not None:
         return None
@@ -306,7 +302,7 @@ def _class_counts(case: Case) -> tuple[dict[int, int], dict[int, int]]:
     if len(case.outputs) != 1 or not data or len(data[1].shape) > 2:
         return {}, {}
     train, values = _classes(case.outputs[0]), np.asarray(data[1])
-    if not train or loss_kind(case.outputs[0].loss) not in _CROSSENTROPIES:
+    if not train or loss_kind(case.outputs[0].loss) not in SQUASHING:
         return {}, {}
     if values.dtype.kind not in "biuf" or not values.size:
         return {}, {}

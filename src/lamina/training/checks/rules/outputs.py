@@ -9,7 +9,7 @@ from lamina.training.checks.case import OutputCase, activation_of
 from lamina.training.checks.rules.base import Advice, rule
 
 # Activation that makes probabilities for each loss.
-_SQUASHING = {
+SQUASHING = {
     "binary_crossentropy": "sigmoid",
     "binary_focal_crossentropy": "sigmoid",
     "categorical_crossentropy": "softmax",
@@ -53,7 +53,7 @@ def softmax_over_one_unit(out: OutputCase) -> Advice:
 
 @rule("activation-and-from-logits", "warning", each="outputs")
 def activation_and_from_logits(out: OutputCase) -> Advice:
-    last, wanted = out.activation, _SQUASHING.get(out.kind)
+    last, wanted = out.activation, SQUASHING.get(out.kind)
     if not (wanted and out.takes_logits and last.name in ("softmax", "sigmoid")):
         return None
     if last.name == "softmax" and out.units == 1:
@@ -68,7 +68,7 @@ def activation_and_from_logits(out: OutputCase) -> Advice:
 
 @rule("output-activation", "warning", each="outputs")
 def output_is_no_probability(out: OutputCase) -> Advice:
-    last, wanted = out.activation, _SQUASHING.get(out.kind)
+    last, wanted = out.activation, SQUASHING.get(out.kind)
     if not wanted or out.takes_logits or last.name not in _NOT_PROBABILITIES:
         return None
     return (
@@ -82,7 +82,7 @@ def output_is_no_probability(out: OutputCase) -> Advice:
 @rule("sigmoid-for-classes", "warning", each="outputs")
 def sigmoid_under_categorical_crossentropy(out: OutputCase) -> Advice:
     last = out.activation
-    if _SQUASHING.get(out.kind) != "softmax" or last.name != "sigmoid":
+    if SQUASHING.get(out.kind) != "softmax" or last.name != "sigmoid":
         return None
     # The loss itself refuses one unit.
     if out.units in (None, 1) or out.takes_logits:
@@ -100,8 +100,8 @@ def sigmoid_under_categorical_crossentropy(out: OutputCase) -> Advice:
 @rule("softmax-for-labels", "warning", each="outputs")
 def softmax_for_several_labels(out: OutputCase) -> Advice:
     labels, last = out.labels, out.activation
-    classes = _SQUASHING.get(out.kind) == "softmax" or last.name == "softmax"
-    if not classes or out.kind not in _SQUASHING or not out.is_known_loss:
+    classes = SQUASHING.get(out.kind) == "softmax" or last.name == "softmax"
+    if not classes or out.kind not in SQUASHING or not out.is_known_loss:
         return None
     if labels is None or not labels.has_several_ones or labels.width != out.units:
         return None
@@ -206,7 +206,7 @@ def accuracy_of_continuous_targets(out: OutputCase) -> Advice:
         low, high = out.labels.range
         if out.labels.are_integers and (low, high) in ((0, 1), (0, 0), (1, 1)):
             continue
-        if out.kind in _SQUASHING and (low < 0 or high > 1):  # an error of the labels
+        if out.kind in SQUASHING and (low < 0 or high > 1):  # an error of the labels
             continue
         return (
             f"The metric {metric.name!r} compares outputs above {metric.threshold} "
@@ -222,7 +222,7 @@ def accuracy_of_continuous_targets(out: OutputCase) -> Advice:
 def threshold_of_logits(out: OutputCase) -> Advice:
     if not out.takes_logits or out.activation.name not in ("linear", None):
         return None
-    if _SQUASHING.get(out.kind) != "sigmoid" or not out.activation.layer:
+    if SQUASHING.get(out.kind) != "sigmoid" or not out.activation.layer:
         return None
     for metric in (*out.plan.metrics, *out.plan.weighted_metrics):
         kind, name = type(metric), "threshold"
