@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import pytest
 
 import lamina
@@ -16,9 +17,15 @@ CASES = [
 ]
 
 
+# Compiled without optimizations, as tests are, XLA newer than that of jaxlib 0.10
+# computes NaN for the gradients of these.
+EAGER = ("mel_spectrogram_range",)
+
+
 @pytest.mark.parametrize(("family", "case"), CASES)
 def test_does_what_keras_does(family, case):
-    observed = FAMILIES[family].observe(lamina, case)
+    with jax.disable_jit(case.name in EAGER):
+        observed = FAMILIES[family].observe(lamina, case)
     expected = recorded(family)[case.name]
     assert observed.keys() == expected.keys()
     for key, value in expected.items():

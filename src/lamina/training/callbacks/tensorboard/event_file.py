@@ -83,9 +83,10 @@ class _EventFile:
             stacklevel=2,
         )
         file, self._file = self._file, None
-        with suppress(OSError):
-            if file is not None:
-                file.close()
+        if file is not None:
+            # The writer's own `close` leaves the file open if it cannot flush it.
+            with suppress(OSError):
+                file._py_recordio_writer._writer.close()
 
 
 def _event(**fields: object) -> Any:
