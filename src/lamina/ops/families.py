@@ -61,14 +61,16 @@ def _member(
         try:
             return template(function, *args, **kwargs)
         except TypeError:
-            check_call(function.__name__, found, args, kwargs)
+            check_call(name, found, args, kwargs)
             raise
 
+    # A private function computes the op of its name.
+    name = function.__name__.lstrip("_")
     found = inspect.signature(template)
     found = found.replace(parameters=list(found.parameters.values())[1:])
     _, header, args = inspect.cleandoc(template.__doc__ or "").partition("\n\nArgs:")
     shown_args, _, result = example.partition(" -> ")
-    call.__name__ = call.__qualname__ = name = function.__name__
+    call.__name__ = call.__qualname__ = name
     call.__doc__ = (
         f"{doc}{header}{args}\n\n"
         f"Example:\n    >>> {name}({shown_args}).tolist()\n    {result}\n"
