@@ -186,3 +186,15 @@ def test_batch_normalization_learns_its_statistics():
     x = np.array([[5.0, 1.0], [7.0, 1.0]])
     model.fit(x, x, verbose=0)
     assert model.layers[0].get_weights()[2][0] > 0.05
+
+
+def test_class_weight_as_text_has_no_effect():
+    x, y = np.ones((4, 2), "float32"), np.array([0, 1, 1, 1])
+    losses = []
+    for options in ({}, {"class_weight": "auto"}):
+        model = models.Sequential(
+            [layers.Input((2,)), layers.Dense(1, kernel_initializer="ones")]
+        )
+        model.compile("sgd", "mse")
+        losses.append(model.fit(x, y, verbose=0, **options).history["loss"])
+    assert losses[0] == losses[1]

@@ -121,9 +121,10 @@ def _without_rows(data: object) -> bool:
 
 
 def fitting(fit: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a `fit` that ignores data for validation without rows.
+    """Return a `fit` that ignores what Keras 1 and 2 ignored.
 
-    Callbacks also get what they had in Keras 1 and 2.
+    That is data for validation without rows, and `class_weight` as text, such as
+    "auto". Callbacks also get what they had in Keras 1 and 2.
     """
     signature = inspect.signature(fit)
 
@@ -132,6 +133,8 @@ def fitting(fit: Callable[..., Any]) -> Callable[..., Any]:
         if _without_rows(kwargs.get("validation_data")):
             tell("fit(validation_data=) without rows", "fit() without it")
             del kwargs["validation_data"]
+        if isinstance(kwargs.get("class_weight"), str):
+            tell(f"fit(class_weight={kwargs.pop('class_weight')!r})", "")
         with suppress(TypeError):
             _inform_callbacks(signature.bind(model, *args, **kwargs).arguments)
         return fit(model, *args, **kwargs)
