@@ -283,14 +283,15 @@ def loss(k: Any, case: LossCase) -> Observed:
         value = subject(case.y_true, y_pred, sample_weight=case.sample_weight)
         return jnp.sum(value), value
 
-    y_pred = jnp.asarray(case.y_pred)
-    differentiate = jax.jit(jax.value_and_grad(scalar, has_aux=True))
-    (_, value), gradient = differentiate(y_pred)
+    @jax.jit
+    def computed(y_true: Any, y_pred: jax.Array) -> tuple:
+        (_, value), gradient = jax.value_and_grad(scalar, has_aux=True)(y_pred)
+        each = case.function(k)(y_true, y_pred) if case.function else None
+        return value, gradient, each
+
+    value, gradient, each = computed(case.y_true, jnp.asarray(case.y_pred))
     observed = {"value": np.asarray(value), "gradient": np.asarray(gradient)}
-    if case.function:
-        each = jax.jit(case.function(k))
-        observed["each"] = np.asarray(each(case.y_true, y_pred))
-    return observed
+    return observed if each is None else {**observed, "each": np.asarray(each)}
 
 
 def metric(k: Any, case: MetricCase) -> Observed:
