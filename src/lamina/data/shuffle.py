@@ -1,94 +1,212 @@
 """Orders of rows as functions, without stored permutations.
 
 An order is a bijection of 0, ..., rows - 1. Any part of it can be computed alone, so
-that shuffling ten million rows needs neither memory nor a sort.
+that shuffling ten million rows needs neither memory nor a sort. NumPy computes it: in
+a program it would take longer to compile than to run.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from typing import TypeAlias
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
-Index: TypeAlias = jax.Array | np.ndarray | int
+from lamina.runtime.placement import current, is_spread, put_replicated
 
 # Rounds of both halves. Chi-square and correlation tests stop improving at three.
 _ROUNDS = 4
+_BLOCK = 2**14  # positions whose temporary arrays fit the processor's cache
+# Positions that are computed together: their rows take half a megabyte.
+_WINDOW = 2**17
+_MOST_EPOCHS = 128
 
 
-@functools.partial(jax.jit, static_argnums=1, inline=True)
-def shuffled(positions: Index, rows: int, seed: Index, epoch: Index) -> jax.Array:
-    """Return the rows at positions of an epoch's order.
+def permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
+    """Return the order of all rows in an epoch, a function of seed and epoch."""
+    return _Orders(rows, seed).epochs(epoch, 1)[0]
 
-    A Feistel network permutes pairs (a, b) with a * b >= rows. Results beyond the last
-    row are permuted again until they are in range; their share is below 1 / sqrt(rows).
 
-    Args:
-        positions: integers below `rows`, of any shape.
-        rows: number of rows.
-        seed: seed of the orders.
-        epoch: the epoch.
+def shuffled(start: int, count: int, rows: int, seed: int, epoch: int) -> np.ndarray:
+    """Return the rows at `count` positions of an epoch's order, from `start` on."""
+    return _Orders(rows, seed).part(epoch, start, count)
+
+
+class _Orders:
+    """Orders of rows by a Feistel network.
+
+    It permutes pairs (a, b) with a * b >= rows. Results beyond the last row are
+    permuted again until they are in range; their share is below 1 / sqrt(rows).
 
     Reference:
         Black and Rogaway 2002, "Ciphers with arbitrary finite domains"; Mitchell et
         al. 2021, "Bandwidth-optimal random shuffling for GPUs".
     """
-    # Half of the calls of `jax.numpy` in the training loop of a small model would be
-    # here. `lax` traces the same program in half of the time.
-    root = math.isqrt(rows - 1) + 1
-    a, b = np.uint32(root), np.uint32(-(-rows // root))
-    base = _mix(_mix(jnp.uint32(seed)) + jnp.uint32(epoch) * np.uint32(0x9E3779B9))
-    keys = _mix(base + np.arange(1, 2 * _ROUNDS + 1, dtype=np.uint32))
 
-    def permute(x: jax.Array) -> jax.Array:
-        left, right = lax.div(x, b), lax.rem(x, b)
+    def __init__(self, rows: int, seed: int) -> None:
+        root = math.isqrt(rows - 1) + 1
+        self._rows, self._seed = rows, seed
+        self._a, self._b = np.uint32(root), np.uint32(-(-rows // root))
+
+    def epochs(self, first: int, count: int) -> np.ndarray:
+        """Return whole orders of epochs, of shape (count, rows)."""
+        rows, size = self._rows, int(self._a) * int(self._b)
+        found = np.empty((count, rows), np.int32)
+        step = max(1, _BLOCK // size)
+        for start in range(0, count, step):
+            part = found[start : start + step]
+            keys = self._keys(np.arange(first + start, first + start + len(part)))
+            every = self._permute(np.arange(size, dtype=np.uint32), keys)
+            part[:] = every[:, :rows]
+            at = np.nonzero(part >= rows)
+            while at[0].size:
+                part[at] = values = every[at[0], part[at]]
+                still = values >= rows
+                at = at[0][still], at[1][still]
+        return found
+
+    def part(self, epoch: int, start: int, count: int) -> np.ndarray:
+        """Return the rows at `count` positions of an epoch's order."""
+        found, keys = np.empty(count, np.int32), self._keys(np.array([epoch]))
+        for first in range(start, start + count, _BLOCK):
+            last = min(first + _BLOCK, start + count)
+            x = self._permute(np.arange(first, last, dtype=np.uint32), keys)[0]
+            at = np.flatnonzero(x >= self._rows)
+            while at.size:
+                x[at] = self._permute(x[at], keys)[0]
+                at = at[x[at] >= self._rows]
+            found[first - start : last - start] = x
+        return found
+
+    def _keys(self, epochs: np.ndarray) -> np.ndarray:
+        """Return the keys of all rounds, of shape (rounds, epochs, 1)."""
+        seed = np.array([self._seed & 0xFFFFFFFF], np.uint32)
+        epochs = (epochs & 0xFFFFFFFF).astype(np.uint32)
+        base = _mix(_mix(seed) + epochs * np.uint32(0x9E3779B9))
+        rounds = np.arange(1, 2 * _ROUNDS + 1, dtype=np.uint32)
+        return _mix(base + rounds[:, None])[..., None]
+
+    def _permute(self, x: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        a, b = self._a, self._b
+        left = x // b
+        right = x - left * b
         for i in range(0, 2 * _ROUNDS, 2):
-            left = _add(left, _mix(lax.add(right, keys[i])), a)
-            right = _add(right, _mix(lax.add(left, keys[i + 1])), b)
-        return lax.add(lax.mul(left, b), right)
-
-    def is_open(state: tuple[jax.Array, jax.Array]) -> jax.Array:
-        x, is_first = state
-        return is_first | jnp.any(x >= rows)
-
-    def again(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        x, is_first = state
-        is_due = lax.ge(x, np.uint32(rows)) | is_first
-        return lax.select(is_due, permute(x), x), jnp.bool_(False)
-
-    # A loop even if a * b = rows: XLA would fuse hashes without a loop into the loops
-    # that read the rows, which can take LLVM minutes to compile. The first round is in
-    # the loop too, so that its code is compiled once.
-    start = jnp.asarray(positions, jnp.uint32), jnp.bool_(True)
-    return lax.while_loop(is_open, again, start)[0].astype(jnp.int32)
+            left = _add(left, _mix(right + keys[i]), a)
+            right = _add(right, _mix(left + keys[i + 1]), b)
+        return left * b + right
 
 
-def permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
-    """Return the order of all rows in an epoch, a function of seed and epoch."""
-    return np.asarray(shuffled(jnp.arange(rows), rows, seed, epoch))
+class Window(NamedTuple):
+    """Rows at consecutive positions of the orders of one or several epochs."""
+
+    seed: int
+    epoch: int  # the first epoch
+    epochs: int
+    start: int  # the first position, in each epoch
+    rows: Any  # flat, for the largest number of epochs
 
 
-def _add(x: jax.Array, y: jax.Array, limit: np.uint32) -> jax.Array:
+class OrderWindows:
+    """Windows of the orders of some rows, of which the latest is retained.
+
+    All have the same shape, so that one program takes them. If epochs are short, a
+    window has several: as many as are wanted, or twice as many as the one before, since
+    NumPy takes as long for one small order as for ten.
+
+    Args:
+        rows: number of rows.
+        stride: rows in a batch.
+        least: the smallest number of batches in a window.
+    """
+
+    def __init__(self, rows: int, stride: int, least: int) -> None:
+        self.positions = min(rows, max(_WINDOW // stride, least) * stride)
+        self.batches = -(-self.positions // stride)
+        self.epochs = max(1, min(_MOST_EPOCHS, _WINDOW // rows))
+        self._rows, self._stride = rows, stride
+        self._latest = self._next = Window(0, 0, 0, 0, None)
+        self._follows = False
+
+    def at(self, seed: int, epoch: int, batch: int, epochs: int = 1) -> Window:
+        """Return the window with a batch of an epoch, and of later epochs."""
+        start = batch // self.batches * self.batches * self._stride
+
+        def has(window: Window) -> bool:
+            end, wanted = window.epoch + window.epochs, epoch + epochs
+            same = (window.seed, window.start) == (seed, start)
+            return same and window.epoch <= epoch and wanted <= end
+
+        latest = self._latest
+        if has(latest):
+            return latest
+        follows = (seed, epoch, start) == (latest.seed, *self._after(latest))
+        found = self._next
+        if not has(found):
+            count = max(epochs, self._next_count() if follows else 1)
+            found = self._make(seed, epoch, start, count)
+        self._latest, self._follows = found, follows
+        return found
+
+    def prepare(self) -> None:
+        """Compute the next window if the latest followed another.
+
+        Called while a program runs, this takes no time of the training.
+        """
+        seed, (epoch, start) = self._latest.seed, self._after(self._latest)
+        if self._follows and (seed, epoch, start) != (
+            self._next.seed,
+            self._next.epoch,
+            self._next.start,
+        ):
+            self._next = self._make(seed, epoch, start, self._next_count())
+
+    def _next_count(self) -> int:
+        return min(self.epochs, 2 * self._latest.epochs)
+
+    def _after(self, window: Window) -> tuple[int, int]:
+        """Return the epoch and the first position of the window after another."""
+        start = window.start + self.batches * self._stride
+        if start < self._rows:
+            return window.epoch, start
+        return window.epoch + window.epochs, 0
+
+    def _make(self, seed: int, epoch: int, start: int, epochs: int) -> Window:
+        orders, count = _Orders(self._rows, seed), self.positions
+        # Values that are not computed are valid rows, which programs may gather.
+        rows = np.zeros((self.epochs, count), np.int32)
+        if count == self._rows:
+            rows[:epochs] = orders.epochs(epoch, epochs)
+        else:
+            count = min(count, self._rows - start)
+            rows[0, :count] = orders.part(epoch, start, count)
+        put = put_replicated if is_spread() else jax.device_put
+        return Window(seed, epoch, epochs, start, put(rows.reshape(-1)))
+
+
+def order_windows(rows: int, stride: int, least: int) -> OrderWindows:
+    """Return the windows that all programs for such data share."""
+    return _shared_windows(rows, stride, least, current())
+
+
+@functools.lru_cache(maxsize=16)
+def _shared_windows(rows: int, stride: int, least: int, _: object) -> OrderWindows:
+    return OrderWindows(rows, stride, least)
+
+
+def _add(x: np.ndarray, y: np.ndarray, limit: np.uint32) -> np.ndarray:
     """Add x and y modulo `limit`, for x below it."""
-    total = lax.add(x, lax.rem(y, limit))
-    return lax.select(lax.ge(total, limit), lax.sub(total, limit), total)
+    total = x + (y - y // limit * limit)
+    return np.minimum(total, total - limit)  # the second wraps around if it is smaller
 
 
-def _mix(x: jax.Array) -> jax.Array:
+def _mix(x: np.ndarray) -> np.ndarray:
     """Hash 32-bit integers: each bit of the result depends on all bits of x.
 
     Reference:
         Ellis 2018, "Prospecting for hash functions" (lowbias32).
     """
-    x = lax.mul(_xor_shifted(x, 16), np.uint32(0x7FEB352D))
-    x = lax.mul(_xor_shifted(x, 15), np.uint32(0x846CA68B))
-    return _xor_shifted(x, 16)
-
-
-def _xor_shifted(x: jax.Array, count: int) -> jax.Array:
-    return lax.bitwise_xor(x, lax.shift_right_logical(x, np.uint32(count)))
+    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
+    x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
+    return x ^ (x >> np.uint32(16))

@@ -109,9 +109,8 @@ class _Position(NamedTuple):
 class _Epoch(NamedTuple):
     """Consecutive batches of one epoch."""
 
-    start: Array  # number of its first batch, which may be before those of the dispatch
-    number: Array  # uint32
-    in_dispatch: Array  # number in the dispatch
+    start: Any  # number of its first batch, which may be before those of the dispatch
+    in_dispatch: Any  # number in the dispatch
     full: Array  # one past the last batch that is not the smaller one
     end: Array  # one past the last batch
 
@@ -192,12 +191,11 @@ class _DeviceLoop:
         self, epoch: _Epoch, end: Array, position: _Position
     ) -> _Position:
         batches, data, first = self.batches, self.inputs.data, position.next
-        order = self.args.seed, epoch.number
-        block = batches.block(data, order, first - epoch.start)
+        block = batches.block(data, first - epoch.start, epoch.in_dispatch)
 
         def body(n: Array, carry: tuple[LoopState, Array]) -> tuple[LoopState, Array]:
             state, bad = carry
-            batch = batches.take(data, order, n - epoch.start, block)
+            batch = batches.take(data, n - epoch.start, block, epoch.in_dispatch)
             state, finite = self._run_step(0, n, state, batch)
             return state, jnp.where(finite, bad, jnp.minimum(bad, n))
 
@@ -206,8 +204,8 @@ class _DeviceLoop:
         return _Position(end, bad, state)
 
     def _run_last_batch(self, epoch: _Epoch, position: _Position) -> _Position:
-        n, order = position.next, (self.args.seed, epoch.number)
-        batch = self.batches.take_rest(self.inputs.data, order)
+        n, data = position.next, self.inputs.data
+        batch = self.batches.take_rest(data, epoch.in_dispatch)
         state, finite = self._run_step(1, n, position.state, batch)
         return _Position(n + 1, jnp.where(finite, _NEVER, n), state)
 
@@ -270,19 +268,13 @@ class _DeviceLoop:
 def _epoch_at(loop: _DeviceLoop, first: Array, limit: Array) -> _Epoch:
     """Return the epoch of a batch."""
     args, batches = loop.args, loop.batches
-    epochs, number = _epoch_and_number(first, args.steps)
-    start = first - number
+    start: Any = 0
+    epochs: Any = 0
+    if loop.log_mode.of == "epochs":  # else a dispatch has batches of one epoch
+        # `//` would compile a dozen operations for signs that do not occur.
+        epochs = jax.lax.div(first, args.steps)
+        start = epochs * args.steps
     end = full = jnp.minimum(limit, start + args.steps)
     if batches.rest:
         full = jnp.minimum(limit, start + batches.full(loop.inputs.data))
-    in_dispatch = epochs - _epoch_and_number(args.first, args.steps)[0]
-    number = args.epoch + epochs.astype(jnp.uint32)
-    return _Epoch(start, number, in_dispatch, full, end)
-
-
-def _epoch_and_number(batch: Array, steps: Array) -> tuple[Array, Array]:
-    """Return how many epochs of the dispatch precede a batch, and its number.
-
-    `//` and `%` would compile a dozen operations for signs that do not occur.
-    """
-    return jax.lax.div(batch, steps), jax.lax.rem(batch, steps)
+    return _Epoch(start, epochs, full, end)

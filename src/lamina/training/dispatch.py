@@ -39,14 +39,15 @@ LOG_EPOCHS = LogMode("epochs", 128)
 class DispatchArgs(NamedTuple):
     """Scalars that say which batches a dispatch runs.
 
-    Batches are counted from the start of `epoch`; the count continues in later epochs.
+    Batches are counted from the start of `epoch`; the count continues in later epochs,
+    which only programs with logs of epochs run in the same dispatch.
     """
 
     seed: Any = 0  # uint32
     step: Any = 0  # uint32: training steps before this epoch
     epoch: Any = 0  # uint32: number of the epoch
     steps: Any = ENDLESS  # int32: batches in an epoch
-    first: Any = 0  # int32: first batch of this dispatch
+    first: Any = 0  # int32: first batch of this dispatch, in the first epoch
     last: Any = 1  # int32: one past its last batch
 
 

@@ -132,7 +132,7 @@ class LoopRunner:
         traced = spec.traced
         self.state, self.captured = traced.state, traced.captured
         self._changed, self._fixed = traced.changed, traced.fixed
-        self._guard = spec.step.guard
+        self._guard, self._batches = spec.step.guard, spec.batches
         self._is_small = sum(v.raw.nbytes for v in self._changed) < _RETAINED
         # Whether a dispatch may start before the one before it is finished. With a
         # guard, that needs memory for a third state.
@@ -168,6 +168,7 @@ class LoopRunner:
             values, unnamed = self._executable(self._inputs(data, args), buffers)
             for variable, value in zip(self._changed, values, strict=True):
                 variable.storage.set(value)
+        self._batches.prepare(data)
         out = unnamed.named()
         if self._guard:
             return Started(out, partial(self._finish, data, args, out, before, values))
@@ -231,6 +232,8 @@ class LoopRunner:
         changed = [v.raw for v in self._changed]
         fixed = [v.raw for v in self._fixed]
         hyperparameters = self.state.hyperparameters()
+        epochs = 1 + (args.last - 1) // args.steps
+        data = self._batches.ordered(data, args.seed, args.epoch, args.first, epochs)
         return LoopInputs(changed, fixed, hyperparameters, data, program_args(args))
 
 
@@ -267,8 +270,10 @@ class StepRunner:
             epochs, number = divmod(n, args.steps)
             if number == 0:
                 self._step.reset_metrics()
-            order = args.seed & 0xFFFFFFFF, args.epoch + epochs
-            batch = self._batches.take(data, order, number)
+            order = args.seed, args.epoch + epochs
+            batch = self._batches.take(
+                self._batches.ordered(data, *order, number), number
+            )
             logs, is_finite = self._execute(batch, RunKey(args.seed, args.step + n))
             if not is_finite:
                 bad = n

@@ -148,6 +148,7 @@ class EpochLoop:
         steps, runner = segment.last, self.runner(segment)
         self.sizer.begin(runner.chunk)
         count = min(most, LOG_EPOCHS.limit, self.sizer.chunk // steps)
+        count = min(count, segment.batches.most_epochs(segment.data))
         if count <= 1:
             return []
         self.sizer.start()
@@ -308,7 +309,8 @@ class _Epoch:
             first = loop.done
             if loop.pause and first > self._first:
                 loop.pause(first, loop.stream_state)
-            last = min(segment.last, first + _limit(loop))
+            end = segment.batches.end(segment.data, first)
+            last = min(segment.last, end, first + _limit(loop))
             if loop.needs == "model":
                 loop.hooks.begin(first)
             if self._pending is None:

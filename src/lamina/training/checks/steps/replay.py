@@ -49,10 +49,10 @@ class FailedStep(NamedTuple):
 
     def batch(self) -> tuple[Parts, np.ndarray | None]:
         """Return the batch, and its rows' numbers in the data of `fit`, if known."""
-        order = self.args.seed & 0xFFFFFFFF, self.epoch
         batches, data = self.segment.batches, self.segment.data
+        order = self.args.seed, self.epoch
         batch: Any
-        batch, numbers = batches.numbered(data, order, self.batch_number)
+        batch, numbers = batches.numbered(data, *order, self.batch_number)
         return batch, None if numbers is None else np.asarray(numbers)
 
 

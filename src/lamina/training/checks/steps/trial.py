@@ -68,8 +68,10 @@ class Trial:
         while True:
             count = 0
             for segment in self.feed.segments(epoch):
+                batches = segment.batches
                 for i in range(segment.first, segment.last):
-                    batch: Any = segment.batches.take(segment.data, (0, epoch), i)
+                    data = batches.ordered(segment.data, 0, epoch, i)
+                    batch: Any = batches.take(data, i)
                     new = jax.tree.map(lambda a: a.shape, batch)
                     shape, count = shape or new, count + 1
                     if new == shape:
