@@ -9,6 +9,8 @@ import zlib
 import numpy as np
 import pytest
 
+import lamina
+from lamina.data import shuffle
 from lamina.data.shuffle import OrderWindows, permutation, shuffled
 
 SIZES = [*range(1, 40), 100, 314, 1000, 4095, 4096, 4097, 60_000, 10_000_000]
@@ -83,6 +85,30 @@ def test_windows_that_follow_one_another_have_more_epochs() -> None:
         counts.append(windows.at(7, epoch, 0).epochs)
         windows.prepare()
     assert list(dict.fromkeys(counts)) == [1, 2, 4, 8, 16, 32, 64, 128]
+
+
+def weights_after_fit() -> list[np.ndarray]:
+    lamina.random.set_seed(3)
+    model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(314, 2)).astype("float32")
+    model.fit(x, x.sum(axis=1), batch_size=4, epochs=5, verbose=0, seed=1)
+    return model.get_weights()
+
+
+@pytest.mark.parametrize("window", [1, 314, 700])
+def test_training_does_not_depend_on_the_window(
+    monkeypatch: pytest.MonkeyPatch, window: int
+) -> None:
+    expected = weights_after_fit()
+    monkeypatch.setattr(shuffle, "_WINDOW", window)
+    shuffle._shared_windows.cache_clear()
+    try:
+        found = weights_after_fit()
+    finally:
+        shuffle._shared_windows.cache_clear()
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @functools.lru_cache(4)
