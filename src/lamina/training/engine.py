@@ -141,16 +141,16 @@ class LoopRunner:
         self._executable: Any = None
         self._is_large = False
 
-    def prepare(self, data: PyTree) -> None:
+    def prepare(self, data: Data) -> None:
         """Start to compile in a background thread."""
         values = [v.raw for v in self._changed]
         self._program.prepare(self._inputs(data, DispatchArgs()), values)
 
-    def run(self, data: PyTree, args: DispatchArgs) -> DispatchResult:
+    def run(self, data: Data, args: DispatchArgs) -> DispatchResult:
         """Run batches; the variables then hold the new state."""
         return self.start(data, args).finish()
 
-    def start(self, data: PyTree, args: DispatchArgs) -> Started:
+    def start(self, data: Data, args: DispatchArgs) -> Started:
         """Start to run batches."""
         if self._executable is None:
             values = [v.raw for v in self._changed]
@@ -177,7 +177,7 @@ class LoopRunner:
 
     def _finish(
         self,
-        data: PyTree,
+        data: Data,
         args: DispatchArgs,
         out: DispatchResult,
         before: _Replaced,
@@ -228,7 +228,7 @@ class LoopRunner:
         for variable in self._changed:
             variable.storage.drop_donation_buffer()
 
-    def _inputs(self, data: PyTree, args: DispatchArgs) -> LoopInputs:
+    def _inputs(self, data: Data, args: DispatchArgs) -> LoopInputs:
         changed = [v.raw for v in self._changed]
         fixed = [v.raw for v in self._fixed]
         hyperparameters = self.state.hyperparameters()
@@ -259,7 +259,7 @@ class StepRunner:
     def __init__(self, step: Step, execute: Execute, batches: Batches) -> None:
         self._step, self._execute, self._batches = step, execute, batches
 
-    def prepare(self, data: PyTree) -> None:
+    def prepare(self, data: Data) -> None:
         """Do nothing: no loop is compiled."""
 
     def run(self, data: Data, args: DispatchArgs) -> DispatchResult:
