@@ -309,8 +309,7 @@ class _Epoch:
             first = loop.done
             if loop.pause and first > self._first:
                 loop.pause(first, loop.stream_state)
-            end = segment.batches.end(segment.data, first)
-            last = min(segment.last, end, first + _limit(loop))
+            last = _end(loop, segment, first)
             if loop.needs == "model":
                 loop.hooks.begin(first)
             if self._pending is None:
@@ -385,11 +384,11 @@ class _Epoch:
             loop.hooks.end(i, logs)
 
 
-def _limit(loop: EpochLoop) -> int:
-    """Return the number of batches that the next dispatch may run."""
-    limits = {"model": 1, "batches": LOG_BATCHES.limit}
-    most = limits.get(loop.needs, loop.sizer.chunk)
-    return min(most, loop.sizer.chunk, loop.agreement.batches_to_pause())
+def _end(loop: EpochLoop, segment: Segment, first: int) -> int:
+    """Return one past the last batch that the next dispatch may run."""
+    most = {"model": 1, "batches": LOG_BATCHES.limit}.get(loop.needs, loop.sizer.chunk)
+    most = min(most, loop.sizer.chunk, loop.agreement.batches_to_pause())
+    return min(segment.last, segment.batches.end(segment.data, first), first + most)
 
 
 def _note_wait(loop: EpochLoop, pending: Dispatched | None, seconds: float) -> None:
