@@ -147,14 +147,13 @@ class EpochLoop:
             return []
         steps, runner = segment.last, self.runner(segment)
         self.sizer.begin(runner.chunk)
-        count = min(most, LOG_EPOCHS.limit, self.sizer.chunk // steps)
-        count = min(count, segment.batches.most_epochs(segment.data))
+        most = min(most, LOG_EPOCHS.limit, segment.batches.most_epochs(segment.data))
+        count = min(most, self.sizer.chunk // steps)
         if count <= 1:
             return []
         self.sizer.start()
         args = DispatchArgs(self.seed, step, number, steps, 0, count * steps)
-        running = runner.start(segment.data, args)
-        self.started = True
+        running, self.started = runner.start(segment.data, args), True
         vote, out = self.vote(), running.finish()
         recorded = jax.device_get(out.recorded)
         self.settle(count * steps, vote)
