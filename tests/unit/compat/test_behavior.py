@@ -33,6 +33,12 @@ def test_calls_of_a_layer_have_inputs_and_outputs():
     assert y.shape == (None, 4, 2) and y.shape.as_list() == [None, 4, 2]
 
 
+def test_input_of_the_first_layer_is_that_of_the_model():
+    x = layers.Input((3,))
+    model = models.Model(x, layers.Dense(2)(x))
+    assert model.layers[0].input is x
+
+
 def test_kernels_of_theano_have_the_filters_first():
     x = np.random.default_rng(0).normal(size=(1, 3, 5, 5)).astype("float32")
     kernel = np.zeros((2, 3, 3, 3), "float32")

@@ -22,7 +22,7 @@ from lamina.core.module import Module
 from lamina.core.scope import local
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError
-from lamina.layers import Layer
+from lamina.layers import InputLayer, Layer
 from lamina.layers.base import call_graph
 from lamina.layers.base.building import Buildable
 from lamina.lazy import LazyImport
@@ -215,6 +215,8 @@ def changes(module: object) -> Changes:
         yield SymbolicTensor, name, value
     yield Variable, "_value", property(lambda variable: variable.value)
     yield from ((Layer, name, value) for name, value in _LAYER.items())
+    # The input of the first layer of a model was that of the model.
+    yield InputLayer, "input", property(lambda layer: layer.output)
     yield Layer, "add_loss", batch.add_loss(vars(Layer)["add_loss"])
     graph = call_graph.CallGraph
     yield graph, "run", batch.recording_run(vars(graph)["run"])
