@@ -23,8 +23,8 @@ _POLL = 0.05
 # 30 seconds after SIGTERM.
 _LAST_SECONDS = 2.0
 
-# Pending futures of `run_in_thread`, and the runs of all threads.
-_pending: set[Future[Any]] = set()
+# Threads of `run_in_thread` that may still run, and the runs of all threads.
+_threads: set[threading.Thread] = set()
 _runs: set[Interrupt] = set()
 # Seconds that runs in other threads have to stop when Python exits.
 _EXIT_TIMEOUT = 10.0
@@ -143,8 +143,6 @@ def check_interrupt() -> None:
 def run_in_thread(function: Callable[..., T], *args: object) -> Future[T]:
     """Call a function in a daemon thread and return its future."""
     future: Future[T] = Future()
-    _pending.add(future)
-    future.add_done_callback(_pending.discard)
 
     def work() -> None:
         try:
@@ -152,23 +150,28 @@ def run_in_thread(function: Callable[..., T], *args: object) -> Future[T]:
         except BaseException as error:  # `future.result()` raises it
             future.set_exception(error)
 
-    threading.Thread(target=work, daemon=True).start()
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    _threads.difference_update([t for t in list(_threads) if not t.is_alive()])
+    _threads.add(thread)
     return future
 
 
 @atexit.register
 def _wait_before_exit() -> None:
-    """Wait for runs and compilations: XLA aborts if Python exits during one.
+    """Wait for runs and threads: XLA aborts if Python exits during a compilation.
 
-    After Ctrl-C the process does not wait for a compilation but sends itself SIGINT,
-    as Python does after an unhandled `KeyboardInterrupt`.
+    It also aborts if a thread deletes arrays meanwhile, which may be after its future
+    has a result. After Ctrl-C the process does not wait but sends itself SIGINT, as
+    Python does after an unhandled `KeyboardInterrupt`.
     """
     for run in list(_runs):
         run.request()
     end = time.monotonic() + _EXIT_TIMEOUT
     while _runs and time.monotonic() < end:
         time.sleep(_POLL)
-    if not _pending:
+    running = [thread for thread in list(_threads) if thread.is_alive()]
+    if not running:
         return
     if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
         logging.shutdown()
@@ -176,7 +179,8 @@ def _wait_before_exit() -> None:
         sys.stderr.flush()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)
-    wait(list(_pending))
+    for thread in running:
+        thread.join()
 
 
 def result_of(future: Future[T]) -> T:

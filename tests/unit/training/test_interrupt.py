@@ -139,11 +139,11 @@ def press_after(seconds: float) -> threading.Timer:
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
 def test_ctrl_c_does_not_wait_for_the_compiler(method: str, monkeypatch: Any) -> None:
     compiled = executable._optimized  # pyright: ignore[reportPrivateUsage]
-    ended = threading.Event()
+    ended, waited = threading.Event(), []
 
     def slow(lowered: Any, wanted: Any) -> Any:
         press_after(0.3)
-        ended.wait(60)
+        waited.append(ended.wait(60))
         return compiled(lowered, wanted)
 
     model, (x, y) = classifier(), blobs(1001)
@@ -152,10 +152,9 @@ def test_ctrl_c_does_not_wait_for_the_compiler(method: str, monkeypatch: Any) ->
     arguments: Any = {"x": x, "verbose": 0, "batch_size": 128}
     if method != "predict":
         arguments["y"] = y
-    begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         getattr(model, method)(**arguments)
-    assert time.monotonic() - begin < 30
+    assert not waited
     # What is being compiled is not compiled again.
     monkeypatch.undo()
     ended.set()
@@ -194,17 +193,19 @@ def test_ctrl_c_does_not_wait_for_data(make: Callable[[], Any], capsys: Any) -> 
 
 
 def test_the_second_ctrl_c_raises_at_once(capsys: Any) -> None:
+    ended = []
+
     class Stuck(callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             press_after(0.1)
             press_after(0.5)
             time.sleep(60)
+            ended.append(epoch)
 
     model, (x, y) = classifier(), blobs()
-    begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         model.fit(x, y, epochs=3, verbose=0, callbacks=[Stuck()])
-    assert time.monotonic() - begin < 30
+    assert not ended
     assert capsys.readouterr().out.count("Interrupted") == 1
 
 
@@ -344,16 +345,33 @@ def test_a_process_ends_after_ctrl_c_while_a_program_compiles(tmp_path: Path) ->
         def slow(lowered, wanted):
             print("ready", flush=True)
             time.sleep(60)
+            print("compiled", flush=True)
         executable._optimized = slow
         train(None)
     """
     process = script(tmp_path, text)
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     time.sleep(0.2)
-    begin = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=120)
-    assert time.monotonic() - begin < 30
+    assert "compiled" not in out
     assert process.returncode == -signal.SIGINT, errors
     assert "Interrupted in epoch 1, step 0" in out
     assert errors.strip().endswith("KeyboardInterrupt")
+
+
+def test_python_exits_after_the_objects_of_a_thread_are_deleted(tmp_path: Path) -> None:
+    text = """
+        import time
+        from lamina.runtime.interrupts import result_of, run_in_thread
+        class Slow:
+            def __del__(self):
+                time.sleep(1)
+                print("deleted", flush=True)
+        print("ready", flush=True)
+        result_of(run_in_thread(lambda argument: time.sleep(0.2), Slow()))
+    """
+    process = script(tmp_path, text)
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "deleted" in out
