@@ -48,7 +48,7 @@ class _Orders:
     def __init__(self, rows: int, seed: int) -> None:
         root = math.isqrt(rows - 1) + 1
         self._rows, self._seed = rows, seed
-        self._a, self._b = np.uint32(root), np.uint32(-(-rows // root))
+        self._a, self._b = np.uint64(root), np.uint64(-(-rows // root))
 
     def epochs(self, first: int, count: int) -> np.ndarray:
         """Return whole orders of epochs, of shape (count, rows)."""
@@ -57,8 +57,8 @@ class _Orders:
         step = max(1, _BLOCK // size)
         for start in range(0, count, step):
             part = found[start : start + step]
-            keys = self._keys(np.arange(first + start, first + start + len(part)))
-            every = self._permute(np.arange(size, dtype=np.uint32), keys)
+            terms = self._terms(np.arange(first + start, first + start + len(part)))
+            every = self._permute(np.arange(size, dtype=np.uint64), terms)
             part[:] = every[:, :rows]
             at = np.nonzero(part >= rows)
             while at[0].size:
@@ -69,32 +69,42 @@ class _Orders:
 
     def part(self, epoch: int, start: int, count: int) -> np.ndarray:
         """Return the rows at `count` positions of an epoch's order."""
-        found, keys = np.empty(count, np.int32), self._keys(np.array([epoch]))
+        found, terms = np.empty(count, np.int32), self._terms(np.array([epoch]))
         for first in range(start, start + count, _BLOCK):
             last = min(first + _BLOCK, start + count)
-            x = self._permute(np.arange(first, last, dtype=np.uint32), keys)[0]
+            x = self._permute(np.arange(first, last, dtype=np.uint64), terms)[0]
             at = np.flatnonzero(x >= self._rows)
             while at.size:
-                x[at] = self._permute(x[at], keys)[0]
+                x[at] = self._permute(x[at], terms)[0]
                 at = at[x[at] >= self._rows]
             found[first - start : last - start] = x
         return found
 
-    def _keys(self, epochs: np.ndarray) -> np.ndarray:
-        """Return the keys of all rounds, of shape (rounds, epochs, 1)."""
+    def _terms(self, epochs: np.ndarray) -> np.ndarray:
+        """Return what each round adds to a half, of shape (rounds, epochs, values).
+
+        That depends on the value of the other half, of which there are few.
+        """
         seed = np.array([self._seed & 0xFFFFFFFF], np.uint32)
         epochs = (epochs & 0xFFFFFFFF).astype(np.uint32)
         base = _mix(_mix(seed) + epochs * np.uint32(0x9E3779B9))
         rounds = np.arange(1, 2 * _ROUNDS + 1, dtype=np.uint32)
-        return _mix(base + rounds[:, None])[..., None]
+        keys = _mix(base + rounds[:, None])[..., None]
+        limits = np.array([self._a, self._b] * _ROUNDS, np.uint32)[:, None, None]
+        values = np.arange(max(self._a, self._b), dtype=np.uint32)
+        return (_mix(keys + values) % limits).astype(np.uint64)
 
-    def _permute(self, x: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    def _permute(self, x: np.ndarray, terms: np.ndarray) -> np.ndarray:
+        """Permute positions of shape (count,) in epochs: (epochs, count)."""
         a, b = self._a, self._b
+        rounds, epochs, values = terms.shape
+        terms = terms.reshape(rounds, epochs * values)
+        first = np.arange(epochs, dtype=np.uint64)[:, None] * np.uint64(values)
         left = x // b
         right = x - left * b
-        for i in range(0, 2 * _ROUNDS, 2):
-            left = _add(left, _mix(right + keys[i]), a)
-            right = _add(right, _mix(left + keys[i + 1]), b)
+        for i in range(0, rounds, 2):
+            left = _add(left, terms[i].take((right + first).view(np.int64)), a)
+            right = _add(right, terms[i + 1].take((left + first).view(np.int64)), b)
         return left * b + right
 
 
@@ -195,9 +205,9 @@ def _shared_windows(rows: int, stride: int, least: int, _: object) -> OrderWindo
     return OrderWindows(rows, stride, least)
 
 
-def _add(x: np.ndarray, y: np.ndarray, limit: np.uint32) -> np.ndarray:
-    """Add x and y modulo `limit`, for x below it."""
-    total = x + (y - y // limit * limit)
+def _add(x: np.ndarray, y: np.ndarray, limit: np.uint64) -> np.ndarray:
+    """Add x and y modulo `limit`, for both below it."""
+    total = x + y
     return np.minimum(total, total - limit)  # the second wraps around if it is smaller
 
 
