@@ -55,7 +55,7 @@ def test_part_of_ten_million_rows_needs_little_memory() -> None:
     shuffled(9_000_000, 32, 10_000_000, 1, 2)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 100_000
+    assert peak < 500_000  # bytes; the whole order has 40 million
 
 
 @pytest.mark.parametrize(

@@ -45,4 +45,5 @@ def attend(layer, **call):
 def test_layers_take_their_form(forms, call):
     with table.recording() as found:
         call()
-    assert [choice.kernel for choice in found] == forms
+    # The projections of attention are einsums.
+    assert [choice.kernel for choice in found if choice.op != "einsum"] == forms
