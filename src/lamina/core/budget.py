@@ -79,8 +79,8 @@ def require_memory(size: int, text: str, error: type[LaminaError] = ShapeError) 
     limit = settings.memory_limit()
     if size > limit:
         raise error(
-            f"{text}. The limit is {readable_size(limit)}, the memory of this machine. "
-            "Check the sizes. If they are right, raise the limit: "
+            f"{text}. The limit is {readable_size(limit)}, by default the memory of "
+            "this machine. Check the sizes. If they are right, raise the limit: "
             "`lamina.config.set_memory_limit(bytes)`."
         )
 
@@ -163,7 +163,8 @@ def untrusted_config(
     check_config(config, what)
     if size is None:
         size = settings.memory_limit()
-        reason = f"the limit of {readable_size(size)}, the memory of this machine"
+        limit = readable_size(size)
+        reason = f"the limit of {limit}, by default the memory of this machine"
     try:
         with override(budget=Budget(size, reason)):
             yield

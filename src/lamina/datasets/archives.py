@@ -123,8 +123,8 @@ def read_member(source: IO[bytes], name: str, size: int) -> bytearray:
     require(
         size <= limit,
         f"its member {name!r} needs {readable_size(size)}, but the limit is "
-        f"{readable_size(limit)}, the memory of this machine. To raise it, call "
-        "`lamina.config.set_memory_limit(bytes)`",
+        f"{readable_size(limit)}, by default the memory of this machine. To raise it, "
+        "call `lamina.config.set_memory_limit(bytes)`",
     )
     data = bytearray()
     while len(data) <= size and (chunk := source.read(_CHUNK)):

@@ -106,8 +106,9 @@ class Archive:
         if unpacked > limit:
             raise FileFormatError(
                 f"{self.what} would unpack to {readable_size(unpacked)}, but the limit "
-                f"is {readable_size(limit)}, the memory of this machine. Write it "
-                "without compression, or call `lamina.config.set_memory_limit(bytes)`."
+                f"is {readable_size(limit)}, by default the memory of this machine. "
+                "Write it without compression, or call "
+                "`lamina.config.set_memory_limit(bytes)`."
             )
         for info in infos:
             problem = _find_problem(info)

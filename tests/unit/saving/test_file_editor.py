@@ -128,6 +128,6 @@ def test_other_files_are_refused(editor: KerasFileEditor, tmp_path: Path) -> Non
 def test_arrays_larger_than_the_memory_limit_are_refused(
     editor: KerasFileEditor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lamina.saving.file_editor.config.memory_limit", lambda: 50)
+    monkeypatch.setattr("lamina.config.memory_limit", lambda: 50)
     with pytest.raises(errors.FileFormatError, match="set_memory_limit"):
         KerasFileEditor(editor.filepath)
