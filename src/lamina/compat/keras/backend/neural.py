@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lamina import config, ops, random
@@ -328,25 +328,19 @@ def moving_average_update(x: Variable, value: ArrayLike, momentum: float) -> Var
     return x
 
 
-def binary_crossentropy_of_output(
-    output: Tensor, target: Tensor, from_logits: bool = False
-) -> Any:
-    """Return the binary cross-entropy, with the arguments in the order of Keras 1."""
-    tell("K.binary_crossentropy(output, target)", "(target, output)")
-    return ops.binary_crossentropy(target, output, from_logits)
+def _output_first(name: str) -> Callable[..., Any]:
+    """Return a cross-entropy with the arguments in the order of Keras 1."""
+
+    def call(output: Tensor, target: Tensor, from_logits: bool = False) -> Any:
+        tell(f"K.{name}(output, target)", "(target, output)")
+        return getattr(ops, name)(target, output, from_logits)
+
+    call.__name__ = call.__qualname__ = name
+    return call
 
 
-def categorical_crossentropy_of_output(
-    output: Tensor, target: Tensor, from_logits: bool = False
-) -> Any:
-    """Return the cross-entropy, with the arguments in the order of Keras 1."""
-    tell("K.categorical_crossentropy(output, target)", "(target, output)")
-    return ops.categorical_crossentropy(target, output, from_logits)
-
-
-def sparse_categorical_crossentropy_of_output(
-    output: Tensor, target: Tensor, from_logits: bool = False
-) -> Any:
-    """Return the cross-entropy of classes, with the arguments as in Keras 1."""
-    tell("K.sparse_categorical_crossentropy(output, target)", "(target, output)")
-    return ops.sparse_categorical_crossentropy(target, output, from_logits)
+binary_crossentropy_of_output = _output_first("binary_crossentropy")
+categorical_crossentropy_of_output = _output_first("categorical_crossentropy")
+sparse_categorical_crossentropy_of_output = _output_first(
+    "sparse_categorical_crossentropy"
+)

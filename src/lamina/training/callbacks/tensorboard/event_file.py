@@ -84,8 +84,9 @@ class _EventFile:
         )
         file, self._file = self._file, None
         if file is not None:
-            # The writer's own `close` leaves the file open if it cannot flush it.
-            with suppress(OSError):
+            # The writer's own `close` leaves the file open if it cannot flush it. What
+            # is closed instead is not public and may have another name one day.
+            with suppress(OSError, AttributeError):
                 file._py_recordio_writer._writer.close()
 
 
