@@ -9,9 +9,10 @@ from lamina.core.graph import symbolic_leaves
 from lamina.core.module import accepted_names, is_user_defined, signature
 from lamina.core.registry import deserialize, serialize
 from lamina.layers import Layer
+from lamina.models.graph_config import ORDERED
 from lamina.typing import Config
 
-_GRAPH = ("layers", "input_layers", "output_layers")
+_GRAPH = ("layers", "input_layers", "output_layers", ORDERED)
 _COMMON = ("name", "trainable")
 
 

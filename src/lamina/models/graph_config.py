@@ -7,6 +7,7 @@ layer; see `graph_ops`.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
@@ -23,10 +24,12 @@ from lamina.layers.base.call_graph import CallGraph
 from lamina.layers.base.operation import Operation as BaseOperation
 from lamina.models.graph_layers import input_layer
 from lamina.models.graph_ops import Call, Operation, is_op, op_config, op_from_config
-from lamina.typing import Config
+from lamina.typing import Config, PyTree
 
 # The layer's name, the index of the call, the index of the output.
 Address: TypeAlias = tuple[str, int, int]
+# Key of the ends, inputs or outputs, whose dictionaries are an `OrderedDict`.
+ORDERED = "ordered"
 
 
 def graph_config(graph: CallGraph, layers: Sequence[Layer]) -> Config:
@@ -55,11 +58,18 @@ def graph_config(graph: CallGraph, layers: Sequence[Layer]) -> Config:
         inbound = [_call_config(call, addresses) for call in recorded]
         return {**item, "name": name, "inbound_nodes": inbound}
 
-    return {
-        "layers": [entry(name, nodes) for name, nodes in calls.items()],
-        "input_layers": map_symbolic(lambda t: [*addresses[id(t)]], graph.inputs),
-        "output_layers": map_symbolic(lambda t: [*addresses[id(t)]], graph.outputs),
-    }
+    ends = {"input_layers": graph.inputs, "output_layers": graph.outputs}
+    config: Config = {"layers": [entry(name, nodes) for name, nodes in calls.items()]}
+    config |= map_symbolic(lambda t: [*addresses[id(t)]], ends)
+    if ordered := [name for name, tree in ends.items() if _is_ordered(tree)]:
+        config[ORDERED] = ordered
+    return config
+
+
+def _is_ordered(tree: PyTree) -> bool:
+    """Return whether a tree has an `OrderedDict`, whose keys JAX does not sort."""
+    nodes = jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, OrderedDict))
+    return any(isinstance(node, OrderedDict) for node in nodes)
 
 
 def _call_config(call: Call, addresses: Mapping[int, list[Any]]) -> Config:
@@ -109,10 +119,13 @@ def graph_from_config(config: Config) -> tuple[Any, Any]:
         outputs = operation(*args, **kwargs)
         for i, tensor in enumerate(symbolic_leaves(outputs)):
             tensors[name, number, i] = tensor
-    return (
-        _tensors_at(config["input_layers"], tensors),
-        _tensors_at(config["output_layers"], tensors),
-    )
+    ordered = config.get(ORDERED, ())
+
+    def tensors_of(name: str) -> Any:
+        dictionary = OrderedDict if name in ordered else dict
+        return _tensors_at(config[name], tensors, dictionary)
+
+    return tensors_of("input_layers"), tensors_of("output_layers")
 
 
 def _require_few(entry: Config) -> int:
@@ -194,13 +207,24 @@ def _tensor_at(
     return tensors[address]
 
 
-def _tensors_at(addresses: object, tensors: dict[Address, SymbolicTensor]) -> Any:
-    """Return the tensors at addresses in nested lists and dictionaries."""
+def _tensors_at(
+    addresses: object,
+    tensors: dict[Address, SymbolicTensor],
+    dictionary: type[dict[str, Any]],
+) -> Any:
+    """Return the tensors at addresses in nested lists and dictionaries.
+
+    Args:
+        addresses: part of a config.
+        tensors: the graph's tensors.
+        dictionary: type of the dictionaries in the result.
+    """
     if isinstance(addresses, dict):
-        return {k: _tensors_at(v, tensors) for k, v in addresses.items()}
+        items = addresses.items()
+        return dictionary((k, _tensors_at(v, tensors, dictionary)) for k, v in items)
     if not isinstance(addresses, (list, tuple)):
         raise FileFormatError(f"The model's graph has no tensor at {addresses!r}.")
     if len(addresses) == 3 and isinstance(addresses[0], str):
         return _tensor_at((addresses[0], addresses[1], addresses[2]), tensors)
-    found = [_tensors_at(address, tensors) for address in addresses]
+    found = [_tensors_at(address, tensors, dictionary) for address in addresses]
     return as_list_or_tuple(addresses, found)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -71,6 +73,23 @@ ORDERS: dict[str, tuple[Callable[[], lamina.Model], str]] = {
 def test_layers_are_in_order(name: str) -> None:
     make, names = ORDERS[name]
     assert " ".join(layer.name for layer in make().layers) == names
+
+
+def test_ordered_dictionaries_come_back_from_files(tmp_path: Path) -> None:
+    a, b = inputs("a", "b")
+    ends = OrderedDict(z=layers.Dense(1)(b), x=layers.Dense(1)(a))
+    model = lamina.Model(OrderedDict(b=b, a=a), ends)
+    model.compile("sgd", ["mse", "mae"])
+    model.save(tmp_path / "model.keras")
+    loaded = lamina.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded.output) is OrderedDict and list(loaded.output) == ["z", "x"]
+    data = {"a": X, "b": 2 * X}
+    y = {"x": np.ones((6, 1)), "z": np.zeros((6, 1))}
+    one, other = (
+        (m.predict(data, verbose=0), m.evaluate(data, y, verbose=0))
+        for m in (model, loaded)
+    )
+    np.testing.assert_equal(one, other)
 
 
 def nested() -> lamina.Model:
