@@ -36,14 +36,14 @@ def ended(path: StrPath, weights_only: bool = False) -> Any:
     return new
 
 
-def existing(path: StrPath, ending: str) -> Any:
+def existing_path(path: StrPath, ending: str) -> Any:
     """Return a path as it is, or with an ending if only that exists."""
     name = os.fspath(path).rstrip("/")
     is_file = os.path.isfile(name)
     return path if is_file or not os.path.exists(name + ending) else name + ending
 
 
-def saving(save: Callable[..., Any], weights_only: bool) -> Callable[..., Any]:
+def wrap_save(save: Callable[..., Any], weights_only: bool) -> Callable[..., Any]:
     """Return a method of a model that writes a file with a known ending."""
 
     @functools.wraps(save)
@@ -62,12 +62,12 @@ def saving(save: Callable[..., Any], weights_only: bool) -> Callable[..., Any]:
     return call
 
 
-def reading(load: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_load_weights(load: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method of a model that reads weights from a file of either name."""
 
     @functools.wraps(load)
     def call(model: Model, filepath: StrPath, *args: object, **options: object) -> Any:
-        return load(model, existing(filepath, ".weights.h5"), *args, **options)
+        return load(model, existing_path(filepath, ".weights.h5"), *args, **options)
 
     return call
 
@@ -84,7 +84,7 @@ def load_model(filepath: StrPath, *args: Any, **options: Any) -> Any:
 
     A folder of TensorFlow needed no `custom_objects`: they are those that were saved.
     """
-    path = existing(filepath, ".keras")
+    path = existing_path(filepath, ".keras")
     classes = {} if path == filepath else _classes.get(os.path.abspath(path), {})
     if classes and not args:
         given: dict[str, Any] = options.get("custom_objects") or {}
@@ -112,7 +112,7 @@ def _globals(cls: type) -> dict[str, Any]:
     return getattr(vars(cls).get("__init__"), "__globals__", {})
 
 
-def checkpointing(init: Callable[..., None]) -> Callable[..., None]:
+def wrap_checkpoint(init: Callable[..., None]) -> Callable[..., None]:
     """Return a constructor of `ModelCheckpoint` that takes any ending and `period`."""
 
     @functools.wraps(init)
@@ -128,7 +128,7 @@ def checkpointing(init: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-def saving_epochs(on_epoch_end: Callable[..., None]) -> Callable[..., None]:
+def wrap_epoch_end(on_epoch_end: Callable[..., None]) -> Callable[..., None]:
     """Return a method of `ModelCheckpoint` that saves every `period` epochs."""
 
     @functools.wraps(on_epoch_end)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lamina import Sequential, layers
+from lamina.compat.defaults import Release, use
 from lamina.training import callbacks
 
 
@@ -70,6 +71,7 @@ class Watcher(callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         names = ("nb_epoch", "nb_sample", "samples", "batch_size", "do_validation")
         self.found = {name: self.params[name] for name in (*names, "metrics")}
+        self.by_get = self.params.get("samples"), "samples" in self.params
         self.missing = self.params.get("metric"), "metric" in self.params
 
 
@@ -103,6 +105,7 @@ def test_callbacks_have_the_data_and_parameters_of_keras_2(choice):
         "do_validation": is_validated,
         "metrics": metrics,
     }
+    assert watcher.by_get == (samples, True)
     assert watcher.missing == (None, False)
     if validation is None:
         assert watcher.validation_data is None
@@ -111,3 +114,68 @@ def test_callbacks_have_the_data_and_parameters_of_keras_2(choice):
         np.testing.assert_array_equal(x, validation)
         np.testing.assert_array_equal(y, validation[:, :1])
         np.testing.assert_array_equal(weights, np.ones(len(validation)))
+
+
+class Batches(callbacks.Callback):
+    """Callback that stores what it gets for each batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.begin, self.end, self.tested = [], [], []
+
+    def on_batch_begin(self, batch, logs=None):
+        self.begin.append(logs)
+
+    def on_batch_end(self, batch, logs=None):
+        self.end.append(logs)
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.tested.append(logs)
+
+
+def _batches(count):
+    while True:
+        for i in range(count):
+            yield X[: 4 + i], X[: 4 + i, :1]
+
+
+SIZES = {
+    "arrays": ({"x": X, "y": X[:, :1], "batch_size": 4}, [4, 4, 2]),
+    "in order": ({"x": X, "y": X[:, :1], "batch_size": 4, "shuffle": False}, [4, 4, 2]),
+    "one batch": ({"x": X, "y": X[:, :1]}, [10]),
+    "generator": ({"x": _batches(3), "steps_per_epoch": 3}, [4, 5, 6]),
+}
+
+
+@pytest.mark.parametrize("needs", ["model", "batches"])
+@pytest.mark.parametrize("choice", SIZES)
+def test_logs_of_batches_have_their_sizes_until_keras_2_3(choice, needs):
+    options, sizes = SIZES[choice]
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    watcher = Batches()
+    watcher.needs = needs
+    with use(Release.KERAS_2_3):
+        model.fit(**options, epochs=2, verbose=0, callbacks=[watcher])
+    expected = [{"batch": i, "size": size} for i, size in enumerate(sizes)] * 2
+    assert watcher.begin == expected
+    losses = [logs.pop("loss") for logs in watcher.end]
+    assert watcher.end == expected and np.isfinite(losses).all()
+
+
+def test_logs_of_batches_of_validation_have_their_sizes():
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    watcher = Batches()
+    with use(Release.KERAS_1):
+        model.evaluate(X, X[:, :1], batch_size=7, verbose=0, callbacks=[watcher])
+    assert [logs["size"] for logs in watcher.tested] == [7, 3]
+
+
+def test_logs_of_batches_have_no_sizes_in_programs_of_tf_keras():
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    watcher = Batches()
+    with use(Release.TF_KERAS_2):
+        model.fit(X, X[:, :1], verbose=0, callbacks=[watcher])
+    assert watcher.begin == [{}] and list(watcher.end[0]) == ["loss"]

@@ -47,7 +47,7 @@ class _Batch(threading.local):
 _batch = _Batch()
 
 
-def recording_run(run: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_run(run: Callable[..., Any]) -> Callable[..., Any]:
     """Return `CallGraph.run` that records the values of the graph of the step."""
 
     @functools.wraps(run)
@@ -80,7 +80,7 @@ def _record(
     batch.found.update({id(t): (t, v) for t, v in pairs if v is not None})
 
 
-def recording_step(step: Callable[..., Any], training: bool) -> Callable[..., Any]:
+def wrap_step(step: Callable[..., Any], training: bool) -> Callable[..., Any]:
     """Return a model's step in which losses may use symbolic tensors."""
 
     @functools.wraps(step)
@@ -125,7 +125,7 @@ def value_of(tree: PyTree) -> Any:
     return map_symbolic(lambda _: next(found), tree)
 
 
-def using_graph(function: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_loss(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a loss or metric that may use symbolic tensors of the model."""
 
     @functools.wraps(function)
@@ -205,7 +205,7 @@ def add_metric(
         metric.update_state(value)
 
 
-def updating_metrics(compute: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_compute_metrics(compute: Callable[..., Any]) -> Callable[..., Any]:
     """Return `compute_metrics` that also updates those of symbolic tensors."""
 
     @functools.wraps(compute)

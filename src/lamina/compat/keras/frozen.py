@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lamina.models import Model
 
 
-def noting(function: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_compile(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `compile` that stores which layers are trained."""
 
     @functools.wraps(function)
@@ -29,7 +29,7 @@ def noting(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def training(function: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_training(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method that trains the layers that `compile` found trainable."""
 
     @functools.wraps(function)

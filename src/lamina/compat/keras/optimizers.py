@@ -44,7 +44,7 @@ def rule_of(cls: type) -> str:
     return next((name for name in old if is_user_defined(cls, name)), "")
 
 
-def building(build: Callable[..., None]) -> Callable[..., None]:
+def wrap_build(build: Callable[..., None]) -> Callable[..., None]:
     """Return a `build` that also creates the variables of an old rule.
 
     Until Keras 3, several models could be compiled with one optimizer.
@@ -86,7 +86,7 @@ def _extend(
     optimizer._accumulators = accumulators + more
 
 
-def applying(apply_rule: Callable[..., None]) -> Callable[..., None]:
+def wrap_apply_rule(apply_rule: Callable[..., None]) -> Callable[..., None]:
     """Return a method that updates variables, by the old rule if there is one."""
 
     @functools.wraps(apply_rule)

@@ -40,6 +40,7 @@ _CHANGES: Mapping[str, LazyImport] = {
     "lamina.datasets.cifar": LazyImport(f"{_HERE}.data:cifar"),
     "lamina.datasets.fetch": LazyImport(f"{_HERE}.data:fetch"),
     "lamina.training.callbacks": LazyImport(f"{_HERE}.callbacks:changes"),
+    "lamina.training.loop": LazyImport(f"{_HERE}.callbacks:loop"),
     "lamina.models": LazyImport(f"{_HERE}.models:changes"),
 }
 _ABSENT = object()
@@ -57,10 +58,10 @@ class _PatchingFinder(MetaPathFinder):
         spec = PathFinder.find_spec(fullname, path) if fullname in _CHANGES else None
         loader: Any = spec and spec.loader
         if loader is not None:
-            loader.exec_module = self._changing(loader.exec_module)
+            loader.exec_module = self._wrap_exec(loader.exec_module)
         return spec
 
-    def _changing(self, execute: Callable[[ModuleType], None]) -> Callable[..., None]:
+    def _wrap_exec(self, execute: Callable[[ModuleType], None]) -> Callable[..., None]:
         def exec_module(module: ModuleType) -> None:
             execute(module)
             if self in sys.meta_path:

@@ -45,7 +45,7 @@ def is_keras_archive(name: str) -> bool:
     return "python" in name
 
 
-def unpacking(unpack: Callable[..., None]) -> Callable[..., None]:
+def wrap_unpack(unpack: Callable[..., None]) -> Callable[..., None]:
     """Return a function that unpacks an archive, and links its items beside it.
 
     Keras unpacked archives there until 3.5.
@@ -93,7 +93,7 @@ def pipeline(module: Any) -> Changes:
 def fetch(module: Any) -> Changes:
     """Return the changes of downloads: the folder of Keras, and archives beside it."""
     yield module, "cache_home", cache_home
-    yield module, "unpack", unpacking(module.unpack)
+    yield module, "unpack", wrap_unpack(module.unpack)
 
 
 def cifar(module: Any) -> Changes:

@@ -141,7 +141,7 @@ def flatten_layers(
     return [layer, *below] if include_self else below
 
 
-def fitting_inputs(fit: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_fit_input(fit: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that fits an array to an input of a model.
 
     Until Keras 2.3, a model that was called on a symbolic tensor called its layers on
@@ -219,5 +219,5 @@ def changes(module: object) -> Changes:
     yield InputLayer, "input", property(lambda layer: layer.output)
     yield Layer, "add_loss", batch.add_loss(vars(Layer)["add_loss"])
     graph = call_graph.CallGraph
-    yield graph, "run", batch.recording_run(vars(graph)["run"])
-    yield call_graph, "_fit_input", fitting_inputs(vars(call_graph)["_fit_input"])
+    yield graph, "run", batch.wrap_run(vars(graph)["run"])
+    yield call_graph, "_fit_input", wrap_fit_input(vars(call_graph)["_fit_input"])

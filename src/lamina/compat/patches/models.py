@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from lamina import losses
 from lamina.compat.arguments import loss_name
 from lamina.compat.defaults import LOG_NAMES, Release, release
-from lamina.compat.files import reading, saving
+from lamina.compat.files import wrap_load_weights, wrap_save
 from lamina.compat.keras import batch, frozen
 from lamina.compat.names import NAMES
 from lamina.compat.notices import tell
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from lamina.layers import Embedding
 
 
-def _rebuilding(rebuild: Callable[..., None]) -> Callable[..., None]:
+def _wrap_rebuild(rebuild: Callable[..., None]) -> Callable[..., None]:
     """Return a method that wires a stack after a model of several inputs (`Merge`)."""
 
     @functools.wraps(rebuild)
@@ -120,7 +120,7 @@ def _without_rows(data: object) -> bool:
     return bool(leaves) and all(np.shape(a)[:1] == (0,) for a in leaves)
 
 
-def fitting(fit: Callable[..., Any]) -> Callable[..., Any]:
+def wrap_fit(fit: Callable[..., Any]) -> Callable[..., Any]:
     """Return a `fit` that ignores what Keras 1 and 2 ignored.
 
     That is data for validation without rows, and `class_weight` as text, such as
@@ -148,7 +148,8 @@ def _inform_callbacks(given: Mapping[str, Any]) -> None:
     if not isinstance(callbacks, (list, tuple)):
         callbacks = [callbacks]
     x, y, validation = (given.get(n) for n in ("x", "y", "validation_data"))
-    arrays = [a for a in jax.tree.leaves((x, y)) if isinstance(a, np.ndarray)]
+    leaves = jax.tree.leaves((x, y), is_leaf=lambda v: isinstance(v, Iterator))
+    arrays = [a for a in leaves if isinstance(a, np.ndarray)]
     count = len(arrays[0]) if arrays else None
     split = given.get("validation_split")
     if count is not None and split and validation is None:
@@ -180,7 +181,7 @@ def _validation_arrays(data: Any) -> Any:
     return [array for part in leaves for array in part] + weights
 
 
-def _loading(from_config: classmethod[Model, ..., Model]) -> Callable[..., Any]:
+def _wrap_from_config(from_config: classmethod[Model, ..., Model]) -> Callable[..., Any]:
     """Return a `from_config` that also takes the config of a `Sequential`."""
 
     def call(
@@ -193,7 +194,7 @@ def _loading(from_config: classmethod[Model, ..., Model]) -> Callable[..., Any]:
     return call
 
 
-def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_compile(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `compile` whose losses and metrics may use symbolic tensors."""
 
     @functools.wraps(function)
@@ -220,7 +221,7 @@ def _compile_order(third: tuple[Any, ...]) -> tuple[str, str]:
     return ("loss_weights", "metrics") if is_weights else ("metrics", "loss_weights")
 
 
-def checking_indices(check: Callable[..., None]) -> Callable[..., None]:
+def wrap_index_check(check: Callable[..., None]) -> Callable[..., None]:
     """Return a check of indices that only warns about what old programs got away with.
 
     TensorFlow returned zeros on GPUs for an index that an Embedding does not have.
@@ -261,7 +262,7 @@ def with_graph_values(function: Any) -> Any:
     is_object = isinstance(function, (type, Loss, Metric)) or not callable(function)
     if is_object or module.partition(".")[0] == "lamina":
         return function
-    return batch.using_graph(function)
+    return batch.wrap_loss(function)
 
 
 _MODEL = {
@@ -284,26 +285,26 @@ def changes(module: object) -> Changes:
         yield Model, name, value
     new = vars(Model)["__new__"].__func__
     yield Model, "__new__", staticmethod(new_object(new))
-    yield Model, "from_config", classmethod(_loading(vars(Model)["from_config"]))
+    yield Model, "from_config", classmethod(_wrap_from_config(vars(Model)["from_config"]))
     yield Structure, "layers", _live_layers(Structure, "_graph_layers")
     yield Sequential, "layers", _live_layers(Sequential, "_stack")
     yield Structure, "outputs", property(Structure.outputs.fget, _set_outputs)
-    yield Sequential, "_rebuild", _rebuilding(vars(Sequential)["_rebuild"])
-    fit = with_old_names(fitting(vars(Trainer)["fit"]))
-    yield Trainer, "fit", frozen.training(fit)
+    yield Sequential, "_rebuild", _wrap_rebuild(vars(Sequential)["_rebuild"])
+    fit = with_old_names(wrap_fit(vars(Trainer)["fit"]))
+    yield Trainer, "fit", frozen.wrap_training(fit)
     train_on_batch = vars(Trainer)["train_on_batch"]
-    yield Trainer, "train_on_batch", frozen.training(train_on_batch)
+    yield Trainer, "train_on_batch", frozen.wrap_training(train_on_batch)
     for name in ("evaluate", "predict"):
         yield Trainer, name, with_old_names(vars(Trainer)[name])
-    compile_model = frozen.noting(_compile(vars(Trainer)["compile"]))
+    compile_model = frozen.wrap_compile(_wrap_compile(vars(Trainer)["compile"]))
     yield Trainer, "compile", with_old_names(compile_model)
-    yield Model, "save", saving(vars(Model)["save"], weights_only=False)
-    weights = saving(vars(Model)["save_weights"], weights_only=True)
+    yield Model, "save", wrap_save(vars(Model)["save"], weights_only=False)
+    weights = wrap_save(vars(Model)["save_weights"], weights_only=True)
     yield Model, "save_weights", weights
-    yield Model, "load_weights", reading(vars(Model)["load_weights"])
+    yield Model, "load_weights", wrap_load_weights(vars(Model)["load_weights"])
     for name in ("train_step", "test_step"):
-        step = batch.recording_step(vars(ModelSteps)[name], name == "train_step")
+        step = batch.wrap_step(vars(ModelSteps)[name], name == "train_step")
         yield ModelSteps, name, step
     compute_metrics = vars(MetricsOwner)["compute_metrics"]
-    yield MetricsOwner, "compute_metrics", batch.updating_metrics(compute_metrics)
-    yield arrays, "_check_indices", checking_indices(vars(arrays)["_check_indices"])
+    yield MetricsOwner, "compute_metrics", batch.wrap_compute_metrics(compute_metrics)
+    yield arrays, "_check_indices", wrap_index_check(vars(arrays)["_check_indices"])

@@ -57,7 +57,7 @@ def _initial_decay(optimizer: Optimizer) -> float:
     return getattr(schedule, "decay_rate", 0.0)
 
 
-def _setting_rate(assign: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+def _wrap_assign(assign: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     """Return a setter that also changes a rate with `decay`, as in Keras 1 and 2."""
 
     @functools.wraps(assign)
@@ -117,15 +117,15 @@ def _minimize(optimizer: Optimizer, *args: object, **kwargs: object) -> Any:
 def changes(module: object) -> Changes:
     """Return the changes of optimizers."""
     today: Any = Optimizer.learning_rate
-    rate = property(today.fget, _setting_rate(today.fset))
+    rate = property(today.fget, _wrap_assign(today.fset))
     yield Optimizer, "learning_rate", rate
     yield Optimizer, "lr", property(_get_learning_rate, _set_learning_rate)
     yield Optimizer, "decay", optimizers.owned("decay", _get_decay)
     count: Any = Optimizer.iterations
     yield Optimizer, "iterations", optimizers.owned("iterations", count.fget)
-    yield Optimizer, "build", optimizers.building(Optimizer.build)
+    yield Optimizer, "build", optimizers.wrap_build(Optimizer.build)
     apply_rule = vars(UpdateRule)["_apply_rule"]
-    yield Optimizer, "_apply_rule", optimizers.applying(apply_rule)
+    yield Optimizer, "_apply_rule", optimizers.wrap_apply_rule(apply_rule)
     yield Optimizer, "_create_slots", optimizers.create_slots
     yield Optimizer, "add_slot", optimizers.add_slot
     yield Optimizer, "get_slot", optimizers.get_slot

@@ -22,7 +22,7 @@ _FOR_TENSORFLOW = (
 )
 
 
-def missing(name: str) -> str:
+def missing_note(name: str) -> str:
     """Return the note about a name that lamina does not know."""
     if name.startswith("tensorflow.") and ".keras" not in name:
         return f"{name} needs TensorFlow"
@@ -116,7 +116,7 @@ def _with_today(context: Context, node: cst.ImportFrom, module: str) -> cst.Impo
     """Return an import of all names of a module."""
     found = resolve(module)
     if found is None or found.name is None:
-        context.note(missing(module))
+        context.note(missing_note(module))
         return node
     path = f"{context.root}.{found.name}".rstrip(".")
     context.count += path != module
@@ -130,7 +130,7 @@ def _home(
     module = name.rpartition(".")[0]
     found = resolve(name)
     if found is None:
-        context.note(missing(name))
+        context.note(missing_note(name))
         return module, alias
     if found.name is None:
         return _home_of_old(context, name, alias, found)

@@ -137,7 +137,7 @@ class NameRewriter(cst.CSTTransformer):
             if module is None or not module.is_module or isinstance(node, cst.Name):
                 continue
             if found is None:
-                self.context.note_once(imports.missing(name))
+                self.context.note_once(imports.missing_note(name))
             elif not found.is_module:
                 self.context.note_once("the program still needs TensorFlow")
 
