@@ -145,6 +145,10 @@ _RENAMED = {
         "multi_gpu_model": f"{_FUNCTIONS}:multi_gpu_model",
         "layer_from_config": "lamina.layers:deserialize",
         "HDF5Matrix": "lamina.compat.keras.hdf5:HDF5Matrix",
+        **{
+            name: f"lamina.compat.keras.enqueuers:{name}"
+            for name in ("GeneratorEnqueuer", "OrderedEnqueuer", "SequenceEnqueuer")
+        },
     },
     "preprocessing": {
         "image_dataset_from_directory": "lamina.utils:image_dataset_from_directory",

@@ -1,7 +1,8 @@
-"""Windows of series and pairs of words, against NumPy."""
+"""Windows of series, pairs of words and batches that threads prepare."""
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -73,3 +74,63 @@ def test_skipgrams_are_neighbours_and_random_words():
     assert labels.count([1, 0]) == 2 * labels.count([0, 1]) == 12
     assert all(1 <= b < 50 for _, b in pairs)
     assert skipgrams(sequence, 50, 2, sampling_table=np.zeros(5)) == ([], [])
+
+
+class _Rows:
+    """Sequence whose rows change at the end of an epoch."""
+
+    epochs = 0
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        return 10 * self.epochs + index
+
+    def on_epoch_end(self):
+        self.epochs += 1
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("size", [1, 4, 20])
+def test_batches_of_a_sequence_are_in_order(workers, size):
+    from keras.utils import OrderedEnqueuer
+
+    enqueuer = OrderedEnqueuer(_Rows(), use_multiprocessing=True)
+    enqueuer.start(workers, max_queue_size=size)
+    assert enqueuer.is_running()
+    found = list(itertools.islice(enqueuer.get(), 12))
+    enqueuer.stop()
+    assert found == [0, 1, 2, 3, 4, 10, 11, 12, 13, 14, 20, 21]
+    assert not enqueuer.is_running() and list(enqueuer.get()) == []
+
+
+def test_batches_of_a_sequence_at_random_are_each_there_once():
+    from keras.utils.data_utils import OrderedEnqueuer
+
+    enqueuer = OrderedEnqueuer(range(100), shuffle=True)
+    enqueuer.start(workers=2)
+    found = list(itertools.islice(enqueuer.get(), 200))
+    enqueuer.stop()
+    for epoch in (found[:100], found[100:]):
+        assert sorted(epoch) == list(range(100)) != epoch
+    assert found[:100] != found[100:]
+
+
+def test_batches_of_a_generator_end_with_it():
+    from keras.utils import GeneratorEnqueuer
+
+    enqueuer = GeneratorEnqueuer((i * i for i in range(7)), wait_time=0.1)
+    enqueuer.start(workers=4, max_queue_size=3)
+    assert list(enqueuer.get()) == [0, 1, 4, 9, 16, 25, 36]
+
+
+def test_batch_that_cannot_be_prepared_raises_its_error():
+    from keras.utils import GeneratorEnqueuer
+
+    enqueuer = GeneratorEnqueuer(1 // (2 - i) for i in range(5))
+    enqueuer.start()
+    batches = enqueuer.get()
+    assert [next(batches), next(batches)] == [0, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(batches)
