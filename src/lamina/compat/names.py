@@ -146,7 +146,7 @@ _RENAMED = {
         "layer_from_config": "lamina.layers:deserialize",
         "HDF5Matrix": "lamina.compat.keras.hdf5:HDF5Matrix",
         **{
-            name: f"lamina.compat.keras.enqueuers:{name}"
+            name: f"{_PREPROCESSING}.enqueuers:{name}"
             for name in ("GeneratorEnqueuer", "OrderedEnqueuer", "SequenceEnqueuer")
         },
     },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -143,6 +145,41 @@ def test_models_of_configs_and_yaml():
     assert copy.output_shape == (None, 2)
     with pytest.raises(FileFormatError, match="yaml.safe_load"):
         model_from_yaml("class_name: Model")
+
+
+def _copies(model):
+    from keras.models import Model, model_from_json
+
+    yield Model.from_config(model.get_config())
+    yield model_from_json(model.to_json())
+    yield type(model).from_config(model.get_config())
+
+
+def test_lambdas_of_this_process_are_in_copies_by_config():
+    from keras.models import Model, Sequential
+
+    x = layers.Input((3,))
+    # Functions of the same code with other values in their closures.
+    parts = [layers.Lambda(lambda v, k=k: (lambda u: u * k)(v))(x) for k in (2, 5)]
+    graph = Model(x, layers.Concatenate()(parts))
+    stack = Sequential([layers.Lambda(lambda v: v + 1, input_shape=(3,))])
+    stack.add(layers.Dense(6, activation=lambda v: v**2))
+    rows = np.arange(6.0).reshape(2, 3)
+    for model in (graph, stack):
+        for copy in _copies(model):
+            copy.set_weights(model.get_weights())
+            assert_allclose(copy.predict(rows), model.predict(rows))
+
+
+def test_lambdas_of_other_processes_are_refused():
+    from keras.models import Sequential, model_from_json
+
+    model = Sequential([layers.Lambda(lambda v: v + 1, input_shape=(3,))])
+    text = model.to_json()
+    key = json.loads(text)["config"]["layers"][-1]["config"]["function"]["config"]["key"]
+    for other in ("0" * len(key), "", "<lambda>"):
+        with pytest.raises(FileFormatError, match="never runs code"):
+            model_from_json(text.replace(key, other))
 
 
 def test_models_are_called_on_tensors_of_any_rank_until_2_3():

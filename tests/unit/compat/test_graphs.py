@@ -153,6 +153,29 @@ def test_metrics_use_symbolic_tensors():
     assert_allclose(found[other], [expected / 8], rtol=1e-3)
 
 
+@pytest.mark.parametrize("names_first", [True, False])
+def test_metrics_are_tensors_that_are_appended_after_compile(names_first):
+    from keras import backend as K
+    from keras.models import Model
+
+    x, mean, _, y = autoencoder()
+    model = Model(x, y)
+    model.compile("sgd", "mse", ["mae"])
+    for name, tensor in {"total": K.sum(mean), "half": K.sum(mean) / 2}.items():
+        if names_first:
+            model.metrics_names.append(name)
+            assert name in model.metrics_names
+        model.metrics_tensors.append(tensor)
+        if not names_first:
+            model.metrics_names.append(name)
+    assert model.metrics_names[-2:] == ["total", "half"]
+    expected = np.sum(X @ model.get_weights()[0])
+    found = model.evaluate(X, X, batch_size=4, verbose=0, return_dict=True)
+    assert_allclose([found["total"], found["half"]], [expected, expected / 2], 1e-3)
+    found = model.fit(X, X, batch_size=4, epochs=1, verbose=0).history
+    assert_allclose(found["total"], [expected], rtol=1e-3)
+
+
 def test_gradient_penalty_in_a_loss_function():
     from keras import backend as K
     from keras.layers import Dense, Input, add

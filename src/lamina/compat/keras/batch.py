@@ -205,6 +205,57 @@ def add_metric(
         metric.update_state(value)
 
 
+class _Additions(list[Any]):
+    """Names or tensors of a model's metrics, to which programs append others.
+
+    Args:
+        values: those that the model has.
+        new: the appended ones that wait for their tensor or name.
+        added: called when there is another.
+    """
+
+    def __init__(
+        self, values: Iterable[Any], new: list[Any], added: Callable[[], None]
+    ) -> None:
+        super().__init__(values)
+        self._new, self._added = new, added
+
+    def append(self, value: Any) -> None:
+        """Append a name or a tensor."""
+        super().append(value)
+        self._new.append(value)
+        self._added()
+
+
+def metrics_names(names: property) -> property:
+    """Return a property `metrics_names` to whose list programs append."""
+
+    def get(model: Model) -> list[str]:
+        new, _ = _new_metrics(model)
+        known: list[str] = names.__get__(model)
+        return _Additions([*known, *new], new, lambda: _add_named(model))
+
+    return property(get)
+
+
+def metrics_tensors(model: Model) -> list[SymbolicTensor]:
+    """Return a list to which programs append the tensors of further metrics."""
+    tell("model.metrics_tensors", "a layer with an attribute metrics.Mean(name)")
+    _, new = _new_metrics(model)
+    return _Additions(new, new, lambda: _add_named(model))
+
+
+def _new_metrics(model: Model) -> tuple[list[str], list[SymbolicTensor]]:
+    return vars(model).setdefault("_new_metrics", ([], []))
+
+
+def _add_named(model: Model) -> None:
+    """Add the metrics whose names and tensors have been appended."""
+    names, tensors = _new_metrics(model)
+    while names and tensors:
+        add_metric(model, tensors.pop(0), name=names.pop(0))
+
+
 def wrap_compute_metrics(compute: Callable[..., Any]) -> Callable[..., Any]:
     """Return `compute_metrics` that also updates those of symbolic tensors."""
 

@@ -7,9 +7,11 @@ the one that it replaces.
 from __future__ import annotations
 
 import functools
+import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +20,7 @@ from lamina import random
 from lamina.compat.defaults import Release, release
 from lamina.compat.notices import tell
 from lamina.compat.patches.apply import Changes
+from lamina.core import registry
 from lamina.core.graph import symbolic_leaves
 from lamina.core.scope import local
 from lamina.layers import Layer
@@ -53,8 +56,32 @@ def convolution(module: Any) -> Changes:
 
 
 def functions(module: Any) -> Changes:
-    """Return changes for `Lambda`, whose function may need the graph."""
+    """Return changes for `Lambda`, whose function may need the graph.
+
+    A config that this process made may have a lambda: it is the function itself that
+    a copy of the model gets. No code is read from a config.
+    """
     yield module.Lambda, "symbolic_call", _call_lambda
+    kinds = registry._KINDS
+    kind = kinds["__lambda__"]._replace(write=_lambda_config, read=_lambda)
+    yield registry, "_KINDS", {**kinds, "__lambda__": kind}
+
+
+# Functions by what their configs have in this process only, and the reverse.
+_lambdas: WeakValueDictionary[str, Callable[..., Any]] = WeakValueDictionary()
+_keys: WeakKeyDictionary[Callable[..., Any], str] = WeakKeyDictionary()
+
+
+def _lambda_config(function: Callable[..., Any]) -> dict[str, str]:
+    key = _keys.setdefault(function, secrets.token_hex(16))
+    _lambdas[key] = function
+    return {"value": "<lambda>", "key": key}
+
+
+def _lambda(config: Any) -> Any:
+    key = config.get("key") if isinstance(config, dict) else None
+    found = _lambdas.get(key) if isinstance(key, str) else None
+    return registry.refuse_code(config) if found is None else found
 
 
 def embedding(module: Any) -> Changes:

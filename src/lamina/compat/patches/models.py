@@ -275,6 +275,7 @@ _MODEL = {
     "reset_states": methods.reset_states,
     "compiled_loss": property(_compiled_loss),
     "compiled_metrics": property(_CompiledMetrics),
+    "metrics_tensors": property(batch.metrics_tensors),
     "_loss_tracker": property(lambda model: training_of(model).loss_tracker),
 }
 
@@ -305,6 +306,8 @@ def changes(module: object) -> Changes:
     for name in ("train_step", "test_step"):
         step = batch.wrap_step(vars(ModelSteps)[name], name == "train_step")
         yield ModelSteps, name, step
+    names = batch.metrics_names(vars(MetricsOwner)["metrics_names"])
+    yield MetricsOwner, "metrics_names", names
     compute_metrics = vars(MetricsOwner)["compute_metrics"]
     yield MetricsOwner, "compute_metrics", batch.wrap_compute_metrics(compute_metrics)
     yield arrays, "_check_indices", wrap_index_check(vars(arrays)["_check_indices"])
