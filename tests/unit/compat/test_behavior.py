@@ -176,7 +176,8 @@ def test_lambdas_of_other_processes_are_refused():
 
     model = Sequential([layers.Lambda(lambda v: v + 1, input_shape=(3,))])
     text = model.to_json()
-    key = json.loads(text)["config"]["layers"][-1]["config"]["function"]["config"]["key"]
+    layer = json.loads(text)["config"]["layers"][-1]
+    key = layer["config"]["function"]["config"]["key"]
     for other in ("0" * len(key), "", "<lambda>"):
         with pytest.raises(FileFormatError, match="never runs code"):
             model_from_json(text.replace(key, other))

@@ -82,7 +82,10 @@ class _OldParams(dict[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return an argument, or a default for one that `fit` never had."""
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
 
 def _set_params(callback: Any, params: dict[str, Any]) -> None:

@@ -181,7 +181,7 @@ def _validation_arrays(data: Any) -> Any:
     return [array for part in leaves for array in part] + weights
 
 
-def _wrap_from_config(from_config: classmethod[Model, ..., Model]) -> Callable[..., Any]:
+def _with_sequential(from_config: classmethod[Model, ..., Model]) -> Callable[..., Any]:
     """Return a `from_config` that also takes the config of a `Sequential`."""
 
     def call(
@@ -286,7 +286,11 @@ def changes(module: object) -> Changes:
         yield Model, name, value
     new = vars(Model)["__new__"].__func__
     yield Model, "__new__", staticmethod(new_object(new))
-    yield Model, "from_config", classmethod(_wrap_from_config(vars(Model)["from_config"]))
+    yield (
+        Model,
+        "from_config",
+        classmethod(_with_sequential(vars(Model)["from_config"])),
+    )
     yield Structure, "layers", _live_layers(Structure, "_graph_layers")
     yield Sequential, "layers", _live_layers(Sequential, "_stack")
     yield Structure, "outputs", property(Structure.outputs.fget, _set_outputs)
