@@ -62,7 +62,7 @@ def functions(module: Any) -> Changes:
     a copy of the model gets. No code is read from a config.
     """
     yield module.Lambda, "symbolic_call", _call_lambda
-    kinds = registry._KINDS
+    kinds = vars(registry)["_KINDS"]
     kind = kinds["__lambda__"]._replace(write=_lambda_config, read=_lambda)
     yield registry, "_KINDS", {**kinds, "__lambda__": kind}
 
