@@ -21,7 +21,7 @@ from lamina.core.tracebacks import warn
 from lamina.data.arrays import Parts, num_rows
 from lamina.data.batches import INNER_CHUNK, Batches, Segment
 from lamina.data.prefetch import prefetch
-from lamina.data.rows import on_device
+from lamina.data.rows import for_dispatch
 from lamina.data.streams import Source, State
 from lamina.errors import DataError
 from lamina.runtime.placement import current, is_shared, put_batch, put_shares
@@ -71,6 +71,9 @@ class Feed(Protocol):
         """
         ...
 
+    def transfer(self) -> None:
+        """Put all data on the device, for more dispatches than one."""
+
     def batches(self) -> Iterator[Parts]:
         """Yield the batches of the first epoch one by one."""
         ...
@@ -117,7 +120,8 @@ class ArrayFeed(Feed):
             self.full, self.rest = steps, 0
         self.steps = self._steps = self.full + (self.rest > 0)
         self._arrays = arrays
-        self._data = jax.tree.map(on_device, arrays), None
+        self._data = jax.tree.map(for_dispatch, arrays), None
+        self._is_on_device = False
 
     def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
         """Yield an epoch's full batches, then the remainder; see `Feed`."""
@@ -131,6 +135,12 @@ class ArrayFeed(Feed):
         else:
             yield Segment(data, batches, 0, self.full)
             yield Segment(data, batches._replace(size=self.rest), self.full, last)
+
+    def transfer(self) -> None:
+        """Put small arrays on the device; see `Feed`."""
+        if not self._is_on_device:
+            self._data = jax.device_put(self._data[0]), None
+            self._is_on_device = True
 
     def example(self) -> Parts:
         """Return the shapes and types of a full batch."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from lamina.data.rows import aligned_zeros
 from lamina.runtime.placement import current, is_spread, put_replicated
 
 # Rounds of both halves. Chi-square and correlation tests stop improving at three.
@@ -23,6 +24,13 @@ _BLOCK = 2**14  # positions whose temporary arrays fit the processor's cache
 _WINDOW = 2**17
 _MOST_EPOCHS = 128
 
+_32_BITS = 0xFFFFFFFF
+_STEP = np.uint32(0x9E3779B9)  # 2**32 divided by the golden ratio
+_NUMBERS = np.arange(1, 2 * _ROUNDS + 1, dtype=np.uint32)[:, None]
+# Of the hash. NumPy takes as long to make such a number as to use it.
+_SHIFT, _LAST_SHIFT = np.uint32(16), np.uint32(15)
+_FACTOR, _LAST_FACTOR = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
+
 
 def permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
     """Return the order of all rows in an epoch, a function of seed and epoch."""
@@ -31,7 +39,7 @@ def permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
 
 def shuffled(start: int, count: int, rows: int, seed: int, epoch: int) -> np.ndarray:
     """Return the rows at `count` positions of an epoch's order, from `start` on."""
-    return _Orders(rows, seed).part(epoch, start, count)
+    return _Orders(rows).part(seed, epoch, start, count)
 
 
 class _Orders:
@@ -45,19 +53,22 @@ class _Orders:
         al. 2021, "Bandwidth-optimal random shuffling for GPUs".
     """
 
-    def __init__(self, rows: int, seed: int) -> None:
+    def __init__(self, rows: int) -> None:
         root = math.isqrt(rows - 1) + 1
-        self._rows, self._seed = rows, seed
+        self._rows = rows
         self._a, self._b = np.uint64(root), np.uint64(-(-rows // root))
+        limits = np.array([self._a, self._b] * _ROUNDS, np.uint32)
+        self._limits = limits[:, None, None]
+        self._values = np.arange(root, dtype=np.uint32)
 
-    def epochs(self, first: int, count: int) -> np.ndarray:
+    def epochs(self, seed: int, first: int, count: int) -> np.ndarray:
         """Return whole orders of epochs, of shape (count, rows)."""
         rows, size = self._rows, int(self._a) * int(self._b)
         found = np.empty((count, rows), np.int32)
         step = max(1, _BLOCK // size)
         for start in range(0, count, step):
             part = found[start : start + step]
-            terms = self._terms(np.arange(first + start, first + start + len(part)))
+            terms = self._terms(seed, first + start, len(part))
             every = self._permute(np.arange(size, dtype=np.uint64), terms)
             part[:] = every[:, :rows]
             at = np.nonzero(part >= rows)
@@ -67,9 +78,9 @@ class _Orders:
                 at = at[0][still], at[1][still]
         return found
 
-    def part(self, epoch: int, start: int, count: int) -> np.ndarray:
+    def part(self, seed: int, epoch: int, start: int, count: int) -> np.ndarray:
         """Return the rows at `count` positions of an epoch's order."""
-        found, terms = np.empty(count, np.int32), self._terms(np.array([epoch]))
+        found, terms = np.empty(count, np.int32), self._terms(seed, epoch, 1)
         for first in range(start, start + count, _BLOCK):
             last = min(first + _BLOCK, start + count)
             x = self._permute(np.arange(first, last, dtype=np.uint64), terms)[0]
@@ -80,19 +91,15 @@ class _Orders:
             found[first - start : last - start] = x
         return found
 
-    def _terms(self, epochs: np.ndarray) -> np.ndarray:
+    def _terms(self, seed: int, first: int, count: int) -> np.ndarray:
         """Return what each round adds to a half, of shape (rounds, epochs, values).
 
         That depends on the value of the other half, of which there are few.
         """
-        seed = np.array([self._seed & 0xFFFFFFFF], np.uint32)
-        epochs = (epochs & 0xFFFFFFFF).astype(np.uint32)
-        base = _mix(_mix(seed) + epochs * np.uint32(0x9E3779B9))
-        rounds = np.arange(1, 2 * _ROUNDS + 1, dtype=np.uint32)
-        keys = _mix(base + rounds[:, None])[..., None]
-        limits = np.array([self._a, self._b] * _ROUNDS, np.uint32)[:, None, None]
-        values = np.arange(max(self._a, self._b), dtype=np.uint32)
-        return (_mix(keys + values) % limits).astype(np.uint64)
+        start = _mix(np.array([seed & _32_BITS], np.uint32))
+        epochs = np.array(np.arange(first, first + count) & _32_BITS, np.uint32)
+        keys = _mix(_mix(start + epochs * _STEP) + _NUMBERS)[..., None]
+        return (_mix(keys + self._values) % self._limits).astype(np.uint64)
 
     def _permute(self, x: np.ndarray, terms: np.ndarray) -> np.ndarray:
         """Permute positions of shape (count,) in epochs: (epochs, count)."""
@@ -135,7 +142,7 @@ class OrderWindows:
         self.positions = min(rows, max(_WINDOW // stride, least) * stride)
         self.batches = -(-self.positions // stride)
         self.epochs = max(1, min(_MOST_EPOCHS, _WINDOW // rows))
-        self._rows, self._stride = rows, stride
+        self._rows, self._stride, self._orders = rows, stride, _Orders(rows)
         self._latest = self._next = Window(0, 0, 0, 0, None)
         self._follows = False
 
@@ -150,6 +157,10 @@ class OrderWindows:
 
         latest = self._latest
         if has(latest):
+            if isinstance(latest.rows, np.ndarray):
+                # A transfer pays off with the second dispatch.
+                latest = latest._replace(rows=jax.device_put(latest.rows))
+                self._latest = latest
             return latest
         follows = (seed, epoch, start) == (latest.seed, *self._after(latest))
         found = self._next
@@ -183,16 +194,18 @@ class OrderWindows:
         return window.epoch + window.epochs, 0
 
     def _make(self, seed: int, epoch: int, start: int, epochs: int) -> Window:
-        orders, count = _Orders(self._rows, seed), self.positions
+        count = self.positions
         # Values that are not computed are valid rows, which programs may gather.
-        rows = np.zeros((self.epochs, count), np.int32)
+        rows = aligned_zeros((self.epochs, count), np.dtype(np.int32))
         if count == self._rows:
-            rows[:epochs] = orders.epochs(epoch, epochs)
+            rows[:epochs] = self._orders.epochs(seed, epoch, epochs)
         else:
             count = min(count, self._rows - start)
-            rows[0, :count] = orders.part(epoch, start, count)
-        put = put_replicated if is_spread() else jax.device_put
-        return Window(seed, epoch, epochs, start, put(rows.reshape(-1)))
+            rows[0, :count] = self._orders.part(seed, epoch, start, count)
+        flat = rows.reshape(-1)
+        if is_spread():
+            flat = put_replicated(flat)
+        return Window(seed, epoch, epochs, start, flat)
 
 
 def order_windows(rows: int, stride: int, least: int) -> OrderWindows:
@@ -217,6 +230,6 @@ def _mix(x: np.ndarray) -> np.ndarray:
     Reference:
         Ellis 2018, "Prospecting for hash functions" (lowbias32).
     """
-    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
-    x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
-    return x ^ (x >> np.uint32(16))
+    x = (x ^ (x >> _SHIFT)) * _FACTOR
+    x = (x ^ (x >> _LAST_SHIFT)) * _LAST_FACTOR
+    return x ^ (x >> _SHIFT)

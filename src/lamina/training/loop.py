@@ -95,8 +95,7 @@ class EpochLoop:
         is_due: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self.engine, self.feed, self.callbacks = engine, feed, callbacks
-        self.pause = pause
-        self.seed, self.kind = seed, engine.step.kind
+        self.pause, self.seed, self.kind = pause, seed, engine.step.kind
         self.needs = callbacks.batch_needs(self.kind)
         if not engine.is_compiled and self.needs == "batches":
             # Only a compiled loop records the logs of each batch.
@@ -134,6 +133,8 @@ class EpochLoop:
         if self.stream_state is not None:  # after the last batch of another epoch
             self.stream_state = 0, self.stream_state[1]
         self.agreement.begin()
+        if self.started or self.needs != "epochs":
+            self.feed.transfer()
         may_fuse = most > 1 and first == 0 and self._join and self.needs == "epochs"
         finished: list[EpochResult] = []
         with suppress(Interrupted):  # then the next epoch ends before its first batch
@@ -359,10 +360,9 @@ class _Epoch:
             self._pending = None  # it began with steps that are undone
             args = self._args(bad)
             self._failed = _failed_step.load()(loop.engine, segment, args, bad)
-        logs = out.logs
         if loop.kind == "predict":
-            loop.outputs.append(loop.host_outputs(logs))
-            logs = {}
+            loop.outputs.append(loop.host_outputs(out.logs))
+        logs = {} if loop.kind == "predict" else out.logs
         self._callbacks.on_progress(loop.kind, done, logs)
 
     def _report_batches(self, out: DispatchResult, first: int, last: int) -> None:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import lamina
+from lamina.data.feeds import ArrayFeed
 from lamina.data.rows import Rows, cut, gather, on_device
+from lamina.data.shuffle import OrderWindows
 
 PLACES = np.array([0, 700, 1, 999, 3])
 
@@ -78,3 +80,29 @@ def test_alignment_does_not_recompile_the_program():
     places = [placed((1000, 784), "float32", offset) for offset in range(0, 64, 4)]
     arrays = [jax.tree.leaves(on_device(array)) for array in places]
     assert len({tuple((a.shape, a.dtype) for a in leaves) for leaves in arrays}) == 1
+
+
+def test_small_arrays_are_transferred_for_the_second_dispatch():
+    x = placed((10, 3), "float32", 16)
+    feed = ArrayFeed((x, None, None), 4, shuffle=True)
+    (first,) = jax.tree.leaves(next(feed.segments(0)).data)
+    if jax.default_backend() == "cpu":
+        assert isinstance(first, np.ndarray)
+        assert first.ctypes.data % 64 == 0
+    feed.transfer()
+    (second,) = jax.tree.leaves(next(feed.segments(1)).data)
+    feed.transfer()
+    assert isinstance(second, jax.Array)
+    assert jax.tree.leaves(next(feed.segments(1)).data)[0] is second
+    for array in (first, second):
+        assert not np.shares_memory(np.asarray(array), x)
+        np.testing.assert_array_equal(array, x)
+
+
+def test_window_is_transferred_for_the_second_dispatch():
+    windows = OrderWindows(10, 5, 1)
+    first, second, third = (windows.at(7, 0, i).rows for i in (0, 1, 0))
+    assert isinstance(first, np.ndarray)
+    assert isinstance(second, jax.Array)
+    assert third is second
+    np.testing.assert_array_equal(first, second)
