@@ -32,8 +32,9 @@ _TIME_RESOLUTION = 2.0
 _HEADER = 4
 # Bytes of all entries: thousands of programs.
 _MAX_BYTES = 2**30
-
-
+# A program that is cut at these calls could be stored but for them. ResNet-20's first
+# `fit` would then compile for 9.8 s of CPU instead of 7.1, and 2.7 in later processes.
+# But a step would be 100 dispatches, with results of other bits.
 _excluded_calls: set[str] = set()
 _writing = threading.Lock()
 
