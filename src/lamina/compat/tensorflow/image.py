@@ -36,6 +36,13 @@ __getattr__ = declared(
                 "non_max_suppression_padded",
             )
         },
+        **{
+            name: f"lamina.compat.tensorflow.base.image_measures:{name}"
+            for name in (
+                *("image_gradients", "psnr", "rgb_to_yuv", "ssim", "total_variation"),
+                "yuv_to_rgb",
+            )
+        },
         "hsv_to_rgb": "lamina.ops.image.hsv_to_rgb images, /",
         "rgb_to_hsv": "lamina.ops.image.rgb_to_hsv images, /",
         "rgb_to_grayscale": "lamina.ops.image.rgb_to_grayscale images, /",
@@ -49,7 +56,7 @@ class ResizeMethod:
     """Names of the methods of `resize`."""
 
     BILINEAR, NEAREST_NEIGHBOR, BICUBIC = "bilinear", "nearest", "bicubic"
-    LANCZOS3, LANCZOS5, AREA = "lanczos3", "lanczos5", "bilinear"
+    LANCZOS3, LANCZOS5, AREA = "lanczos3", "lanczos5", "area"
 
 
 def extract_patches(
@@ -90,12 +97,24 @@ def resize(
         rows, columns = round(height * scale), round(width * scale)
     method = "nearest" if method == "nearest_neighbor" else method
     images = images if method == "nearest" else cast(images, "float32")
+    if method == "area":
+        by_rows = _areas(images.shape[-3], int(rows))
+        by_columns = _areas(images.shape[-2], int(columns))
+        return ops.einsum("ih,jw,...hwc->...ijc", by_rows, by_columns, images)
     return ops.image.resize(
         jnp.asarray(images) if isinstance(images, np.ndarray) else images,
         (int(rows), int(columns)),
         interpolation=method,
         antialias=antialias,
     )
+
+
+def _areas(old: int, new: int) -> np.ndarray:
+    """Return the share that each old pixel has of each new one."""
+    edges = np.arange(new + 1)[:, None] * old / new
+    places = np.arange(old)
+    overlap = np.minimum(edges[1:], places + 1) - np.maximum(edges[:-1], places)
+    return (overlap.clip(0) * new / old).astype("float32")
 
 
 def resize_with_pad(
@@ -140,6 +159,11 @@ def convert_image_dtype(
     if old.kind == "f" and new.kind in "iu":
         largest = np.iinfo(new.name).max
         return cast(ops.clip(image * (largest + 0.5), 0, largest), dtype)
+    if old.kind in "iu" and new.kind in "iu":
+        before, after = (int(np.iinfo(kind.name).max) + 1 for kind in (old, new))
+        if before > after:
+            return cast(image // (before // after), dtype)
+        return cast(image, dtype) * np.array(after // before, new)
     return cast(image, dtype)
 
 
@@ -351,46 +375,3 @@ def per_image_standardization(image: Tensor) -> Any:
     count = math.prod(x.shape[-3:])
     deviation = ops.maximum(ops.std(x, axis=axes, keepdims=True), count**-0.5)
     return (x - ops.mean(x, axis=axes, keepdims=True)) / deviation
-
-
-def total_variation(images: Any, name: str = "") -> Any:
-    """Return the sum of absolute differences of neighboring pixels."""
-    rows = ops.absolute(images[..., 1:, :, :] - images[..., :-1, :, :])
-    columns = ops.absolute(images[..., 1:, :] - images[..., :-1, :])
-    axes = (-3, -2, -1)
-    return ops.sum(rows, axis=axes) + ops.sum(columns, axis=axes)
-
-
-def image_gradients(image: Any) -> tuple[Any, Any]:
-    """Return the differences to the next row and the next column."""
-    rows = image[..., 1:, :, :] - image[..., :-1, :, :]
-    columns = image[..., 1:, :] - image[..., :-1, :]
-    none = [(0, 0)] * (len(image.shape) - 3)
-    return (
-        ops.pad(rows, [*none, (0, 1), (0, 0), (0, 0)]),
-        ops.pad(columns, [*none, (0, 0), (0, 1), (0, 0)]),
-    )
-
-
-def psnr(a: Tensor, b: Tensor, max_val: float, name: str = "") -> Any:
-    """Return the peak signal-to-noise ratio in dB."""
-    return ops.psnr(cast(a, "float32"), cast(b, "float32"), max_val)
-
-
-def ssim(img1: Tensor, img2: Tensor, max_val: float, **_: object) -> Any:
-    """Return the structural similarity."""
-    return ops.image.ssim(img1, img2, max_val)
-
-
-def rgb_to_yuv(images: Tensor) -> Any:
-    """Return RGB images in YUV."""
-    y = jnp.dot(jnp.asarray(images), jnp.array([0.299, 0.587, 0.114]))
-    red, _, blue = jnp.moveaxis(jnp.asarray(images), -1, 0)
-    return jnp.stack([y, 0.492111 * (blue - y), 0.877283 * (red - y)], -1)
-
-
-def yuv_to_rgb(images: Tensor) -> Any:
-    """Return YUV images in RGB."""
-    y, u, v = jnp.moveaxis(jnp.asarray(images), -1, 0)
-    red, blue = y + v / 0.877283, y + u / 0.492111
-    return jnp.stack([red, (y - 0.299 * red - 0.114 * blue) / 0.587, blue], -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import re
 import zlib
@@ -13,10 +14,10 @@ import numpy as np
 
 from lamina.compat.keras.backend.text import is_symbolic_text, on_symbolic_text
 from lamina.compat.tensorflow.base.ragged import RaggedTensor, ragged
-from lamina.compat.tensorflow.base.tensors import dtype_of, on_host
+from lamina.compat.tensorflow.base.tensors import dtype_of, is_text, on_host
 from lamina.core.graph import SymbolicTensor
 from lamina.ops.types import Tensor
-from lamina.typing import Axis, DTypeLike
+from lamina.typing import ArrayLike, Axis, DTypeLike
 
 Text = str | bytes | np.ndarray | Sequence[Any]
 
@@ -52,13 +53,13 @@ def _numbers(function: Callable[[bytes], Any], input: Text, dtype: DTypeLike) ->
 
 
 def lower(input: Text, encoding: str = "", name: str = "") -> Any:
-    """Return the texts in lower case."""
-    return _each(lambda s: s.decode().lower(), input)
+    """Return the texts in lower case; only ASCII letters without an encoding."""
+    return _each(lambda s: s.decode().lower() if encoding else s.lower(), input)
 
 
 def upper(input: Text, encoding: str = "", name: str = "") -> Any:
-    """Return the texts in upper case."""
-    return _each(lambda s: s.decode().upper(), input)
+    """Return the texts in upper case; only ASCII letters without an encoding."""
+    return _each(lambda s: s.decode().upper() if encoding else s.upper(), input)
 
 
 def strip(input: Text, name: str = "") -> Any:
@@ -150,13 +151,15 @@ def reduce_join(
     if isinstance(inputs, RaggedTensor):
         return on_host([mark.join(on_host(row).tolist()) for row in inputs])
     array = on_host(inputs)
-    if axis is None:
-        return on_host(mark.join(array.reshape(-1).tolist()))
-    rows = np.moveaxis(array, int(np.min(axis)), -1)
-    found = np.empty(rows.shape[:-1], object)
-    flat = rows.reshape(-1, rows.shape[-1])
-    found.reshape(-1)[:] = [mark.join(row.tolist()) for row in flat]
-    return on_host(np.expand_dims(found, axis) if keepdims else found)
+    all_axes = range(array.ndim)[::-1]
+    axes = all_axes if axis is None else np.atleast_1d(axis).tolist()
+    for number in axes:
+        rows = np.moveaxis(array, number, -1)
+        found = np.empty(rows.shape[:-1], object)
+        flat = rows.reshape(-1, rows.shape[-1])
+        found.reshape(-1)[:] = [mark.join(row.tolist()) for row in flat]
+        array = np.expand_dims(found, number)
+    return on_host(array if keepdims else np.squeeze(array, tuple(axes)))
 
 
 def length(input: Text, unit: str = "BYTE", name: str = "") -> Any:
@@ -165,12 +168,23 @@ def length(input: Text, unit: str = "BYTE", name: str = "") -> Any:
     return _numbers(lambda s: len(s if is_bytes else s.decode()), input, "int32")
 
 
-def substr(input: Text, pos: int, len: int, unit: str = "BYTE", name: str = "") -> Any:
-    """Return a part of each text."""
-    start, stop = int(pos), int(pos) + int(len)
-    if unit == "BYTE":
-        return _each(lambda s: s[start:stop], input)
-    return _each(lambda s: s.decode()[start:stop], input)
+def substr(
+    input: Text, pos: ArrayLike, len: ArrayLike, unit: str = "BYTE", name: str = ""
+) -> Any:
+    """Return a part of each text; a negative position counts from the end."""
+    texts = _each(lambda s: s, input)
+    texts, starts, sizes = np.broadcast_arrays(on_host(texts), pos, len)
+    found = np.empty(texts.shape, object)
+    triples = zip(texts.flat, starts.flat, sizes.flat, strict=True)
+    found.reshape(-1)[:] = [_part(*triple, unit) for triple in triples]
+    return on_host(found)
+
+
+def _part(text: bytes, start: int, size: int, unit: str) -> bytes:
+    whole: Any = text if unit == "BYTE" else text.decode()
+    start = int(start) + (builtins.len(whole) if start < 0 else 0)
+    part = whole[start : start + int(size)]
+    return part if unit == "BYTE" else part.encode()
 
 
 def to_number(input: Text, out_type: DTypeLike = "float32", name: str = "") -> Any:
@@ -179,11 +193,27 @@ def to_number(input: Text, out_type: DTypeLike = "float32", name: str = "") -> A
     return _numbers(read, input, out_type)
 
 
-def as_string(input: Tensor, precision: int = -1, name: str = "", **_: object) -> Any:
-    """Return numbers as texts."""
+def as_string(
+    input: Tensor,
+    precision: int = -1,
+    scientific: bool = False,
+    shortest: bool = False,
+    width: int = -1,
+    fill: str = "",
+    name: str = "",
+) -> Any:
+    """Return numbers as texts; floats have six digits behind the point by default."""
     array = np.asarray(input)
-    form = f"%.{precision}f" if precision >= 0 else "%s"
-    texts = [form % item for item in array.reshape(-1).tolist()]
+    digits = f".{precision}" if precision >= 0 else ""
+    kind = "e" if scientific else "g" if shortest else "f"
+    kind = kind if array.dtype.kind == "f" else "s"
+    form = f"%{fill}{width if width > 0 else ''}{digits}{kind}"
+    items = array.reshape(-1).tolist()
+    if array.dtype.kind == "b":
+        items = [str(item).lower() for item in items]
+    if array.dtype.kind in "iu":
+        form = form.replace("s", "d")
+    texts = [form % item for item in items]
     return on_host(np.array(texts, object).reshape(array.shape))
 
 
@@ -197,13 +227,18 @@ def format(
     """Return a text with values in place of `{}`."""
     values = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     for value in values:
-        template = template.replace(placeholder, str(np.asarray(value)), 1)
+        template = template.replace(placeholder, _shown(value), 1)
     return on_host(template)
+
+
+def _shown(value: object) -> str:
+    if is_text(value) and not np.ndim(on_host(value)):
+        return f'"{on_host(value).item().decode()}"'
+    return str(np.asarray(value))
 
 
 def to_hash_bucket_fast(input: Text, num_buckets: int, name: str = "") -> Any:
     """Return a number below `num_buckets` for each text."""
-
     return _numbers(lambda s: zlib.crc32(s) % num_buckets, input, "int64")
 
 

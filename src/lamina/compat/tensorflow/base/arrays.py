@@ -13,18 +13,18 @@ import numpy as np
 
 from lamina import ops
 from lamina.compat.keras.backend.text import is_symbolic_text, on_symbolic_text
-from lamina.compat.tensorflow.base.declare import static, with_former_names
+from lamina.compat.tensorflow.base.declare import array_op, static, with_former_names
 from lamina.compat.tensorflow.base.ragged import RaggedTensor, concatenated
 from lamina.compat.tensorflow.base.tensors import (
     HostTensor,
     TensorShape,
+    constant,
     dtype_of,
     is_host,
     is_size,
     is_text,
     on_host,
 )
-from lamina.core.graph import op
 from lamina.core.tracing.trace_state import is_tracing
 from lamina.errors import ShapeError
 from lamina.ops.types import Tensor
@@ -56,7 +56,9 @@ def fill(dims: Shape, value: Any, name: Name = None) -> Any:
 
 
 def zeros(shape: Sizes, dtype: DTypeLike = "float32", name: Name = None) -> Any:
-    """Return zeros."""
+    """Return zeros, or empty texts."""
+    if dtype == "string":
+        return on_host(np.full(static(shape), b"", object))
     return jnp.zeros(static(shape), dtype_of(dtype))
 
 
@@ -112,7 +114,7 @@ def linspace(
     start: ArrayLike, stop: ArrayLike, num: int, name: Name = None, axis: int = 0
 ) -> Any:
     """Return evenly spaced numbers, the last included."""
-    return jnp.linspace(start, stop, int(num), axis=axis)
+    return array_op(lambda a, b: jnp.linspace(a, b, int(num), axis=axis))(start, stop)
 
 
 def one_hot(
@@ -247,7 +249,7 @@ def gather(
     take: Any = functools.partial(jnp.take, axis=axis - batch_dims)
     for _ in builtins.range(batch_dims):
         take = jax.vmap(take)
-    return op(lambda x, i: take(x, jnp.asarray(i)))(params, indices)
+    return array_op(take)(params, indices)
 
 
 def gather_nd(
@@ -257,7 +259,7 @@ def gather_nd(
     take: Any = _take_nd
     for _ in builtins.range(batch_dims):
         take = jax.vmap(take)
-    return op(lambda x, i: take(x, jnp.asarray(i)))(params, indices)
+    return array_op(take)(params, indices)
 
 
 def _take_nd(x: Array, indices: Array) -> Array:
@@ -278,8 +280,8 @@ def _scatter(method: str, text: str) -> Any:
         tensor: Tensor, indices: ArrayLike, updates: Tensor, name: Name = None
     ) -> Any:
         places = tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
-        change = op(lambda x, values: getattr(x.at[places], method)(values))
-        return change(tensor, jnp.asarray(updates))
+        change = array_op(lambda x, v: getattr(x.at[places], method)(v))
+        return change(tensor, updates)
 
     scatter.__doc__ = f"Return an array with {text} at tuples of indices."
     return scatter
@@ -297,7 +299,7 @@ def boolean_mask(tensor: Any, mask: ArrayLike, axis: int = 0, name: Name = None)
     places = np.nonzero(np.asarray(mask))
     if is_host(tensor):
         return tensor[places]
-    return op(lambda x: x[(builtins.slice(None),) * axis + places])(tensor)
+    return array_op(lambda x: x[(builtins.slice(None),) * axis + places])(tensor)
 
 
 def sequence_mask(
@@ -371,4 +373,5 @@ def dynamic_partition(
 ) -> list[Any]:
     """Return the rows of each partition."""
     index = np.asarray(partitions)
+    data = data if hasattr(data, "shape") else constant(data)
     return [data[np.nonzero(index == i)] for i in builtins.range(num_partitions)]

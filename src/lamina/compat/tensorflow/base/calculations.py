@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,13 +11,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import ops
-from lamina.compat.tensorflow.base.declare import with_former_names
+from lamina.compat.tensorflow.base.arrays import cast
+from lamina.compat.tensorflow.base.declare import (
+    array_op,
+    declared_function,
+    with_former_names,
+)
+from lamina.compat.tensorflow.base.matrices import global_norm
 from lamina.compat.tensorflow.base.tensors import TensorShape, dtype_of
-from lamina.core.graph import op
 from lamina.ops.types import Tensor
 from lamina.typing import Array, ArrayLike, Axis, DTypeLike, Shape
 
 Name = str | None
+_mean = declared_function("reduce_mean", "mean input_tensor, /, axis, keepdims")
 
 
 class TopK(NamedTuple):
@@ -43,8 +49,8 @@ def argsort(
     name: Name = None,
 ) -> Any:
     """Return the indices that sort along an axis."""
-    values = values if direction == "ASCENDING" else ops.negative(values)
-    return ops.argsort(values, axis=axis)
+    is_descending = direction == "DESCENDING"
+    return array_op(lambda x: jnp.argsort(x, axis, descending=is_descending))(values)
 
 
 @with_former_names(dimension="axis")
@@ -69,18 +75,46 @@ def argmin(
     return ops.argmin(input, axis=axis or 0)
 
 
-def cumsum(
-    x: Any,
-    axis: int = 0,
-    exclusive: bool = False,
-    reverse: bool = False,
-    name: Name = None,
+def _running(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of the items so far; `exclusive` omits the item itself."""
+
+    def call(
+        x: Tensor,
+        axis: int = 0,
+        exclusive: bool = False,
+        reverse: bool = False,
+        name: Name = None,
+    ) -> Any:
+        def calculated(array: Array) -> Array:
+            array = jnp.flip(array, axis) if reverse else array
+            found = function(array, axis)
+            if exclusive:
+                found = jnp.roll(found, 1, axis)
+                first = jnp.arange(found.shape[axis]) == 0
+                shape = [1] * found.ndim
+                shape[axis] = -1
+                start = _STARTS[function]
+                found = jnp.where(first.reshape(shape), start, found)
+            return jnp.flip(found, axis) if reverse else found
+
+        return array_op(calculated)(x)
+
+    call.__name__ = function.__name__
+    return call
+
+
+_STARTS = {jnp.cumsum: 0, jnp.cumprod: 1, jax.lax.cumlogsumexp: -jnp.inf}
+cumsum, cumprod, cumulative_logsumexp = map(_running, _STARTS)
+
+
+@with_former_names(reduction_indices="axis", keep_dims="keepdims")
+def reduce_mean(
+    input_tensor: Any, axis: Axis = None, keepdims: bool = False, name: Name = None
 ) -> Any:
-    """Return sums of the items so far; `exclusive` omits the item itself."""
-    x = ops.flip(x, axis=axis) if reverse else x
-    found = ops.cumsum(x, axis=axis)
-    found = found - x if exclusive else found
-    return ops.flip(found, axis=axis) if reverse else found
+    """Return the mean, rounded towards zero for integers."""
+    found = _mean(input_tensor, axis=axis, keepdims=keepdims)
+    kind = getattr(input_tensor, "dtype", None) or np.asarray(input_tensor).dtype
+    return cast(found, kind) if jnp.issubdtype(str(kind), jnp.integer) else found
 
 
 def bincount(
@@ -90,10 +124,23 @@ def bincount(
     maxlength: int | None = None,
     dtype: DTypeLike = "int32",
     name: Name = None,
+    axis: int | None = None,
+    binary_output: bool = False,
 ) -> Array:
-    """Count each integer."""
-    found = np.bincount(np.asarray(arr).reshape(-1), weights, minlength or 0)
-    return jnp.asarray(found[:maxlength])
+    """Count each integer, of the whole array or of each row for axis -1."""
+    values = np.asarray(arr)
+    rows = values.reshape(1, -1) if axis is None else values
+    size = max(int(rows.max(initial=-1)) + 1, minlength or 0)
+    size = size if maxlength is None else min(size, maxlength)
+    places, columns = np.nonzero(rows < size)
+    factors = np.asarray(1 if weights is None else weights)
+    found = np.zeros((len(rows), size), dtype_of(dtype))
+    if weights is not None:
+        found = found.astype(factors.dtype)
+        factors = factors.reshape(rows.shape)[places, columns]
+    np.add.at(found, (places, rows[places, columns]), factors)
+    found = (found > 0).astype(found.dtype) if binary_output else found
+    return jnp.asarray(found[0] if axis is None else found)
 
 
 def confusion_matrix(
@@ -120,7 +167,8 @@ def count_nonzero(
     name: Name = None,
 ) -> Any:
     """Count the items that are not zero."""
-    return ops.sum(ops.cast(input != 0, "int32"), axis=axis, keepdims=keepdims)  # type: ignore[operator]
+    is_other = ops.cast(ops.not_equal(input, 0), "int32")
+    return ops.sum(is_other, axis=axis, keepdims=keepdims)
 
 
 def multiply_no_nan(x: Tensor, y: Tensor, name: Name = None) -> Any:
@@ -136,39 +184,16 @@ def xdivy(x: Tensor, y: Tensor, name: Name = None) -> Any:
 
 def truncatediv(x: Tensor, y: Tensor, name: Name = None) -> Any:
     """Divide and round towards zero."""
-    return ops.trunc(ops.divide(x, y))
 
+    def divided(a: Array, b: Array) -> Array:
+        return jnp.trunc(a / b).astype(jnp.result_type(a, b))
 
-def cumulative_logsumexp(
-    x: Tensor, axis: int = 0, reverse: bool = False, **_: object
-) -> Any:
-    """Return the logarithms of the sums of the exponentials of the items so far."""
-    return op(lambda a: jax.lax.cumlogsumexp(a, axis, reverse))(x)
+    return array_op(divided)(x, y)
 
 
 def broadcast_static_shape(shape_x: Shape, shape_y: Shape) -> TensorShape:
     """Return the shape of the result of an operation on arrays of two shapes."""
     return TensorShape(np.broadcast_shapes(tuple(shape_x), tuple(shape_y)))
-
-
-def cholesky_solve(chol: Tensor, rhs: Tensor, name: Name = None) -> Any:
-    """Solve equations by the Cholesky factor of their matrix."""
-    solved = op(lambda c, b: jax.scipy.linalg.cho_solve((c, True), b))
-    return solved(chol, rhs)
-
-
-def triangular_solve(
-    matrix: Tensor,
-    rhs: Tensor,
-    lower: bool = True,
-    adjoint: bool = False,
-    name: Name = None,
-) -> Any:
-    """Solve equations with a triangular matrix."""
-    solve = functools.partial(
-        jax.scipy.linalg.solve_triangular, trans=2 if adjoint else 0, lower=lower
-    )
-    return op(lambda a, b: solve(a, b))(matrix, rhs)
 
 
 def add_n(inputs: Sequence[Any], name: Name = None) -> Any:
@@ -215,56 +240,9 @@ def in_top_k(targets: Tensor, predictions: Tensor, k: int, name: Name = None) ->
     return ops.in_top_k(targets, predictions, k)
 
 
-def matmul(
-    a: Tensor,
-    b: Tensor,
-    transpose_a: bool = False,
-    transpose_b: bool = False,
-    **_: object,
-) -> Any:
-    """Return the product of matrices, of which each may be transposed first."""
-    a = ops.swapaxes(a, -1, -2) if transpose_a else a
-    b = ops.swapaxes(b, -1, -2) if transpose_b else b
-    return ops.matmul(a, b)
-
-
-def matvec(a: Tensor, b: Tensor, transpose_a: bool = False, **_: object) -> Any:
-    """Return the product of matrices and vectors."""
-    return ops.squeeze(matmul(a, ops.expand_dims(b, -1), transpose_a), -1)
-
-
-def band_part(input: Any, num_lower: int, num_upper: int, name: Name = None) -> Any:
-    """Set all but the central diagonals to zero; -1 keeps all of a side."""
-    rows, columns = input.shape[-2:]
-    below = np.arange(rows)[:, None] - np.arange(columns)
-    lower, upper = int(num_lower), int(num_upper)
-    is_in = ((lower < 0) | (below <= lower)) & ((upper < 0) | (-below <= upper))
-    return ops.where(is_in, input, ops.zeros_like(input))
-
-
-def set_diag(input: Any, diagonal: Tensor, name: Name = None) -> Any:
-    """Return matrices with another main diagonal."""
-    places = np.arange(min(input.shape[-2:]))
-    return op(lambda x, d: x.at[..., places, places].set(d))(input, diagonal)
-
-
-def svd(
-    tensor: Tensor,
-    full_matrices: bool = False,
-    compute_uv: bool = True,
-    name: Name = None,
-) -> Any:
-    """Return the singular values, then the left and right singular vectors."""
-    found = ops.svd(tensor, full_matrices=full_matrices, compute_uv=compute_uv)
-    if not compute_uv:
-        return found
-    u, s, vh = found
-    return s, u, ops.conjugate(ops.swapaxes(vh, -1, -2))
-
-
 def complex(real: ArrayLike, imag: ArrayLike, name: Name = None) -> Any:
     """Return complex numbers from their two parts."""
-    return op(jax.lax.complex)(real, imag)
+    return array_op(jax.lax.complex)(real, imag)
 
 
 def clip_by_value(
@@ -282,11 +260,6 @@ def clip_by_norm(
     return t * (clip_norm / ops.maximum(norm, clip_norm))
 
 
-def global_norm(t_list: Sequence[Any], name: Name = None) -> Any:
-    """Return the Euclidean norm of several arrays together."""
-    return ops.sqrt(add_n([ops.sum(ops.square(t)) for t in t_list if t is not None]))
-
-
 def clip_by_global_norm(
     t_list: Sequence[Any],
     clip_norm: ArrayLike,
@@ -302,5 +275,8 @@ def clip_by_global_norm(
 def searchsorted(
     sorted_sequence: Tensor, values: Tensor, side: str = "left", **_: object
 ) -> Any:
-    """Return the index at which each value would be inserted."""
-    return ops.searchsorted(sorted_sequence, values, side)
+    """Return the index at which each value would be inserted, for each row."""
+    search = functools.partial(jnp.searchsorted, side=side)
+    return array_op(jnp.vectorize(search, signature="(n),(m)->(m)"))(
+        sorted_sequence, values
+    )

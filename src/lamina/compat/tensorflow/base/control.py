@@ -74,14 +74,18 @@ def while_loop(
     name: str | None = None,
 ) -> Any:
     """Call a function on its results as long as a condition is true."""
-    values: tuple[Any, ...] = tuple(loop_vars)
+    values: Any = tuple(loop_vars)
     steps = 0
-    while (maximum_iterations is None or steps < maximum_iterations) and cond(*values):
-        found = body(*values)
-        values = tuple(found) if isinstance(found, (list, tuple)) else (found,)
+    while (maximum_iterations is None or steps < maximum_iterations) and cond(
+        *_as_tuple(values)
+    ):
+        values = body(*_as_tuple(values))
         steps += 1
-    first, *rest = values
-    return values if rest else first
+    return values
+
+
+def _as_tuple(values: Any) -> tuple[Any, ...]:
+    return tuple(values) if isinstance(values, (list, tuple)) else (values,)
 
 
 def _rows(elems: PyTree) -> list[Any]:

@@ -13,7 +13,9 @@ from jax.core import Tracer
 
 from lamina import ops
 from lamina.compat.keras.backend.text import is_symbolic_text, on_symbolic_text
+from lamina.compat.tensorflow.base.ragged import RaggedTensor
 from lamina.compat.tensorflow.base.tensors import (
+    constant,
     dtype_of,
     is_host,
     is_size,
@@ -43,7 +45,7 @@ def declared(module: str, table: Mapping[str, str]) -> Callable[[str], Any]:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         if ":" in table[name].partition(" ")[0]:
             return LazyImport(table[name]).load()
-        return _function(name, table[name])
+        return declared_function(name, table[name])
 
     return getattr_
 
@@ -79,7 +81,7 @@ def with_former_names(
 
 
 @functools.cache
-def _function(name: str, declaration: str) -> Callable[..., Any]:
+def declared_function(name: str, declaration: str) -> Callable[..., Any]:
     """Return a function from its declaration."""
     path, positional, named = parsed(declaration)
     target, host = _target(path), getattr(np, path.rpartition(".")[2], None)
@@ -103,6 +105,8 @@ def _function(name: str, declaration: str) -> Callable[..., Any]:
         if values.get("dtype") is not None:
             values["dtype"] = dtype_of(values["dtype"])
         first = [values.pop(n) for n in positional if n in values]
+        if first and isinstance(first[0], RaggedTensor):
+            return _on_rows(call, *first, **values)
         rest = {named[n]: v for n, v in values.items()}
         is_known = is_host(*first) or any(map(is_text, first))
         is_known = is_known or (all(map(is_size, first)) and is_tracing())
@@ -116,6 +120,21 @@ def _function(name: str, declaration: str) -> Callable[..., Any]:
     call.__name__, call.__doc__ = name, f"See `{path}`."
     vars(call)["declaration"] = declaration
     return call
+
+
+def _on_rows(
+    function: Callable[..., Any], rows: RaggedTensor, *args: Any, **options: Any
+) -> Any:
+    """Call a function of tensors on each row; reductions are those of each row."""
+    if "axis" not in options:
+        return rows.map(lambda row: function(row, *args, **options))
+    if options["axis"] not in (1, -1):
+        raise ArgumentTypeError(
+            f"tf.{function.__name__} reduces a RaggedTensor along axis 1 only. Pad it "
+            "for other axes: `x.to_tensor()`."
+        )
+    options["axis"] = 0
+    return constant([function(row, *args, **options) for row in rows])
 
 
 def parsed(declaration: str) -> tuple[str, list[str], dict[str, str]]:
@@ -146,9 +165,12 @@ def _target(path: str) -> Callable[..., Any]:
     if not module:
         return getattr(ops, name)
     found = LazyImport(f"{_MODULES.get(module, module)}:{name}").load()
-    if module.startswith("lamina"):
-        return found
-    return op(lambda *args, **named: found(*map(_array, args), **named))
+    return found if module.startswith("lamina") else array_op(found)
+
+
+def array_op(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of JAX as an op that also takes lists of numbers."""
+    return op(lambda *args, **named: function(*map(_array, args), **named))
 
 
 def _array(value: object) -> Any:

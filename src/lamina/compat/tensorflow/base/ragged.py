@@ -21,7 +21,7 @@ class RaggedTensor:
     """
 
     def __init__(self, rows: Sequence[Any]) -> None:
-        self._rows = list(rows)
+        self._rows = [constant(r) if isinstance(r, list) else r for r in rows]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -60,7 +60,8 @@ class RaggedTensor:
         """Return rows of these lengths."""
         ends = np.cumsum(np.asarray(row_lengths, int)).tolist()
         pairs = zip([0, *ends], ends, strict=False)
-        return cls([values[start:end] for start, end in pairs])
+        items = values if hasattr(values, "dtype") else constant(values)
+        return cls([items[start:end] for start, end in pairs])
 
     @classmethod
     def from_row_splits(
@@ -77,10 +78,23 @@ class RaggedTensor:
         return cls.from_row_splits(values, [*np.asarray(row_starts), len(values)])
 
     @classmethod
+    def from_value_rowids(
+        cls,
+        values: Any,
+        value_rowids: Sequence[int] | np.ndarray,
+        nrows: int | None = None,
+        **_: object,
+    ) -> RaggedTensor:
+        """Return rows of the items that have these row numbers, in order."""
+        rows = np.asarray(value_rowids, int)
+        return cls.from_row_lengths(values, np.bincount(rows, minlength=nrows or 0))
+
+    @classmethod
     def from_tensor(
         cls, tensor: Any, lengths: Any = None, padding: Any = None, **_: object
     ) -> RaggedTensor:
         """Return the rows of a matrix, cut to lengths or without padding."""
+        tensor = tensor if hasattr(tensor, "dtype") else constant(tensor)
         array = np.asarray(tensor)
         if padding is not None:
             used = np.cumsum((array != padding)[:, ::-1], axis=1)[:, ::-1] > 0
@@ -102,6 +116,11 @@ class RaggedTensor:
     def row_lengths(self) -> Any:
         """Return the number of items of each row."""
         return constant([len(row) for row in self])
+
+    def bounding_shape(self, axis: int | None = None, **_: object) -> Any:
+        """Return the number of rows and the largest length, or one of them."""
+        sizes = len(self), max(map(len, self._rows), default=0)
+        return constant(sizes if axis is None else sizes[axis])
 
     def nrows(self) -> Any:
         """Return the number of rows."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lamina import ops
+from lamina.compat.tensorflow.base.declare import array_op
 from lamina.compat.tensorflow.base.tensors import constant, dtype_of
 from lamina.core.graph import op
 from lamina.ops.types import Tensor
@@ -39,20 +41,66 @@ def reverse_sequence(
     return reversed_items(input, seq_lengths)
 
 
-def segment_mean(data: Tensor, segment_ids: ArrayLike, name: Name = None) -> Any:
-    """Return the mean of the rows of each segment, 0 for one without rows."""
-    return unsorted_segment_mean(data, segment_ids, int(np.max(segment_ids)) + 1)
+def _segments(
+    reduce: Callable[..., Any], empty: Callable[[Any], Any]
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return the functions of sorted and of unsorted segments.
+
+    Args:
+        reduce: reduces the rows of each segment.
+        empty: returns the value of an unsorted segment without rows, of an element
+            type; that of a sorted one is 0 unless it is 1.
+    """
+
+    def unsorted(
+        data: Tensor, segment_ids: ArrayLike, num_segments: int, name: Name = None
+    ) -> Any:
+        ids, count = jnp.asarray(segment_ids), int(num_segments)
+
+        def reduced(x: Array) -> Array:
+            return _where_rows(x, ids, reduce(x, ids, count), empty(x.dtype))
+
+        return array_op(reduced)(data)
+
+    def in_order(data: Tensor, segment_ids: ArrayLike, name: Name = None) -> Any:
+        ids = jnp.asarray(segment_ids)
+        count = int(ids.max()) + 1
+
+        def reduced(x: Array) -> Array:
+            value = 1 if reduce is jax.ops.segment_prod else 0
+            return _where_rows(x, ids, reduce(x, ids, count), value)
+
+        return array_op(reduced)(data)
+
+    return in_order, unsorted
 
 
-def unsorted_segment_mean(
-    data: Any, segment_ids: ArrayLike, num_segments: int, name: Name = None
-) -> Any:
-    """Return the mean of the rows of each segment, 0 for one without rows."""
-    total = ops.segment_sum(data, segment_ids, int(num_segments))
-    ones = jnp.ones(np.shape(segment_ids), total.dtype)
-    count = ops.segment_sum(ones, segment_ids, int(num_segments))
-    shape = (*count.shape, *[1] * (len(total.shape) - len(count.shape)))
-    return total / jnp.maximum(count, 1).reshape(shape)
+def _where_rows(x: Array, ids: Array, reduced: Array, value: Any) -> Array:
+    """Return the reduced rows of segments that have rows, and a value for others."""
+    rows = jax.ops.segment_sum(jnp.ones(ids.shape, "int32"), ids, len(reduced))
+    has_rows = rows.reshape(-1, *[1] * (reduced.ndim - 1)) > 0
+    return jnp.where(has_rows, reduced, jnp.asarray(value, reduced.dtype))
+
+
+def _mean_of_rows(x: Array, ids: Array, count: int) -> Array:
+    rows = jax.ops.segment_sum(jnp.ones(ids.shape, x.dtype), ids, count)
+    total = jax.ops.segment_sum(x, ids, count)
+    return total / jnp.maximum(rows, 1).reshape(-1, *[1] * (total.ndim - 1))
+
+
+def _limits(dtype: Any) -> Any:
+    return (jnp.finfo if jnp.issubdtype(dtype, jnp.floating) else jnp.iinfo)(dtype)
+
+
+segment_sum, unsorted_segment_sum = _segments(jax.ops.segment_sum, lambda _: 0)
+segment_mean, unsorted_segment_mean = _segments(_mean_of_rows, lambda _: 0)
+segment_prod, unsorted_segment_prod = _segments(jax.ops.segment_prod, lambda _: 1)
+segment_max, unsorted_segment_max = _segments(
+    jax.ops.segment_max, lambda dtype: _limits(dtype).min
+)
+segment_min, unsorted_segment_min = _segments(
+    jax.ops.segment_min, lambda dtype: _limits(dtype).max
+)
 
 
 def is_non_decreasing(x: ArrayLike, name: Name = None) -> Any:

@@ -76,15 +76,15 @@ _BINARY = {
 _REDUCE = {
     **{
         f"reduce_{name}": f"{name} input_tensor, /, axis, keepdims"
-        for name in ("sum", "mean", "max", "min", "prod", "any", "all", "std", "var")
+        for name in ("sum", "max", "min", "prod", "any", "all", "std", "var")
     },
     "reduce_euclidean_norm": "linalg.norm input_tensor, /, axis, keepdims",
     "reduce_variance": "var input_tensor, /, axis, keepdims",
     "reduce_logsumexp": "logsumexp input_tensor, /, axis, keepdims",
-    "cumprod": "cumprod x, /, axis",
 }
 _ARRAYS = "lamina.compat.tensorflow.base.arrays"
 _CALCULATIONS = "lamina.compat.tensorflow.base.calculations"
+_MATRICES = "lamina.compat.tensorflow.base.matrices"
 _SEQUENCES = "lamina.compat.tensorflow.base.sequences"
 _CONTROL = "lamina.compat.tensorflow.base.control"
 MATH = {
@@ -97,27 +97,20 @@ MATH = {
             *("add_n", "argmax", "argmin", "bincount", "confusion_matrix"),
             *("count_nonzero", "in_top_k", "l2_normalize", "top_k", "cumsum"),
             *("squared_difference", "multiply_no_nan", "truncatediv", "xdivy"),
-            "cumulative_logsumexp",
+            *("cumprod", "cumulative_logsumexp", "reduce_mean"),
         )
     },
     **{
         name: f"{_SEQUENCES}:{name}"
         for name in (
-            *("is_non_decreasing", "is_strictly_increasing", "segment_mean"),
-            "unsorted_segment_mean",
+            *("is_non_decreasing", "is_strictly_increasing"),
+            *(f"segment_{n}" for n in ("max", "mean", "min", "prod", "sum")),
+            *(f"unsorted_segment_{n}" for n in ("max", "mean", "min", "prod", "sum")),
         )
     },
     "log_softmax": "log_softmax logits, /, axis",
     "zero_fraction": "lamina.compat.tensorflow.nn:zero_fraction",
     "accumulate_n": f"{_CALCULATIONS}:add_n",
-    **{
-        f"{prefix}segment_{name}": f"{target} data, segment_ids, /{count}"
-        for prefix, count in (("", ""), ("unsorted_", ", num_segments"))
-        for name, target in (
-            *(("max", "segment_max"), ("min", "jax.ops.segment_min")),
-            *(("prod", "jax.ops.segment_prod"), ("sum", "segment_sum")),
-        )
-    },
     "polyval": "jnp.polyval coeffs, x, /",
     "cross": "cross a, b, /",
     "softmax": "softmax logits, /, axis",
@@ -144,9 +137,9 @@ _SHAPES = {
 }
 _PRODUCTS = {
     "einsum": "lamina.ops:einsum",
-    "matmul": f"{_CALCULATIONS}:matmul",
+    "matmul": f"{_MATRICES}:matmul",
     "tensordot": "tensordot a, b, axes, /",
-    "norm": "linalg.norm tensor, /, ord, axis, keepdims",
+    "norm": f"{_MATRICES}:norm",
 }
 _OWN = {
     _ARRAYS: (
@@ -238,9 +231,15 @@ NN = {
 }
 LINALG = {
     **_PRODUCTS,
-    "adjoint": "jnp.matrix_transpose matrix, /",
+    **{
+        name: f"{_MATRICES}:{name}"
+        for name in (
+            *("adjoint", "band_part", "cholesky_solve", "diag", "diag_part"),
+            *("global_norm", "inv", "matvec", "normalize", "set_diag", "solve"),
+            *("svd", "tensor_diag", "tensor_diag_part", "trace", "triangular_solve"),
+        )
+    },
     "cholesky": "cholesky input, /",
-    "cholesky_solve": f"{_CALCULATIONS}:cholesky_solve",
     "cross": "cross a, b, /",
     "eig": "eig tensor, /",
     "eigvals": "linalg.eigvals tensor, /",
@@ -249,30 +248,16 @@ LINALG = {
     "logdet": "logdet matrix, /",
     "slogdet": "slogdet input, /",
     "sqrtm": "jax.scipy.linalg.sqrtm input, /",
-    "triangular_solve": f"{_CALCULATIONS}:triangular_solve",
     "det": "det input, /",
-    "diag": "jnp.diag diagonal, /",
-    "diag_part": "diagonal input, /",
     "eigh": "eigh tensor, /",
     "eye": f"{_ARRAYS}:eye",
-    "inv": "inv input, /",
     "l2_normalize": f"{_CALCULATIONS}:l2_normalize",
     "lstsq": "lstsq matrix, rhs, /",
     "lu": "lu_factor input, /",
     "matrix_rank": "linalg.matrix_rank a, /",
     "matrix_transpose": "jnp.matrix_transpose a, /",
-    "matvec": f"{_CALCULATIONS}:matvec",
-    "normalize": "normalize tensor, /, order:ord, axis",
     "pinv": "linalg.pinv a, /",
     "qr": "qr input, /",
-    "set_diag": f"{_CALCULATIONS}:set_diag",
-    "solve": "solve matrix, rhs, /",
-    "band_part": f"{_CALCULATIONS}:band_part",
-    "trace": "trace x, /",
-    "svd": f"{_CALCULATIONS}:svd",
-    "tensor_diag": "jnp.diag diagonal, /",
-    "tensor_diag_part": "diagonal input, /",
-    "global_norm": f"{_CALCULATIONS}:global_norm",
 }
 SIGNAL = {
     "fft": "jax.numpy.fft.fft input, /",
@@ -317,7 +302,7 @@ _RENAMED_SINCE_1 = {
         **{n: n for n in ("decode_base64", "encode_base64", "parse_single_example")},
         "matching_files": "match_filenames",
     },
-    _CALCULATIONS: {"arg_max": "argmax", "arg_min": "argmin", "svd": "svd"},
+    _CALCULATIONS: {"arg_max": "argmax", "arg_min": "argmin"},
     _CONTROL: {"py_func": "numpy_function"},
     _ARRAYS: {"lin_space": "linspace", "unpack": "unstack"},
     _INITIALIZERS: {
@@ -334,8 +319,10 @@ VERSION_1 = {
         for path, names in _RENAMED_SINCE_1.items()
         for old, new in names.items()
     },
-    **{f"matrix_{n}": LINALG[n] for n in ("band_part", "solve")},
-    **{n: LINALG[n] for n in ("cholesky", "diag", "diag_part", "qr", "trace")},
+    **{f"matrix_{n}": LINALG[n] for n in ("band_part", "set_diag", "solve")},
+    **{f"matrix_{n}": LINALG[n] for n in ("diag", "diag_part")},
+    **{n: LINALG[n] for n in ("cholesky", "qr", "svd", "trace")},
+    **{n: LINALG[f"tensor_{n}"] for n in ("diag", "diag_part")},
     "matrix_determinant": LINALG["det"],
     "matrix_inverse": LINALG["inv"],
     "matrix_transpose": LINALG["matrix_transpose"],

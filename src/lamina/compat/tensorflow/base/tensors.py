@@ -16,6 +16,7 @@ from lamina.compat.tensorflow.recording.record import recorded
 from lamina.core.graph import SymbolicTensor
 from lamina.core.tracing.trace_state import is_tracing
 from lamina.core.variable import Variable as _Variable
+from lamina.errors import ShapeError
 from lamina.typing import DTypeLike, Shape
 
 
@@ -60,6 +61,11 @@ class DType(str):
         return info(self).min
 
     @property
+    def limits(self) -> tuple[Any, Any]:
+        """Smallest and largest value."""
+        return self.min, self.max
+
+    @property
     def size(self) -> int:
         """Number of bytes."""
         return jnp.dtype(self).itemsize
@@ -99,6 +105,23 @@ class TensorShape(tuple[int | None, ...]):
     def num_elements(self) -> int:
         """Return the product of the sizes."""
         return int(np.prod([n or 0 for n in self]))
+
+    def concatenate(self, other: Sequence[int | None]) -> TensorShape:
+        """Return the sizes followed by others."""
+        return TensorShape((*self, *other))
+
+    def merge_with(self, other: Sequence[int | None]) -> TensorShape:
+        """Return the sizes that are known here or in another shape.
+
+        Raises:
+            ShapeError: a size differs.
+        """
+        pairs = list(zip(self, other, strict=False))
+        if len(self) != len(other) or any(
+            m != n and None not in (m, n) for m, n in pairs
+        ):
+            raise ShapeError(f"The shapes {self} and {tuple(other)} differ.")
+        return TensorShape([n if m is None else m for m, n in pairs])
 
     def is_fully_defined(self) -> bool:
         """Return whether all sizes are known."""

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import ops
-from lamina.compat.tensorflow.base.declare import declared
+from lamina.compat.tensorflow.base.declare import array_op, declared
 from lamina.compat.tensorflow.base.tables import SIGNAL
 from lamina.compat.tensorflow.base.tensors import dtype_of
 from lamina.core.graph import op
@@ -167,7 +167,7 @@ def dct(
     name: str = "",
 ) -> Any:
     """Return the discrete cosine transform."""
-    return op(lambda x: jax.scipy.fft.dct(x, type, n, axis, norm))(input)
+    return array_op(lambda x: jax.scipy.fft.dct(x, type, n, axis, norm))(input)
 
 
 def mfccs_from_log_mel_spectrograms(log_mel_spectrograms: Any, name: str = "") -> Any:
