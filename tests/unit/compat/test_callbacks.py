@@ -52,6 +52,13 @@ def test_checkpoint_of_a_period_saves_every_so_many_epochs(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["3.keras", "6.keras"]
 
 
+@pytest.mark.parametrize("batch", [(), (None,), (2,)])
+def test_checkpoint_tells_the_path_of_an_epoch(batch):
+    checkpoint = callbacks.ModelCheckpoint("{epoch}-{batch}-{loss:.1f}.keras")
+    path = checkpoint._get_file_path(4, *batch, {"loss": 0.25})
+    assert path == f"5-{3 if batch == (2,) else 1}-0.2.keras"
+
+
 def test_history_finds_the_only_accuracy():
     logs = callbacks.History().history
     logs.update({"binary_accuracy": [0.5], "val_binary_accuracy": [0.25]})

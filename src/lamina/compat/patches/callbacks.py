@@ -92,6 +92,16 @@ def _set_params(callback: Any, params: dict[str, Any]) -> None:
     callback.params = _OldParams(params, callback)
 
 
+def _get_file_path(
+    callback: Any, epoch: int, batch: Any = None, logs: OptionalLogs = None
+) -> str:
+    """Return the path of a checkpoint, as `ModelCheckpoint` of tf.keras did."""
+    if isinstance(batch, dict):  # the second argument until TensorFlow 2.3
+        batch, logs = None, batch
+    values = {**(logs or {}), "epoch": epoch + 1, "batch": (batch or 0) + 1}
+    return callback.filepath.format(**values)
+
+
 def _rows_of(segment: Segment, batch: int) -> int:
     """Return the number of rows in a batch of a segment."""
     data, batches = segment.data, segment.batches
@@ -153,6 +163,7 @@ def changes(module: object) -> Changes:
     yield checkpoint, "__init__", wrap_checkpoint(vars(checkpoint)["__init__"])
     yield checkpoint, "on_epoch_end", wrap_epoch_end(checkpoint.on_epoch_end)
     yield checkpoint, "filepath", logs.FILEPATH
+    yield checkpoint, "_get_file_path", _get_file_path
     for cls in (callbacks.ReduceLROnPlateau, callbacks.TensorBoard):
         yield cls, "__init__", with_old_names(vars(cls)["__init__"])
     yield History, "__init__", logs.init_history

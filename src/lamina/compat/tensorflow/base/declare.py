@@ -125,16 +125,18 @@ def declared_function(name: str, declaration: str) -> Callable[..., Any]:
 def _on_rows(
     function: Callable[..., Any], rows: RaggedTensor, *args: Any, **options: Any
 ) -> Any:
-    """Call a function of tensors on each row; reductions are those of each row."""
-    if "axis" not in options:
+    """Call a function of tensors on each row; reductions are of each row or of all."""
+    axis = options.pop("axis", None)
+    if function.__name__.startswith("reduce_") and axis is None:
+        return function(rows.flat_values, *args, **options)
+    if axis is None:
         return rows.map(lambda row: function(row, *args, **options))
-    if options["axis"] not in (1, -1):
+    if axis not in (1, -1):
         raise ArgumentTypeError(
-            f"tf.{function.__name__} reduces a RaggedTensor along axis 1 only. Pad it "
-            "for other axes: `x.to_tensor()`."
+            f"tf.{function.__name__} takes rows of different lengths along axis 1 only. "
+            "Pad them for other axes: `x.to_tensor()`."
         )
-    options["axis"] = 0
-    return constant([function(row, *args, **options) for row in rows])
+    return constant([function(row, *args, axis=0, **options) for row in rows])
 
 
 def parsed(declaration: str) -> tuple[str, list[str], dict[str, str]]:
