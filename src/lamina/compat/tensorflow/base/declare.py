@@ -133,8 +133,8 @@ def _on_rows(
         return rows.map(lambda row: function(row, *args, **options))
     if axis not in (1, -1):
         raise ArgumentTypeError(
-            f"tf.{function.__name__} takes rows of different lengths along axis 1 only. "
-            "Pad them for other axes: `x.to_tensor()`."
+            f"tf.{function.__name__} takes a RaggedTensor along axis 1 only. "
+            "Pad it for other axes: `x.to_tensor()`."
         )
     return constant([function(row, *args, axis=0, **options) for row in rows])
 

@@ -27,7 +27,7 @@ def norm(
     name: Name = None,
 ) -> Any:
     """Return the norm of vectors, or of matrices for two axes; of all by default."""
-    order = {"euclidean": None, "fro": None}.get(ord, ord)
+    order: Any = None if ord in ("euclidean", "fro") else ord
     axes = static(axis)
     axes = tuple(axes) if isinstance(axes, (list, tuple)) else axes
 
