@@ -79,7 +79,10 @@ class Observer:
         def call(model: Any, x: Any, y: Any = None, **options: Any) -> Any:
             counter = keras.callbacks.LambdaCallback(on_train_batch_end=count)
             callbacks = [counter, *options.pop("callbacks", [])]
-            options = {**options, "epochs": _EPOCHS, "verbose": 0}
+            first = options.get("initial_epoch", 0)
+            trains = options.get("epochs", first + 1) > first
+            last = first + (_EPOCHS if trains else 0)
+            options = {**options, "epochs": last, "verbose": 0}
             history = fit(model, x, y, callbacks=callbacks, **options)
             logs = {name: float(v[-1]) for name, v in history.history.items()}
             rows = model.predict(x, options.get("batch_size"), verbose=0)
@@ -175,7 +178,7 @@ def _first_line(text: str) -> str:
 
 def _telling(result: dict[str, float]) -> str:
     """Return the name of the result that shows a mistake best."""
-    if "val_loss" in result or np.isnan(result["loss"]):
+    if "val_loss" in result or np.isnan(result.get("loss", 0)):
         return "val_loss" if "val_loss" in result else "loss"
     return next(name for name in (*list(result)[1:], *result) if "loss" not in name)
 

@@ -19,7 +19,7 @@ PAGE = Page()
 
 @pytest.fixture(scope="module")
 def names() -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"__name__": "mistakes"}
     exec(PAGE.preparation, found)
     return found
 

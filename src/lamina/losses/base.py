@@ -284,10 +284,11 @@ def broadcast_weights(
         m in (1, n) for m, n in zip(sizes, shape, strict=True)
     )
     if not (has_rows and has_sizes):
+        hint = " Let the loss return one value for each row, as ops.mean(..., axis=-1)."
         raise ShapeError(
             f"{what} has shape {received}, which does not match losses of shape "
             f"{shape}. It must have that shape, or one number for each row: "
-            f"{shape[:1] or 'a single number'}."
+            f"{shape[:1] or 'a single number'}.{'' if has_rows else hint}"
         )
     return jnp.broadcast_to(weights.reshape(sizes), shape)
 

@@ -12,6 +12,7 @@ from lamina.layers.base import Layer
 from lamina.runtime.compile_clock import CompileClock
 from lamina.training.callbacks.base import Callback, strongest_need
 from lamina.training.callbacks.history import History
+from lamina.training.callbacks.hooks import check_parameters
 from lamina.training.callbacks.lambda_callback import LambdaCallback
 from lamina.training.callbacks.progress.logger import ProgbarLogger
 
@@ -33,7 +34,8 @@ class CallbackList(Callback):
         **params: values of `params`: epochs, steps, verbose.
 
     Raises:
-        ArgumentTypeError: an object in `callbacks` is not a callback.
+        ArgumentTypeError: an object in `callbacks` is not a callback, or a method of a
+            callback has other parameters.
 
     Example:
         >>> callbacks = CallbackList([lamina.callbacks.History()], epochs=2)
@@ -53,6 +55,8 @@ class CallbackList(Callback):
     ) -> None:
         super().__init__()
         self.callbacks = list(_flat(callbacks))
+        for callback in self.callbacks:
+            check_parameters(callback)
         if add_history and self.find(History) is None:
             self.callbacks.append(History())
         if add_progbar and self.find(ProgbarLogger) is None:

@@ -15,7 +15,12 @@ from lamina.core.tracebacks import created_at
 from lamina.data.arrays import Parts
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.training.callbacks.base import Callback
-from lamina.training.checks.history import Output, nodes_of, recorded_graph
+from lamina.training.checks.history import (
+    LossCall,
+    Output,
+    nodes_of,
+    recorded_graph,
+)
 from lamina.training.checks.label_values import labels_of
 from lamina.training.checks.monitors import unknown_monitors
 from lamina.training.options import FitOptions
@@ -27,6 +32,8 @@ from lamina.typing import Array
 # Rows whose values are looked at, evenly spread over the data.
 _SAMPLE_ROWS = 256
 _SAMPLE_VALUES = 1_000_000
+# Rows of a traced loss, unlikely to equal another size.
+_TRACED_ROWS = 61
 # Layers that do not change values.
 _SHAPE_LAYERS = ("Reshape", "Flatten", "Permute", "RepeatVector", "Dropout")
 _FUNCTIONS = {
@@ -92,6 +99,18 @@ class OutputCase:
     def title(self) -> str:
         """Its name for messages."""
         return f"output {self.plan.name!r}" if self.plan.name else "the output"
+
+    @cached_property
+    def loss_call(self) -> LossCall | None:
+        """A traced call of a user-defined loss; `None` for other losses."""
+        labels, sizes = self.labels, self.pred.shape[1:]
+        if self.loss is None or self.is_known_loss or labels is None or None in sizes:
+            return None
+        true, pred = (
+            jax.ShapeDtypeStruct((_TRACED_ROWS, *a.shape[1:]), a.dtype)
+            for a in (labels.values, self.pred)
+        )
+        return LossCall.traced(self.loss, true, pred)
 
     @cached_property
     def nodes(self) -> list[Node]:

@@ -1,19 +1,22 @@
-"""Nodes of a graph that computed an output, also of models with their own `call`."""
+"""Nodes that computed an output, also of models with their own `call`, and its loss."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
+import jax.numpy as jnp
 
 from lamina.core.cost import Budget
 from lamina.core.graph import Node, SymbolicTensor
-from lamina.core.scope import override
+from lamina.core.scope import StateScope, override
+from lamina.core.tracing.attributes import StoredAttributes
 from lamina.core.tracing.scopes import SymbolicScope
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph, graph_of
+from lamina.losses import Loss
 
 # Recording takes about a millisecond for each layer or function, which count twice.
 _MOST_CALLS = 200
@@ -90,3 +93,46 @@ def _with_copies(containers: list[Any]) -> Iterator[tuple[Any, Any]]:
             seen.add(id(container))
             yield container, container.copy()
             stack += container.values() if type(container) is dict else container
+
+
+class LossCall(NamedTuple):
+    """What a trace of a user-defined loss shows.
+
+    Args:
+        true: shape of the targets.
+        pred: shape of the predictions.
+        values: shape of the losses before their reduction.
+        uses_pred: whether the losses depend on the predictions.
+        has_gradient: whether their gradient can differ from zero.
+    """
+
+    true: tuple[int, ...]
+    pred: tuple[int, ...]
+    values: tuple[int, ...]
+    uses_pred: bool
+    has_gradient: bool
+
+    @classmethod
+    def traced(
+        cls, loss: Loss, true: jax.ShapeDtypeStruct, pred: jax.ShapeDtypeStruct
+    ) -> LossCall:
+        """Trace a loss for targets and predictions of these shapes."""
+
+        def total(pred: Any, true: Any) -> tuple[Any, Any]:
+            with StateScope(), StoredAttributes([loss]):
+                values = jnp.asarray(loss.call(true, pred), pred.dtype)
+            return values.sum(), values
+
+        gradient = jax.value_and_grad(total, has_aux=True)
+        program = jax.make_jaxpr(gradient)(pred, true).jaxpr
+        known = {program.invars[0]}
+        for line in program.eqns:
+            if any(v in known for v in line.invars if not hasattr(v, "val")):
+                known.update(line.outvars)
+        _, values, slope = program.outvars
+        made = next((e for e in program.eqns if slope in e.outvars), None)
+        # JAX writes the gradient of what has none as zeros.
+        is_zero = made is not None and made.primitive.name == "broadcast_in_dim"
+        is_zero = is_zero and getattr(made.invars[0], "val", 1) == 0
+        shapes = true.shape, pred.shape, values.aval.shape
+        return cls(*shapes, values in known, not is_zero)

@@ -65,9 +65,10 @@ def _is_checked(state: TrainingState, given: FitOptions, case: Case) -> bool:
     key = (
         *layers,
         *(given.check_level, config.silenced_checks()),
-        *(given.batch_size, given.epochs, given.steps_per_epoch, given.shuffle),
+        *(given.batch_size, given.epochs, given.initial_epoch),
+        *(given.steps_per_epoch, given.shuffle),
         *(given.validation_split, repr(given.class_weight)),
-        tuple(getattr(callback, "monitor", None) for callback in case.callbacks),
+        tuple((type(c), getattr(c, "monitor", None)) for c in case.callbacks),
     )
     before, state.checked = state.checked, None
     if all(isinstance(a, _ARRAYS) for a in data):

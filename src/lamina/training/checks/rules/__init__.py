@@ -6,7 +6,23 @@ where it does not apply. To add one, write the function in the file of its subje
 section with its code in docs/mistakes.md.
 """
 
-from lamina.training.checks.rules import arguments, inputs, labels, layers, outputs
+from lamina.training.checks.rules import (
+    arguments,
+    inputs,
+    labels,
+    layers,
+    losses,
+    outputs,
+)
 from lamina.training.checks.rules.base import RULES, find
 
-__all__ = ["RULES", "arguments", "find", "inputs", "labels", "layers", "outputs"]
+__all__ = [
+    "RULES",
+    "arguments",
+    "find",
+    "inputs",
+    "labels",
+    "layers",
+    "losses",
+    "outputs",
+]

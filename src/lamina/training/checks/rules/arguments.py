@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from lamina import optimizers
+from lamina import config, optimizers
 from lamina.core.tracebacks import created_at
 from lamina.layers import Embedding
+from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.hooks import misnamed_methods
 from lamina.training.checks.case import Case
 from lamina.training.checks.rules.base import Advice, rule
 
@@ -142,3 +144,28 @@ def steps_per_epoch_of_few_rows(case: Case) -> Advice:
 @rule("unknown-monitor", "warning", each="unknown_monitors")
 def monitored_metric_that_will_not_exist(problem: str) -> Advice:
     return problem, ""
+
+
+@rule("callback-method", "warning", each="callbacks")
+def method_that_is_never_called(callback: Callback) -> Advice:
+    found = dict(misnamed_methods(callback))
+    if not found:
+        return None
+    kind, names = type(callback).__name__, " and ".join(sorted(found))
+    return (
+        f"{kind} defines {names}, but callbacks have no such method, so it is never "
+        "called.",
+        f"Rename it: {', '.join(f'def {found[name]}' for name in sorted(found))}.",
+    )
+
+
+@rule("no-epochs", "warning")
+def first_epoch_after_the_last(case: Case) -> Advice:
+    first, last = case.options.initial_epoch, case.options.epochs
+    if last > first or first == 0 or config.max_epochs():
+        return None
+    return (
+        f"fit(initial_epoch={first}, epochs={last}) trains nothing: `epochs` is the "
+        "number of the last epoch, not the number of further ones.",
+        f"For {max(last, 1)} further epochs use epochs={first + max(last, 1)}.",
+    )

@@ -1,0 +1,60 @@
+"""Rules for user-defined losses."""
+
+from __future__ import annotations
+
+from lamina.training.checks.case import OutputCase
+from lamina.training.checks.rules.base import Advice, rule
+
+
+@rule("loss-without-gradient", "warning", each="outputs")
+def loss_without_gradient(out: OutputCase) -> Advice:
+    call = out.loss_call
+    if call is None or call.has_gradient or not call.uses_pred:
+        return None
+    return (
+        f"The gradient of the loss {out.loss.name!r} is zero for all predictions, so "
+        "nothing is trained: rounding, comparisons, argmax and integers have no "
+        "gradient.",
+        "Compute the loss from the predictions themselves, and pass such a function in "
+        "`metrics`.",
+        out.case.compiled_at,
+    )
+
+
+@rule("loss-broadcast", "warning", each="outputs")
+def loss_of_each_row_with_each_other(out: OutputCase) -> Advice:
+    call = out.loss_call
+    if call is None or len(call.true) == len(call.pred):
+        return None
+    rows = call.pred[:1]
+    if (call.true, call.pred) not in ((rows, (*rows, 1)), ((*rows, 1), rows)):
+        return None
+    if call.values != rows * 2:
+        return None
+    return (
+        f"The loss {out.loss.name!r} compares each row with all others: targets of "
+        f"shape {_written(call.true)} and predictions of shape {_written(call.pred)} "
+        "broadcast to (rows, rows).",
+        "Pass the targets as a column: y.reshape(-1, 1).",
+        out.case.compiled_at,
+    )
+
+
+@rule("loss-ignores-weights", "warning", each="outputs")
+def scalar_loss_with_weights(out: OutputCase) -> Advice:
+    call, options = out.loss_call, out.case.options
+    if call is None or call.values != ():
+        return None
+    if not options.class_weight and out.case.arrays[2] is None:
+        return None
+    given = "class_weight" if options.class_weight else "sample_weight"
+    return (
+        f"The loss {out.loss.name!r} returns one number for all rows of a batch, so "
+        f"`{given}` does not weight the rows.",
+        "Return one value for each row, as in ops.mean(..., axis=-1).",
+        out.case.compiled_at,
+    )
+
+
+def _written(shape: tuple[int, ...]) -> str:
+    return "(rows,)" if len(shape) == 1 else "(rows, 1)"
