@@ -72,7 +72,7 @@ class ReportedCheckpoints(Checkpoints):
 
     phases: Phases
 
-    def _write(self, position: TrainPosition, tree: dict[str, Any] | None) -> None:
+    def _write(self, position: TrainPosition, tree: dict[str, Any]) -> None:
         self.phases.bytes[1] = 1
         super()._write(position, tree)
         self.phases.bytes[1] = 0

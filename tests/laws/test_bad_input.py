@@ -8,7 +8,13 @@ import pytest
 
 from lamina import errors
 from lamina.training import engine
-from tests.tables import bad_input, bad_programs, bad_shapes, bad_training_input
+from tests.tables import (
+    bad_input,
+    bad_programs,
+    bad_shapes,
+    bad_training_input,
+    bad_user_code,
+)
 from tests.tables.bad_input import BadInput
 
 CASES = (
@@ -16,6 +22,7 @@ CASES = (
     *bad_programs.CASES,
     *bad_training_input.CASES,
     *bad_shapes.CASES,
+    *bad_user_code.CASES,
 )
 
 

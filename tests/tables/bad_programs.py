@@ -11,7 +11,6 @@ import numpy as np
 
 import lamina
 from lamina import errors, layers, ops
-from lamina.callbacks import LambdaCallback
 from lamina.models import clone_model, load_model
 from tests.tables.bad_input import BadInput, fit, ones, small_model
 
@@ -32,10 +31,6 @@ def data(name: str, call: Callable[[], Any], *words: str) -> BadInput:
 
 def state(name: str, call: Callable[[], Any], *words: str) -> BadInput:
     return BadInput(name, call, errors.StateError, words)
-
-
-def mistake(name: str, call: Callable[[], Any], *words: str) -> BadInput:
-    return BadInput(name, call, errors.LikelyMistakeWarning, words)
 
 
 def one_argument(y_pred: Any) -> Any:
@@ -149,42 +144,6 @@ def _precision() -> Any:
     model = lamina.Sequential([layers.Input((4,)), head])
     model.compile("sgd", loss, metrics=[lamina.metrics.Precision()])
     return model.fit(X, np.arange(8) % 3, verbose=0)
-
-
-def _ignore(*_: Any) -> None:
-    """Do nothing."""
-
-
-def with_callback(**methods: Any) -> Callable[[], Any]:
-    """Return a function that fits a model with a callback of these methods."""
-    cls = type("Watch", (lamina.callbacks.Callback,), methods)
-    return lambda: fit(X, Y, callbacks=[cls()])()
-
-
-def with_loss(loss: Any, units: int = 3, y: Any = Y, **kwargs: Any) -> Any:
-    """Return a function that fits a model with a user-defined loss."""
-    return lambda: small_model(units, loss).fit(X, y, verbose=0, **kwargs)
-
-
-class _Squares(lamina.losses.Loss):
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return (y_true - y_pred) ** 2
-
-
-def _share_of_errors(y_true: Any, y_pred: Any) -> Any:
-    return ops.mean(ops.argmax(y_true, -1) != ops.argmax(y_pred, -1))
-
-
-def _rounded(y_true: Any, y_pred: Any) -> Any:
-    return ops.mean((y_true - ops.round(y_pred)) ** 2, axis=-1)
-
-
-def _mean_of_batch(y_true: Any, y_pred: Any) -> Any:
-    return ops.mean((y_true - y_pred) ** 2)
-
-
-def _mean_of_columns(y_true: Any, y_pred: Any) -> Any:
-    return ops.mean((y_true - y_pred) ** 2, axis=0)
 
 
 def file_of(edit: Callable[[bytes], bytes], **kwargs: Any) -> Callable[[], Any]:
@@ -382,48 +341,6 @@ CASES = (
     wrong_type("name of a callback", fit(X, Y, callbacks=["stop"]), "EarlyStopping()"),
     wrong_type(
         "function as a callback", fit(X, Y, callbacks=[print]), "LambdaCallback"
-    ),
-    *(
-        mistake(f"callback {name}", with_callback(**{name: _ignore}), f"def {right}")
-        for name, right in (
-            ("on_epoch_ends", "on_epoch_end"),
-            ("on_batch_ends", "on_batch_end"),
-            ("on_train_start", "on_train_begin"),
-            ("on_validation_epoch_end", "on_test_end"),
-            ("on_train_epoch_start", "on_epoch_begin"),
-            ("on_eopch_end", "on_epoch_end"),
-        )
-    ),
-    wrong_type(
-        "callback without logs",
-        with_callback(on_epoch_end=lambda self, epoch: None),
-        "Watch.on_epoch_end",
-        "(epoch, logs=None)",
-    ),
-    wrong_type(
-        "function of a callback without logs",
-        fit(X, Y, callbacks=[LambdaCallback(on_epoch_end=lambda epoch: None)]),
-        "LambdaCallback.on_epoch_end",
-        "(epoch, logs=None)",
-    ),
-    mistake(
-        "no epochs left", fit(X, Y, initial_epoch=5, epochs=5), "nothing", "epochs=10"
-    ),
-    mistake("loss of classes", with_loss(_share_of_errors), "'_share_of_errors'"),
-    mistake("loss of rounded values", with_loss(_rounded), "gradient", "zero"),
-    mistake("loss of pairs", with_loss(_Squares(), 1, ones(8)), "y.reshape(-1, 1)"),
-    mistake(
-        "loss of a batch with weights",
-        with_loss(_mean_of_batch, sample_weight=ones(8)),
-        "'_mean_of_batch'",
-        "`sample_weight`",
-        "axis=-1",
-    ),
-    BadInput(
-        "loss of columns with weights",
-        with_loss(_mean_of_columns, sample_weight=ones(8)),
-        errors.ShapeError,
-        ("(8,)", "(3,)", "one value for each row"),
     ),
     wrong_type(
         "custom objects in a list",

@@ -6,9 +6,11 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from lamina.data.prefetch import prefetch_map
 from lamina.data.processes import process_items
-from lamina.errors import MissingMethodError
+from lamina.errors import ArgumentTypeError, MissingMethodError
 
 
 class PyDataset:
@@ -67,7 +69,13 @@ class PyDataset:
     def num_batches(self) -> int | None:
         """Number of batches in an epoch; `None` if it is infinite."""
         length = getattr(self, "__len__", None)
-        return None if length is None else length()
+        count = None if length is None else length()
+        if count is not None and not isinstance(count, (int, np.integer)):
+            raise ArgumentTypeError(
+                f"{type(self).__name__}.__len__ must return an integer, the number of "
+                f"batches. Received: {count!r}. Use math.ceil(rows / batch_size)."
+            )
+        return count
 
     def on_epoch_begin(self) -> None:
         """Called before each epoch."""

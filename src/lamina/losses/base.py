@@ -313,7 +313,7 @@ def match_ranks(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 def match_shapes(
-    owner: str, y_true: ArrayLike, y_pred: ArrayLike
+    owner: str, y_true: ArrayLike, y_pred: ArrayLike, is_metric: bool = False
 ) -> tuple[jax.Array, jax.Array]:
     """Return targets and predictions as float arrays of the same shape.
 
@@ -321,11 +321,12 @@ def match_shapes(
         ShapeError: the shapes differ in more than a last axis of size 1.
     """
     y_pred = float_array(y_pred)
-    return match_sizes(owner, jnp.asarray(y_true, y_pred.dtype), y_pred)
+    y_true = jnp.asarray(y_true, y_pred.dtype)
+    return match_sizes(owner, y_true, y_pred, is_metric)
 
 
 def match_sizes(
-    owner: str, y_true: ArrayLike, y_pred: ArrayLike
+    owner: str, y_true: ArrayLike, y_pred: ArrayLike, is_metric: bool = False
 ) -> tuple[jax.Array, jax.Array]:
     """Return targets and predictions of any dtypes as arrays of the same shape.
 
@@ -334,12 +335,17 @@ def match_sizes(
     """
     targets, predictions = match_ranks(jnp.asarray(y_true), jnp.asarray(y_pred))
     if targets.shape != predictions.shape:
-        raise shape_mismatch_error(owner, np.shape(y_true), np.shape(y_pred))
+        shapes = np.shape(y_true), np.shape(y_pred)
+        raise shape_mismatch_error(owner, *shapes, is_metric=is_metric)
     return targets, predictions
 
 
 def shape_mismatch_error(
-    owner: str, true: tuple[int, ...], pred: tuple[int, ...], is_sparse: bool = False
+    owner: str,
+    true: tuple[int, ...],
+    pred: tuple[int, ...],
+    is_sparse: bool = False,
+    is_metric: bool = False,
 ) -> ShapeError:
     """Return the error for targets and predictions of different shapes.
 
@@ -348,6 +354,7 @@ def shape_mismatch_error(
         true: the shape of the targets.
         pred: the shape of the predictions.
         is_sparse: whether the targets are class indices.
+        is_metric: whether the loss may well fit the targets.
     """
     needed = "they must be the same"
     if is_sparse:
@@ -356,6 +363,12 @@ def shape_mismatch_error(
     has_one_value = len(pred) > 1 and true in (pred[:-1], (*pred[:-1], 1))
     if has_one_value and owner.endswith("categorical_accuracy"):
         return ShapeError(f"{start} Use {ACCURACY_ADVICE}.")
+    if has_one_value and is_metric:
+        return ShapeError(
+            f"{start} If the targets are class indices, make them one-hot for this "
+            f"metric: `to_categorical(y, {pred[-1]})`, with the loss "
+            "'categorical_crossentropy'."
+        )
     return ShapeError(f"{start} {_advice(true, pred, is_sparse)}".rstrip())
 
 

@@ -11,12 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.dtypes import shape_to_trace
+from lamina.core.dtypes import is_float, shape_to_trace
+from lamina.core.module import all_modules
 from lamina.core.scope import RunKey, StateScope
+from lamina.core.tracebacks import warn
 from lamina.core.tracing.trace_state import platform
 from lamina.core.variable import state_lock
 from lamina.data.batches import Batches, Data, Segment
+from lamina.errors import LikelyMistakeWarning
 from lamina.garbage import collection_paused
+from lamina.metrics.base import Metric
 from lamina.ops.kernels import autotune
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.executable import temporary_bytes
@@ -92,7 +96,10 @@ class Engine:
 
     def _trace(self, state: ModuleState, batches: Sequence[PyTree]) -> TracedStep:
         with collection_paused():
-            return trace_step(self.step.function, state, batches, self.step.guard)
+            traced = trace_step(self.step.function, state, batches, self.step.guard)
+        if self.step.guard:
+            _check_update(traced)
+        return traced
 
     def state(self) -> ModuleState:
         """Return the variables and hyperparameters that the step uses."""
@@ -102,6 +109,22 @@ class Engine:
         """Free the memory that is retained for more steps."""
         for runner in self._cache.programs():
             runner.release()
+
+
+def _check_update(traced: TracedStep) -> None:
+    """Warn about a training step that changes nothing but metrics."""
+    modules = all_modules(traced.state.modules)
+    metrics = [m for m in modules if isinstance(m, Metric)]
+    tracked = {id(v) for metric in metrics for v in metric.own_variables()}
+    changed = [v for v in traced.changed if id(v) not in tracked]
+    trainable = [v for v in traced.state.variables if v.trainable]
+    if trainable and not any(is_float(v.dtype) for v in changed):
+        warn(
+            "The training step changes no weight, so nothing is trained. If "
+            "`train_step` is your own, compute the gradients with "
+            "`lamina.value_and_grad` and call `self.optimizer.apply(gradients)`.",
+            LikelyMistakeWarning,
+        )
 
 
 # Arrays of variables that a dispatch has replaced, and whether others may use them.

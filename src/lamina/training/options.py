@@ -140,6 +140,9 @@ class FitOptions(EvaluateOptions):
         if not listed and (not is_int(frequency) or frequency < 1):
             expected = "a positive integer, or a list of epochs counted from 1"
             raise invalid("fit", "validation_freq", frequency, expected)
+        if not isinstance(self.resume, (str, Path, Checkpoints, type(None))):
+            expected = "the path of a folder, as in resume='runs/a'"
+            raise invalid("fit", "resume", self.resume, expected)
         if self.seed is not None and not is_int(self.seed):
             raise invalid("fit", "seed", self.seed, "an integer or None")
         if isinstance(self.shuffle, str) and self.shuffle != "batch":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamina import layers
+from lamina import layers, ops
 from lamina.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -214,3 +214,13 @@ def test_an_error_inside_a_call_says_which_layer():
 def test_declared_bad_values_are_refused(name):
     for check in getattr(getattr(layers, name), "arguments", {}).values():
         assert not any(check.accepts(value) for value in check.bad)
+
+
+def test_array_does_not_replace_a_weight():
+    layer = layers.Dense(3)
+    layer.build((None, 4))
+    for array in (np.ones((4, 3)), ops.ones((4, 3))):
+        with pytest.raises(ArgumentTypeError, match=r"layer\.kernel\.assign\(array\)"):
+            layer.kernel = array
+    layer.kernel.assign(np.ones((4, 3)))
+    assert layer(np.ones((1, 4))).tolist() == [[4.0, 4.0, 4.0]]

@@ -84,7 +84,8 @@ def hide_unknown_sizes(error: Exception, other: Exception) -> None:
     """Write `None` for numbers in an error that differ in the error at another size."""
     error.args = _merged_texts(error.args, other.args)
     notes = getattr(error, "__notes__", [])
-    notes[:] = _merged_texts(notes, getattr(other, "__notes__", []))
+    # JAX may have added a note of its own to the other one.
+    notes[:] = _merged_texts(notes, getattr(other, "__notes__", [])[: len(notes)])
 
 
 def is_shape_error(error: Exception) -> bool:

@@ -15,7 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, overload
 
+import jax
+import numpy as np
+
 from lamina import constraints, initializers, regularizers
+from lamina.errors import ArgumentTypeError
 
 T = TypeVar("T")
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
@@ -63,11 +67,27 @@ class DeclaredWeight:
             attribute.__set_name__(owner, f"{self.prefix}_{option}")
             setattr(owner, attribute.name, attribute)
 
-    def __get__(self, instance: object, owner: type) -> Self:
-        # A layer that is built has the variable in its `__dict__`, which comes first.
-        if instance is not None:
-            raise AttributeError(self.name)
-        return self
+    def __get__(self, instance: object, owner: type) -> Any:
+        if instance is None:
+            return self
+        try:
+            return vars(instance)[self.name]
+        except KeyError:  # the layer is not built
+            raise AttributeError(self.name) from None
+
+    def __set__(self, instance: Any, value: object) -> None:
+        if isinstance(value, (np.ndarray, jax.Array)):
+            raise ArgumentTypeError(
+                f"{type(instance).__name__}: `{self.name}` is a variable, which an "
+                f"array cannot replace. Use layer.{self.name}.assign(array)."
+            )
+        vars(instance)[self.name] = value
+
+    def __delete__(self, instance: object) -> None:
+        try:
+            del vars(instance)[self.name]
+        except KeyError:
+            raise AttributeError(self.name) from None
 
     def options(self, layer: object) -> dict[str, Any]:
         """Return the options of `add_weight` that a layer has for the weight."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 
 from lamina.core.graph import SymbolicTensor, is_symbolic
 from lamina.core.module import Module
+from lamina.core.scope import local
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
 from lamina.layers.base.lineage import (
     as_code,
@@ -37,9 +39,12 @@ def check_inputs(
             + _type_hint(invalid[0])
         )
     if len(specs) != len(leaves):
+        wanted, mend = f"{len(specs)} inputs", f"Pass a list of {len(specs)}."
+        if len(specs) == 1:
+            wanted, mend = "one input", "Merge them, as with layers.Concatenate()."
         raise ArgumentError(
-            f"{subject} takes {len(specs)} inputs, but got {len(leaves)}: "
-            f"{describe_shapes(inputs)}. Pass a list of {len(specs)}."
+            f"{subject} takes {wanted}, but got {len(leaves)}: "
+            f"{describe_shapes(inputs)}. {mend}"
         )
     for one, leaf in zip(specs, leaves, strict=True):
         if one is None:
@@ -131,3 +136,18 @@ def _of_array(spec: InputSpec, shape: PartialShape, missing: int) -> str:
     if missing == -1 and 1 in shape[1:]:
         return f"Remove the axis of size 1: `np.squeeze(x, {shape.index(1, 1)})`."
     return ""
+
+
+def call_note(layer: Module, error: Exception, args: tuple[Any, ...]) -> str:
+    """Return a note for an error in a layer's `call`: the layer and its inputs."""
+    path = "/".join(local.call.path) if local.call else layer.name
+    kind = type(layer).__name__
+    note = f"Raised in layer {path!r} ({kind}), called on {describe_shapes(args)}."
+    inputs = args[0] if len(args) == 1 else None
+    is_missing = isinstance(error, TypeError) and "missing" in str(error)
+    if is_missing and f"{kind}.call()" in str(error) and isinstance(inputs, list):
+        note += (
+            " A list of inputs is one argument: define `call(self, inputs)`, which "
+            "begins with `a, b = inputs`."
+        )
+    return note

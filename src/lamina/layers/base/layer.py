@@ -38,7 +38,7 @@ from lamina.display import layer_html
 from lamina.errors import MissingMethodError, ShapeError
 from lamina.layers.base.attributes import Converted
 from lamina.layers.base.building import Buildable
-from lamina.layers.base.input_checks import check_loss
+from lamina.layers.base.input_checks import call_note, check_loss
 from lamina.layers.base.lineage import draw_chain
 from lamina.layers.base.shapes import (
     call_names,
@@ -49,7 +49,6 @@ from lamina.layers.base.shapes import (
     relax_shapes,
     takes_any_keyword,
 )
-from lamina.layers.base.spec import describe_shapes
 from lamina.runtime.placement import with_layout
 from lamina.typing import Config, PartialShape, PyTree, RegularizerLike
 
@@ -209,11 +208,7 @@ class Layer(Buildable):
             return with_layout(self.path, call(*args, **kwargs))
         except Exception as error:
             if not getattr(error, "_lamina_noted", False):
-                path = "/".join(local.call.path) if local.call else self.name
-                error.add_note(
-                    f"Raised in layer {path!r} ({type(self).__name__}), called on "
-                    f"{describe_shapes(args)}."
-                )
+                error.add_note(call_note(self, error, args))
                 error._lamina_noted = True  # type: ignore[attr-defined]
             raise
 

@@ -21,15 +21,9 @@ class AdaptableWeight(DeclaredWeight):
     """A declared weight that reads as the sum with its update once it is adapted."""
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        if instance is None:
-            return self
-        if self.name not in vars(instance):
-            raise AttributeError(self.name)
-        stored = vars(instance)[self.name]
-        return instance.merged_weight() if instance.lora_enabled else stored
-
-    def __set__(self, instance: object, value: object) -> None:
-        vars(instance)[self.name] = value
+        stored = super().__get__(instance, owner)
+        is_adapted = instance is not None and instance.lora_enabled
+        return instance.merged_weight() if is_adapted else stored
 
 
 def adaptable_weight() -> Any:

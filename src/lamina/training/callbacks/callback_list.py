@@ -11,7 +11,7 @@ from lamina.errors import ArgumentError, ArgumentTypeError
 from lamina.layers.base import Layer
 from lamina.runtime.compile_clock import CompileClock
 from lamina.training.callbacks.base import Callback, strongest_need
-from lamina.training.callbacks.history import History
+from lamina.training.callbacks.history import History, MetricLogs
 from lamina.training.callbacks.hooks import check_parameters
 from lamina.training.callbacks.lambda_callback import LambdaCallback
 from lamina.training.callbacks.progress.logger import ProgbarLogger
@@ -187,7 +187,7 @@ def _forward(name: str) -> Callable[..., None]:
     def call(self: CallbackList, *args: Any) -> None:
         if last == "logs":
             # Callbacks share one dictionary, so that later ones see added entries.
-            logs = dict(args[count] or {}) if len(args) > count else {}
+            logs = MetricLogs(args[count] or {} if len(args) > count else {})
             args = (*args[:count], logs)
         for callback in self.callbacks:
             getattr(callback, name)(*args)

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lamina.core.module import short
+from lamina.core.tracebacks import filter_traceback
 from lamina.display import Side, html_table, sparkline
+from lamina.errors import did_you_mean
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.history_views.curves import plot_curves
 from lamina.training.checks.findings import Findings
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["History"]
 
 _ROWS = 10
+
+
+class MetricLogs(dict[str, Any]):
+    """Values by the name of a metric; the error for another name lists the metrics."""
+
+    @filter_traceback
+    def __missing__(self, name: object) -> Any:
+        hint = did_you_mean(name, self)
+        raise KeyError(f"No metric {name!r}.{hint} Available: {', '.join(self)}.")
 
 
 class History(Callback):
@@ -44,7 +55,7 @@ class History(Callback):
     def __init__(self) -> None:
         super().__init__()
         self.epoch: list[int] = []
-        self.history: dict[str, list[Any]] = {}
+        self.history: dict[str, list[Any]] = MetricLogs()
         self.findings = Findings()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -56,6 +67,11 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the logs of a resumed run."""
+        super().load_state_dict(state)
+        self.history = MetricLogs(self.history)
 
     def plot(
         self,

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from lamina.core.check import Check, at_least, fraction
-from lamina.errors import ArgumentTypeError, StateError
+from lamina.core.tracebacks import warn
+from lamina.errors import ArgumentTypeError, LikelyMistakeWarning, StateError
 from lamina.training.callbacks.base import Callback, show
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 from lamina.typing import Logs
@@ -166,6 +167,20 @@ class ReduceLROnPlateau(MonitorCallback):
         """Reset the state before training."""
         self.best = None
         self.wait = self.cooldown_counter = 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Reset the state, and warn if a schedule sets the learning rate."""
+        super().on_train_begin(logs)
+        for optimizer in rated_optimizers(self.model).values():
+            schedule = getattr(optimizer, "_learning_rate", None)
+            if callable(schedule):
+                warn(
+                    "ReduceLROnPlateau cannot reduce the learning rate of "
+                    f"{type(optimizer).__name__}, which follows {schedule!r}. Create "
+                    "the optimizer with a number as `learning_rate`, or remove the "
+                    "callback.",
+                    LikelyMistakeWarning,
+                )
 
     def in_cooldown(self) -> bool:
         """Return whether epochs after the last reduction do not count yet."""

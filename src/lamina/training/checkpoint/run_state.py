@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import re
@@ -37,6 +36,7 @@ AS_BEFORE = "Start the run as before, or pass `resume` another folder."
 _FORMAT = 1
 
 _COUNT = re.compile(r"_\d+(?=[_/]|$)")
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
 # Number of rows that a fingerprint reads.
 _FINGERPRINT_ROWS = 1000
 
@@ -249,6 +249,8 @@ def differences(saved: Any, now: Any, name: str = "") -> Iterator[str]:
             # Omit the keys of configs: users do not know them.
             inner = name if key in ("compile", "config") else f"{name} {key}".strip()
             yield from differences(saved[key], now[key], inner)
+    elif saved != now and _FINGERPRINT.fullmatch(f"{saved}") and now is not None:
+        yield f"{name} has other values"
     elif saved != now:
         yield f"{name} was {_short(saved)} and is now {_short(now)}"
 
@@ -256,7 +258,7 @@ def differences(saved: Any, now: Any, name: str = "") -> Iterator[str]:
 def _short(value: object) -> str:
     if isinstance(value, dict) and "class_name" in value:
         return str(value["class_name"])
-    text = json.dumps(value) if not isinstance(value, str) else repr(value)
+    text = "an array" if _FINGERPRINT.fullmatch(f"{value}") else repr(value)
     return text if len(text) < 100 else text[:97] + "..."
 
 

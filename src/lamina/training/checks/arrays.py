@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from lamina.core.graph import SymbolicTensor
 from lamina.core.tracebacks import created_at
 from lamina.data.arrays import Parts
 from lamina.errors import ArgumentError, DataError
@@ -37,8 +38,8 @@ def check_data(
         finite: whether to check that values are finite.
 
     Raises:
-        DataError: a value is not finite, an index in x is out of range for an
-            Embedding, or labels are invalid for the loss.
+        DataError: a value is complex or not finite, an index in x is out of range for
+            an Embedding, or labels are invalid for the loss.
     """
     x, y, _ = arrays
     if finite:
@@ -47,6 +48,7 @@ def check_data(
                 _check_finite(leaf, what)
     if graph is not None:
         for tensor, array in zip(graph.input_leaves, graph.match(x), strict=True):
+            _check_real(array, tensor)
             for layer in _embeddings(graph, tensor):
                 _check_indices(array, layer)
     if plan is None or y is None:
@@ -77,6 +79,15 @@ def _check_finite(array: Array | np.ndarray, what: str) -> None:
         "them.",
         code="values-not-finite",
     )
+
+
+def _check_real(array: Any, tensor: SymbolicTensor) -> None:
+    kind = getattr(getattr(array, "dtype", None), "kind", "")
+    if kind == "c" and np.dtype(tensor.dtype).kind != "c":
+        raise DataError(
+            f"x holds complex numbers, but input {tensor.name!r} takes {tensor.dtype}. "
+            "Pass real and imaginary parts, as np.stack([x.real, x.imag], axis=-1)."
+        )
 
 
 def _embeddings(graph: CallGraph, tensor: object) -> Iterator[Embedding]:

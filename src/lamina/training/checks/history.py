@@ -132,7 +132,10 @@ class LossCall(NamedTuple):
         _, values, slope = program.outvars
         made = next((e for e in program.eqns if slope in e.outvars), None)
         # JAX writes the gradient of what has none as zeros.
-        is_zero = made is not None and made.primitive.name == "broadcast_in_dim"
-        is_zero = is_zero and getattr(made.invars[0], "val", 1) == 0
+        is_zero = (
+            made is not None
+            and made.primitive.name == "broadcast_in_dim"
+            and getattr(made.invars[0], "val", 1) == 0
+        )
         shapes = true.shape, pred.shape, values.aval.shape
         return cls(*shapes, values in known, not is_zero)

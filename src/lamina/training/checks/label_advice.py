@@ -80,14 +80,25 @@ class Misfit:
 
 def explanation(misfit: Misfit) -> str:
     """Explain the mismatch and its remedy, or return an empty string if unknown."""
+    owner = f"Output {misfit.name!r}" if misfit.name else "The model's output"
+    if misfit.kind == "ctc" and len(misfit.made) != 2:
+        return f"{owner} has shape {(None, *misfit.made)}{_without_steps(misfit)}"
     what = _wrong_positions(misfit) or _wrong_width(misfit)
     if not what:
         return ""
-    owner = f"Output {misfit.name!r}" if misfit.name else "The model's output"
     return (
         f"{owner} has shape {(None, *misfit.made)}, and the labels have shape "
         f"{tuple(misfit.labels.shape)}{what}"
     )
+
+
+def _without_steps(misfit: Misfit) -> str:
+    """Explain an output that does not have class scores for each step."""
+    source, _ = origin(misfit.pred)
+    text = ", but 'ctc' needs class scores for each step: (rows, steps, classes)."
+    if not returns_last_step(source):
+        return text
+    return f"{text} Return all steps: {as_code(source, return_sequences=True)}."
 
 
 def _wrong_positions(misfit: Misfit) -> str:

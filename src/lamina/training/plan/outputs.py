@@ -214,8 +214,9 @@ def _pairs(value: Any, path: Path, part: Any, argument: _Argument) -> Iterator[G
     if len(flat) != len(leaves):
         names = [argument.outputs[index] for _, index in leaves]
         raise ArgumentError(
-            f"compile: `{argument.name}` has {len(flat)} entries for {len(leaves)} "
-            f"outputs ({names}). Give one for each output, or a dictionary by name."
+            f"compile: `{argument.name}` has {len(flat)} "
+            f"{'entry' if len(flat) == 1 else 'entries'} for {len(leaves)} outputs "
+            f"({names}). Give one for each output, or a dictionary by name."
         )
     for item, (leaf_path, index) in zip(flat, leaves, strict=True):
         yield Given(leaf_path, index, item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -12,7 +13,8 @@ from lamina import metrics
 from lamina.core.check import is_number
 from lamina.core.masks import get_mask
 from lamina.core.module import Hyperparameter, Module
-from lamina.errors import ArgumentError, DataError
+from lamina.errors import ArgumentError, DataError, LaminaError
+from lamina.layers.base.spec import describe_shapes
 from lamina.metrics.base import Metric
 from lamina.training.plan.arguments import (
     CompileArgs,
@@ -63,7 +65,8 @@ class WeightedLoss(Module):
         """Return a sum of losses with the weighted loss of a batch."""
         if self.loss is None:
             return total
-        value = self.loss(true, pred, weight)
+        with noted("loss", self.loss.name, true, pred):
+            value = self.loss(true, pred, weight)
         if self.tracker is not None:
             rows = jax.tree.leaves(pred)[0].shape[0]
             self.tracker.update_state(value, sample_weight=rows)
@@ -221,10 +224,11 @@ class Plan(Module):
         """Update the metrics with one batch."""
         for out, t, p, w in self._rows(self._columns(y, y_pred, sample_weight)):
             mask = get_mask(p)
-            for metric in out.metrics:
-                metric.update_state(t, p, _mask_weight(None, mask))
-            for metric in out.weighted_metrics:
-                metric.update_state(t, p, _mask_weight(w, mask))
+            pairs = [(metric, None) for metric in out.metrics]
+            pairs += [(metric, w) for metric in out.weighted_metrics]
+            for metric, weight in pairs:
+                with noted("metric", metric.name, t, p):
+                    metric.update_state(t, p, _mask_weight(weight, mask))
 
     def named_metrics(self) -> list[tuple[str, Metric]]:
         """Return every metric with its name in logs."""
@@ -238,6 +242,21 @@ class Plan(Module):
                     prefix = f"{out.name}_" if several and out.name else ""
                     found[_free_name(found, prefix, metric.name, weighted)] = metric
         return list(found.items())
+
+
+@contextmanager
+def noted(kind: str, name: str, y_true: PyTree, y_pred: PyTree) -> Iterator[None]:
+    """Add the name of a loss or metric, and the shapes, to errors of user code."""
+    try:
+        yield
+    except LaminaError:
+        raise
+    except Exception as error:
+        error.add_note(
+            f"Raised in the {kind} {name!r}, called on y_true "
+            f"{describe_shapes(y_true)} and y_pred {describe_shapes(y_pred)}."
+        )
+        raise
 
 
 def _free_name(logs: Logs, prefix: str, name: str, weighted: bool) -> str:

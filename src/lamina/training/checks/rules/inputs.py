@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina.core.tracebacks import created_at
-from lamina.layers import RNN, Dense, Embedding, Rescaling
+from lamina.layers import RNN, Dense, Embedding, Normalization, Rescaling
 from lamina.training.checks.case import Case, InputCase
 from lamina.training.checks.rules.base import Advice, rule
 
@@ -246,3 +246,19 @@ def _is_table(data: InputCase) -> bool:
 def _columns(indices: np.ndarray) -> str:
     names = ", ".join(map(str, indices[:5].tolist()))
     return f"Column {names} has" if len(indices) == 1 else f"Columns {names} have"
+
+
+@rule("not-adapted", "warning")
+def normalization_without_statistics(case: Case) -> Advice:
+    for layer in dict.fromkeys(node.operation for node in case.nodes):
+        if not isinstance(layer, Normalization) or layer.input_mean is not None:
+            continue
+        if np.any(layer.adapt_mean) or np.any(np.asarray(layer.adapt_variance) != 1):
+            continue
+        return (
+            f"Layer {layer.name!r} has not been adapted, so it does not change its "
+            "input.",
+            "Call layer.adapt(x) before the model is trained.",
+            created_at(layer),
+        )
+    return None
