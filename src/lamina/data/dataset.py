@@ -69,13 +69,15 @@ class PyDataset:
     def num_batches(self) -> int | None:
         """Number of batches in an epoch; `None` if it is infinite."""
         length = getattr(self, "__len__", None)
-        count = None if length is None else length()
-        if count is not None and not isinstance(count, (int, np.integer)):
+        if length is None:
+            return None
+        count = length()
+        if not isinstance(count, (int, np.integer)):
             raise ArgumentTypeError(
                 f"{type(self).__name__}.__len__ must return an integer, the number of "
                 f"batches. Received: {count!r}. Use math.ceil(rows / batch_size)."
             )
-        return count
+        return int(count)
 
     def on_epoch_begin(self) -> None:
         """Called before each epoch."""

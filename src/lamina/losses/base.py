@@ -360,10 +360,11 @@ def shape_mismatch_error(
     if is_sparse:
         needed = f"y_true needs one class index for each prediction: {pred[:-1]}"
     start = f"{owner}: y_true has shape {true} and y_pred has shape {pred}; {needed}."
-    has_one_value = len(pred) > 1 and true in (pred[:-1], (*pred[:-1], 1))
+    is_wide = len(pred) > 1
+    has_one_value = is_wide and true in (pred[:-1], (*pred[:-1], 1))
     if has_one_value and owner.endswith("categorical_accuracy"):
         return ShapeError(f"{start} Use {ACCURACY_ADVICE}.")
-    if has_one_value and is_metric:
+    if is_wide and has_one_value and is_metric:
         return ShapeError(
             f"{start} If the targets are class indices, make them one-hot for this "
             f"metric: `to_categorical(y, {pred[-1]})`, with the loss "

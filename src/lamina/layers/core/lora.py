@@ -22,8 +22,9 @@ class AdaptableWeight(DeclaredWeight):
 
     def __get__(self, instance: Any, owner: type) -> Any:
         stored = super().__get__(instance, owner)
-        is_adapted = instance is not None and instance.lora_enabled
-        return instance.merged_weight() if is_adapted else stored
+        if instance is None or not instance.lora_enabled:
+            return stored
+        return instance.merged_weight()
 
 
 def adaptable_weight() -> Any:
