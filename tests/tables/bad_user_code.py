@@ -225,7 +225,7 @@ CASES = (
         "class indices for AUC",
         _indices_for_auc,
         errors.ShapeError,
-        ("AUC", "`to_categorical(y, 3)`", "'categorical_crossentropy'"),
+        ("AUC", "`to_categorical(y, 3)`", "'accuracy'"),
     ),
     mistake("layer that is not adapted", _not_adapted, "'scale'", "layer.adapt(x)"),
     data("complex numbers", fit(X.astype("complex64"), Y), "complex", "x.imag"),

@@ -313,7 +313,7 @@ def match_ranks(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 def match_shapes(
-    owner: str, y_true: ArrayLike, y_pred: ArrayLike, is_metric: bool = False
+    owner: str, y_true: ArrayLike, y_pred: ArrayLike
 ) -> tuple[jax.Array, jax.Array]:
     """Return targets and predictions as float arrays of the same shape.
 
@@ -321,12 +321,11 @@ def match_shapes(
         ShapeError: the shapes differ in more than a last axis of size 1.
     """
     y_pred = float_array(y_pred)
-    y_true = jnp.asarray(y_true, y_pred.dtype)
-    return match_sizes(owner, y_true, y_pred, is_metric)
+    return match_sizes(owner, jnp.asarray(y_true, y_pred.dtype), y_pred)
 
 
 def match_sizes(
-    owner: str, y_true: ArrayLike, y_pred: ArrayLike, is_metric: bool = False
+    owner: str, y_true: ArrayLike, y_pred: ArrayLike
 ) -> tuple[jax.Array, jax.Array]:
     """Return targets and predictions of any dtypes as arrays of the same shape.
 
@@ -335,17 +334,12 @@ def match_sizes(
     """
     targets, predictions = match_ranks(jnp.asarray(y_true), jnp.asarray(y_pred))
     if targets.shape != predictions.shape:
-        shapes = np.shape(y_true), np.shape(y_pred)
-        raise shape_mismatch_error(owner, *shapes, is_metric=is_metric)
+        raise shape_mismatch_error(owner, np.shape(y_true), np.shape(y_pred))
     return targets, predictions
 
 
 def shape_mismatch_error(
-    owner: str,
-    true: tuple[int, ...],
-    pred: tuple[int, ...],
-    is_sparse: bool = False,
-    is_metric: bool = False,
+    owner: str, true: tuple[int, ...], pred: tuple[int, ...], is_sparse: bool = False
 ) -> ShapeError:
     """Return the error for targets and predictions of different shapes.
 
@@ -354,22 +348,14 @@ def shape_mismatch_error(
         true: the shape of the targets.
         pred: the shape of the predictions.
         is_sparse: whether the targets are class indices.
-        is_metric: whether the loss may well fit the targets.
     """
     needed = "they must be the same"
     if is_sparse:
         needed = f"y_true needs one class index for each prediction: {pred[:-1]}"
     start = f"{owner}: y_true has shape {true} and y_pred has shape {pred}; {needed}."
-    is_wide = len(pred) > 1
-    has_one_value = is_wide and true in (pred[:-1], (*pred[:-1], 1))
+    has_one_value = len(pred) > 1 and true in (pred[:-1], (*pred[:-1], 1))
     if has_one_value and owner.endswith("categorical_accuracy"):
         return ShapeError(f"{start} Use {ACCURACY_ADVICE}.")
-    if is_wide and has_one_value and is_metric:
-        return ShapeError(
-            f"{start} If the targets are class indices, make them one-hot for this "
-            f"metric: `to_categorical(y, {pred[-1]})`, with the loss "
-            "'categorical_crossentropy'."
-        )
     return ShapeError(f"{start} {_advice(true, pred, is_sparse)}".rstrip())
 
 
@@ -383,9 +369,9 @@ def _advice(true: tuple[int, ...], pred: tuple[int, ...], is_sparse: bool) -> st
     if len(pred) > 1 and true in (pred[:-1], (*pred[:-1], 1)):
         return (
             f"The model predicts {pred[-1]} values for each target. End it with "
-            "Dense(1); or, if the targets are class indices, use the loss "
-            "'sparse_categorical_crossentropy', or one-hot targets: "
-            f"`to_categorical(y, {pred[-1]})`."
+            "Dense(1); or, if the targets are class indices, pass one-hot targets, "
+            f"`to_categorical(y, {pred[-1]})`, or use a loss and metrics of class "
+            "indices: 'sparse_categorical_crossentropy', 'accuracy'."
         )
     if len(true) > 1 and pred in (true[:-1], (*true[:-1], 1)):
         return (

@@ -201,9 +201,7 @@ class PairMetric(Metric):
     ) -> None:
         """Update the state from one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
-        y_true, y_pred = match_shapes(
-            type(self).__name__, y_true, y_pred, is_metric=True
-        )
+        y_true, y_pred = match_shapes(type(self).__name__, y_true, y_pred)
         self.build(y_true.shape, y_pred.shape)
         weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
         self.accumulate(y_true, y_pred, broadcast_weights(weights, y_pred.shape))

@@ -14,7 +14,6 @@ from lamina.core.check import check_arguments
 from lamina.core.module import described_names, snake_case, unique_name
 from lamina.core.registry import serialize
 from lamina.core.scope import local, no_state
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError, StateError
 from lamina.optimizers.arguments import CHECKS, LearningRate
@@ -137,14 +136,6 @@ class OptimizerState(OptimizerVariables):
         if self.gradient_accumulation_steps is None:
             return self._iterations
         return self._iterations.value // self.gradient_accumulation_steps
-
-    @filter_traceback
-    def __setattr__(self, name: str, value: object) -> None:
-        if name == "lr" and not hasattr(type(self), name):
-            raise ArgumentTypeError(
-                f"{type(self).__name__} has no attribute 'lr'. Set its `learning_rate`."
-            )
-        super().__setattr__(name, value)
 
     @property
     def learning_rate(self) -> Any:

@@ -96,7 +96,7 @@ def _with_copies(containers: list[Any]) -> Iterator[tuple[Any, Any]]:
 
 
 class LossCall(NamedTuple):
-    """What a trace of a user-defined loss shows.
+    """Facts about a user-defined loss, from a trace of it.
 
     Args:
         true: shape of the targets.
