@@ -17,10 +17,9 @@ from lamina.core.check import Check, at_least, between, optional, positive_numbe
 from lamina.core.module import Hyperparameter, signature, with_parameters
 from lamina.core.registry import Registry
 from lamina.core.scope import local
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing import stateless
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentTypeError, StateError
+from lamina.errors import StateError
 from lamina.optimizers.arguments import (
     CHECKS,
     LearningRate,
@@ -111,14 +110,6 @@ class Optimizer(UpdateRule):
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         check_combinations(self)
-
-    @filter_traceback
-    def __setattr__(self, name: str, value: object) -> None:
-        if name == "lr" and not hasattr(type(self), name):
-            raise ArgumentTypeError(
-                f"{type(self).__name__} has no attribute 'lr'. Set its `learning_rate`."
-            )
-        super().__setattr__(name, value)
 
     def apply(
         self,

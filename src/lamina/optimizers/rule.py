@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
-from lamina.errors import MissingMethodError
+from lamina.errors import ArgumentTypeError, MissingMethodError
 from lamina.optimizers.gradients import upcast
 from lamina.optimizers.state import OptimizerState, Slots
 from lamina.typing import ArrayLike
@@ -20,6 +21,14 @@ class UpdateRule(OptimizerState):
     """Base class of optimizers: what is computed for one variable."""
 
     weight_decay: Any
+
+    @filter_traceback
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "lr" and not hasattr(type(self), name):
+            raise ArgumentTypeError(
+                f"{type(self).__name__} has no attribute 'lr'. Set its `learning_rate`."
+            )
+        super().__setattr__(name, value)
 
     def prepare(self, step: jax.Array, learning_rate: jax.Array) -> Any:
         """Compute the argument `learning_rate` of `update`, the same for all variables.
