@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -82,10 +83,12 @@ def module_name(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-TREES = {
-    module_name(path): ast.parse(path.read_text(encoding="utf-8"))
-    for path in python_files("src")
-}
+@cache
+def trees() -> dict[str, ast.Module]:
+    return {
+        module_name(path): ast.parse(path.read_text(encoding="utf-8"))
+        for path in python_files("src")
+    }
 
 
 def imported(statement: ast.AST) -> Iterator[str]:
@@ -96,7 +99,7 @@ def imported(statement: ast.AST) -> Iterator[str]:
         module = "." * statement.level + (statement.module or "")
         for alias in statement.names:
             inner = f"{module}.{alias.name}"
-            yield inner if inner in TREES else module
+            yield inner if inner in trees() else module
 
 
 def internal_imports(*nodes: ast.AST) -> set[str]:
@@ -111,7 +114,9 @@ def is_for_types(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
 
 
-IMPORTS = {module: internal_imports(tree) for module, tree in TREES.items()}
+@cache
+def imports_by_module() -> dict[str, set[str]]:
+    return {module: internal_imports(tree) for module, tree in trees().items()}
 
 
 def order(module: str) -> int:
@@ -121,12 +126,16 @@ def order(module: str) -> int:
 
 
 def test_every_package_is_in_the_order():
-    packages = {module.split(".")[1] for module in TREES if "." in module}
+    packages = {module.split(".")[1] for module in trees() if "." in module}
     assert packages - set(ORDER) == set(), "name the new package in ORDER"
 
 
 def test_imports_go_to_earlier_packages():
-    imports = {(module, name) for module, names in IMPORTS.items() for name in names}
+    imports = {
+        (module, name)
+        for module, names in imports_by_module().items()
+        for name in names
+    }
     relative = {pair for pair in imports if pair[1].startswith(".")}
     assert relative == set(), "write absolute imports"
     assert {pair for pair in imports if order(pair[1]) > order(pair[0])} == set()
@@ -135,7 +144,7 @@ def test_imports_go_to_earlier_packages():
 def test_imports_have_no_cycle():
     run = {
         module: internal_imports(*(n for n in tree.body if not is_for_types(n)))
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
     }
     graphlib.TopologicalSorter(run).prepare()
 
@@ -143,7 +152,7 @@ def test_imports_have_no_cycle():
 def test_functions_import_nothing_of_lamina():
     importing = {
         f"{module}.{node.name}"
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, Function) and internal_imports(node)
     }
@@ -239,7 +248,7 @@ def test_docstrings_begin_with_no_question_word():
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     found = {
         f"{module}:{getattr(node, 'name', '')}": ast.get_docstring(node) or ""
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, kinds)
     }
@@ -272,7 +281,7 @@ def bare_arguments(function: Function) -> list[str]:
 def test_arguments_of_public_functions_are_annotated():
     found = [
         f"{module}:{argument}"
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
         for function in public_functions(tree)
         for argument in bare_arguments(function)
     ]
