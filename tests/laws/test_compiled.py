@@ -1,7 +1,7 @@
 """A compiled call gives what an eager call gives, and leaves the same state.
 
-Recorded outputs are those of compiled calls, so an eager call may be held against
-them; what draws numbers, or has no oracle, is compiled here."""
+These layers draw numbers, or have no recorded output of one call. The eager calls of
+others are compared with that output in `test_eager_calls.py`."""
 
 from __future__ import annotations
 
@@ -9,25 +9,13 @@ import jax
 import pytest
 
 import lamina
-from tests.laws.close import assert_close, assert_trees_close
-from tests.oracles.families import recorded
-from tests.oracles.observe import is_float, numbered, ready, values
+from tests.laws.close import assert_trees_close
+from tests.oracles.observe import ready, values
 from tests.tables.cases import named
 from tests.tables.layers import BY_HAND, LAYERS, WITH_ORACLE
 
 RANDOM = [case for case in LAYERS if "random" in case.traits]
-ONE_CALL = [case for case in WITH_ORACLE if case.calls == 1]
 REMEMBERING = [case for case in WITH_ORACLE if case.calls > 1]
-
-
-@pytest.mark.parametrize("case", named(ONE_CALL))
-def test_eager_call_does_what_was_compiled(case):
-    layer = ready(lamina, case)
-    observed = numbered("output", layer(case.argument, **case.call))
-    state = [v for v in values(layer.non_trainable_variables) if is_float(v)]
-    observed |= numbered("state", state)
-    for name, value in observed.items():
-        assert_close(value, recorded("layers")[case.name][name], message=name)
 
 
 @pytest.mark.parametrize("case", named([*RANDOM, *REMEMBERING, *BY_HAND], {"host"}))
