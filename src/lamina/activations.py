@@ -136,6 +136,10 @@ def mish(x: Tensor) -> jax.Array:
     return jax.nn.mish(float_array(x))
 
 
+# Calls for equal shapes are traced and differentiated once.
+_relu = jax.jit(jax.nn.relu, inline=True)
+
+
 @op
 def relu(
     x: Tensor,
@@ -163,7 +167,7 @@ def relu(
     elif negative_slope:
         output = jax.nn.leaky_relu(x, negative_slope)
     else:
-        output = jax.nn.relu(x)
+        output = _relu(x)
     return output if max_value is None else jnp.minimum(output, max_value)
 
 

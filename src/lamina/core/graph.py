@@ -198,7 +198,7 @@ def infer(
     probes = PROBES if any(None in shape for shape in shapes.values()) else PROBES[:1]
 
     def evaluate(sizes: Sizes, probes: Sequence[int] = probes) -> list[Any]:
-        return [_evaluate(function, args, kwargs, p, sizes) for p in probes]
+        return _evaluate(function, args, kwargs, probes, sizes)
 
     def evaluate_at_other_sizes(error: Exception) -> list[Any] | None:
         for others in SMALL_PROBES if probes == PROBES else ():
@@ -220,7 +220,7 @@ def infer(
         if results is None:
             for probe in probes[1:]:
                 try:
-                    _evaluate(function, args, kwargs, probe, {})
+                    _evaluate(function, args, kwargs, [probe], {})
                 except Exception as other:
                     hide_unknown_sizes(error, other)
             if is_shape_error(error):
@@ -239,27 +239,28 @@ def _evaluate(
     function: Callable[..., Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-    probe: int,
+    probes: Sequence[int],
     sizes: Sizes,
-) -> tuple[Any, list[Any]]:
-    """Evaluate the shapes of a call's outputs and of their masks.
+) -> list[Any]:
+    """Evaluate the shapes of a call's outputs and of their masks, for each probe.
 
-    Unknown dimensions have the size `probe`, with the exceptions in `sizes`.
+    Unknown dimensions have the size of the probe, with the exceptions in `sizes`.
     """
     leaves = symbolic_leaves((args, kwargs))
     owner = [m for m in [getattr(function, "__self__", None)] if isinstance(m, Module)]
 
-    def known(tensor: SymbolicTensor, shape: Sequence[int | None]) -> list[int]:
+    def known(tensor: SymbolicTensor, shape: Sequence[int | None], p: int) -> list[int]:
         return [
-            sizes.get((id(tensor), axis), probe) if n is None else n
+            sizes.get((id(tensor), axis), p) if n is None else n
             for axis, n in enumerate(shape)
         ]
 
-    def call(values: list[Any]) -> Any:
+    def call(probe: int, values: list[Any]) -> tuple[Any, list[Any]]:
         found = {id(t): v for t, v in zip(leaves, values, strict=True)}
         for tensor in leaves:
             if tensor.mask is not None:
-                set_mask(found[id(tensor)], jnp.ones(known(tensor, tensor.mask), bool))
+                mask = jnp.ones(known(tensor, tensor.mask, probe), bool)
+                set_mask(found[id(tensor)], mask)
         real_args, real_kwargs = map_symbolic(lambda t: found[id(t)], (args, kwargs))
         # The scope discards all assignments of the call.
         with StoredAttributes(owner), StateScope():
@@ -267,8 +268,12 @@ def _evaluate(
         return outputs, [get_mask(leaf) for leaf in jax.tree.leaves(outputs)]
 
     with override(call=None, infers_shapes=True):
-        specs = [shape_to_trace(known(t, t.shape), t.dtype) for t in leaves]
-        return jax.eval_shape(call, specs)
+        specs = [
+            [shape_to_trace(known(t, t.shape, p), t.dtype) for t in leaves]
+            for p in probes
+        ]
+        # In one trace, which takes less time than one for each.
+        return jax.eval_shape(lambda values: list(map(call, probes, values)), specs)
 
 
 def record(

@@ -29,6 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
 M = TypeVar("M")
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})  # types of most attributes
 # Threads may name layers at the same time: `setdefault` and `next` are atomic.
 _name_counts: dict[str, Iterator[int]] = {}
 
@@ -379,17 +380,15 @@ class Untracked(dict[Any, Any]):
     """Dictionary that is not searched for variables and modules."""
 
 
-def _members_in(
-    values: Iterable[object], outer: tuple[int, ...] = ()
-) -> Iterator[Variable | Module]:
+def _members_in(values: Iterable[object], *outer: int) -> Iterator[Variable | Module]:
     for value in values:
+        if type(value) in _PLAIN or isinstance(value, Untracked):
+            continue
         if isinstance(value, (Variable, Module)):
             yield value
-        elif not isinstance(value, (list, tuple, dict)) or isinstance(value, Untracked):
-            continue
-        elif id(value) not in outer:  # a container may hold itself
+        elif isinstance(value, (list, tuple, dict)) and id(value) not in outer:
             items = value.values() if isinstance(value, dict) else value
-            yield from _members_in(items, (*outer, id(value)))
+            yield from _members_in(items, *outer, id(value))  # it may hold itself
 
 
 def short(value: object) -> str:

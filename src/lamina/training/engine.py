@@ -175,13 +175,12 @@ class LoopRunner:
 
     def start(self, data: Data, args: DispatchArgs) -> Started:
         """Start to run batches."""
-        if self._executable is None:
+        is_first = self._executable is None
+        if is_first:
             values = [v.raw for v in self._changed]
             inputs = self._inputs(data, args)
             self._executable = self._program.executable(inputs, values)
-            on_cpu = platform() == "cpu"
-            self._is_large = on_cpu and temporary_bytes(self._executable) > _LARGE
-        if self._is_large:
+        if is_first or self._is_large:
             jax.block_until_ready([v.raw for v in self._changed])
             time.sleep(_PAUSE)
         count_dispatch()
@@ -191,6 +190,9 @@ class LoopRunner:
             values, unnamed = self._executable(self._inputs(data, args), buffers)
             for variable, value in zip(self._changed, values, strict=True):
                 variable.storage.set(value)
+        if is_first and platform() == "cpu":
+            # While the program runs: for 128 layers that takes 0.1 s.
+            self._is_large = temporary_bytes(self._executable) > _LARGE
         self._batches.prepare(data)
         out = unnamed.named()
         if self._guard:

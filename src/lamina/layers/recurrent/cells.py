@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
 import jax.numpy as jnp
+import numpy as np
 
 from lamina import activations
 from lamina.core.check import boolean, fraction, positive_int
@@ -13,6 +14,7 @@ from lamina.core.module import Hyperparameter
 from lamina.core.random.masks import dropout
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.variable import Variable
+from lamina.initializers.base import to_array
 from lamina.layers.base import Converted, InputSpec, Layer, Options, weight
 from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights, matmul_by_gate
 from lamina.ops.nn.recurrent import recurrence
@@ -234,10 +236,11 @@ class LSTMGates(RecurrentCell):
         """Return the initial bias: ones for the forget gate if `unit_forget_bias`."""
         if not self.unit_forget_bias:
             return self.bias_initializer(shape, dtype=dtype)
-        forget = jnp.ones((self.units,), dtype)
-        rest = self.bias_initializer((2 * self.units,), dtype=dtype)
-        first = self.bias_initializer((self.units,), dtype=dtype)
-        return jnp.concatenate([first, forget, rest])
+        rest = np.asarray(self.bias_initializer((2 * self.units,), dtype=dtype))
+        first = np.asarray(self.bias_initializer((self.units,), dtype=dtype))
+        # NumPy concatenates, because JAX would compile three programs.
+        forget = np.ones(self.units, first.dtype)
+        return to_array(np.concatenate([first, forget, rest]), dtype)
 
 
 class LSTMCell(LSTMGates):
