@@ -21,8 +21,8 @@ Words = np.ndarray[Any, np.dtype[np.uint32]]
 _SQRT2 = np.float32(math.sqrt(2))
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-# Elements of the three working arrays that fit in a first-level cache.
-_BLOCK = 16384
+# Elements of the three working arrays that fit in a second-level cache.
+_BLOCK = 32768
 
 # Giles 2012, "Approximating the erfinv function", single precision.
 _CENTRE = (
@@ -74,15 +74,19 @@ def _threefry(keys: list[np.uint32], start: int, stop: int) -> Words:
     # Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
     low = np.arange(start, stop, dtype=np.uint64).astype(np.uint32) + keys[1]
     high = np.full(stop - start, start >> 32, np.uint32) + keys[0]
+    wrapped = np.empty_like(low)
     for group in range(5):
         for rotation in _ROTATIONS[group % 2]:
             high += low
-            low = (low << np.uint32(rotation)) | (low >> np.uint32(32 - rotation))
+            np.right_shift(low, np.uint32(32 - rotation), out=wrapped)
+            low <<= np.uint32(rotation)
+            low |= wrapped
             low ^= high
         high += keys[(group + 1) % 3]
         low += keys[(group + 2) % 3]
         low += np.uint32(group + 1)
-    return high ^ low
+    high ^= low
+    return high
 
 
 def _between(words: Words, low: float, high: float) -> Floats:
