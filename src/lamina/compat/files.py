@@ -52,6 +52,8 @@ def wrap_save(save: Callable[..., Any], weights_only: bool) -> Callable[..., Any
     ) -> Any:
         if options.pop("save_format", None):
             tell(f"model.{save.__name__}(save_format=)", "the ending of the path")
+        if is_user_defined(type(model), "__call__") and model.weights:
+            model.built = True  # such a call does not build the model
         path = ended(filepath, weights_only)
         if path != filepath and not weights_only:
             kinds = {type(layer) for layer in model.all_layers()}

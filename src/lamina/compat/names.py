@@ -159,11 +159,14 @@ _RENAMED = {
             name: f"{_PREPROCESSING}.random_images:{name}"
             for name in (
                 *("DirectoryIterator", "Iterator", "NumpyArrayIterator"),
-                *("apply_transform", "flip_axis", "list_pictures"),
-                *("random_brightness", "random_channel_shift", "random_rotation"),
-                *("random_shear", "random_shift", "random_zoom"),
-                "transform_matrix_offset_center",
+                *("flip_axis", "list_pictures", "random_brightness"),
+                *("random_channel_shift", "random_rotation", "random_shear"),
+                *("random_shift", "random_zoom"),
             )
+        },
+        **{
+            name: f"{_PREPROCESSING}.affine:{name}"
+            for name in ("apply_transform", "transform_matrix_offset_center")
         },
     },
     "preprocessing.sequence": {

@@ -7,9 +7,12 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from lamina.compat.defaults import Release, use
+from lamina.errors import StateError
 
 
 @pytest.fixture(autouse=True)
@@ -116,3 +119,27 @@ def test_sizes_may_be_arrays():
     size = tf.math.reduce_prod((2, 3))
     assert tf.keras.layers.Dense(size).units == 6
     assert tf.keras.layers.Dense(units=size).get_config()["units"] == 6
+
+
+def test_weights_of_a_model_that_defines_its_own_call_operator(tmp_path, monkeypatch):
+    from tensorflow.keras import Model, layers
+
+    class Net(Model):
+        def __init__(self):
+            super().__init__()
+            self.first, self.unused = layers.Dense(2), layers.Dense(3)
+            self.last = layers.Dense(1)
+
+        def __call__(self, x):
+            return self.last(self.first(x))
+
+    monkeypatch.chdir(tmp_path)
+    x = np.ones((2, 4), "float32")
+    net, other = Net(), Net()
+    expected = np.asarray(net(x))
+    net.save_weights("net.ckpt")
+    assert not np.allclose(other(x), expected)
+    other.load_weights("net.ckpt")
+    assert_allclose(other(x), expected)
+    with pytest.raises(StateError, match="no weights yet"):
+        Net().save_weights("net.ckpt")

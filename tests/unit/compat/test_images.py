@@ -35,7 +35,9 @@ CASES = [
         },
         (X - X.mean((0, 1, 2))) / X.std((0, 1, 2)),
     ),
-    ({"brightness_range": (0.5, 0.5)}, X / 2),
+    ({"brightness_range": (0.5, 0.5)}, X // 2),
+    ({"brightness_range": (4.0, 4.0)}, np.minimum(4 * X, 255)),
+    ({"channel_shift_range": 0.0, "interpolation_order": 3}, X),
 ]
 
 
@@ -70,20 +72,91 @@ def test_images_move_within_their_values(options):
     assert X.min() - 1e-3 <= found.min() and found.max() <= X.max() + 1e-3
 
 
-def test_shift_in_pixels_moves_columns():
-    image = X[0]
-    generator = ImageDataGenerator(width_shift_range=2, fill_mode="constant", cval=-1)
+MOVES = [
+    ({"ty": 2}, np.pad(X[0][:, 2:], [(0, 0), (0, 2), (0, 0)], constant_values=-1)),
+    ({"tx": -1}, np.pad(X[0][:-1], [(1, 0), (0, 0), (0, 0)], constant_values=-1)),
+    ({"theta": 180}, X[0][::-1, ::-1]),
+    ({"flip_horizontal": True, "theta": 180}, X[0][::-1]),
+    ({"channel_shift_intensity": 3.0}, np.minimum(X[0] + 3, X[0].max())),
+    ({"zx": 2.0, "zy": 2.0}, None),
+]
 
-    class Largest:
-        def uniform(self, low, high, size=None):
-            return np.full(size, high) if size else high
 
-        def random(self):
-            return 1.0
+@pytest.mark.parametrize(("changes", "expected"), MOVES)
+def test_image_is_changed_by_parameters(changes, expected):
+    # The edges of a rotated image may lie outside by a rounding.
+    fill = "nearest" if "theta" in changes else "constant"
+    generator = ImageDataGenerator(fill_mode=fill, cval=-1)
+    found = generator.apply_transform(X[0], changes)
+    if expected is None:  # smaller around the same center
+        expected = np.full_like(X[0], -1)
+        expected[1:2, 1:4] = X[0][1, [0, 2, 4]]
+    assert_allclose(found, expected, atol=1e-3)
 
-    found = generator.transformed(image, Largest())
-    assert_allclose(found[:, :3], image[:, 2:], atol=1e-4)
-    assert_allclose(found[:, 3:], -1)
+
+def test_reflection_repeats_the_edge():
+    row = np.array([1.0, 2.0, 3.0]).reshape(1, 3, 1)
+    generator = ImageDataGenerator(fill_mode="reflect")
+    found = generator.apply_transform(row, {"ty": 2})
+    assert found.ravel().tolist() == [3, 3, 2]
+
+
+# Draws of Keras 3.15.1 for the seed 1.
+DRAWN = [
+    (
+        {
+            "rotation_range": 10,
+            "zoom_range": 0.2,
+            "width_shift_range": 0.3,
+            "height_shift_range": 2,
+            "shear_range": 5,
+            "channel_shift_range": 3,
+            "horizontal_flip": True,
+        },
+        {
+            "theta": -1.6595599059485195,
+            "ty": -1.4996568755479653,
+            "shear": -1.9766742736816023,
+            "zx": 0.8587023563268451,
+            "zy": 0.8369354424780955,
+            "flip_horizontal": 1,
+            "channel_shift_intensity": -0.6193951546159804,
+        },
+    ),
+    (
+        {
+            "rotation_range": 10,
+            "width_shift_range": [-1, 1],
+            "brightness_range": (0.5, 1.5),
+        },
+        {
+            "theta": -1.6595599059485195,
+            "ty": 1,
+            "zx": 1,
+            "zy": 1,
+            "brightness": 0.646755890817113,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("ranges", "expected"), DRAWN)
+def test_random_changes_are_those_of_keras(ranges, expected):
+    found = ImageDataGenerator(**ranges).get_random_transform((4, 5, 3), seed=1)
+    assert {k: v for k, v in found.items() if v not in (None, 0)} == (
+        pytest.approx(expected, rel=1e-7)
+    )
+
+
+def test_order_of_images_is_that_of_keras_for_a_seed():
+    generator, y = ImageDataGenerator(), np.arange(5)
+    images = np.zeros((5, 2, 2, 1))
+    batches = generator.flow(images, y, batch_size=4, seed=5)
+    assert next(batches)[1].tolist() == [4, 0, 1, 2]
+    np.random.seed(3)
+    orders = [next(generator.flow(images, y))[1].tolist()]
+    np.random.seed(3)
+    assert orders == [np.random.permutation(5).tolist()]
 
 
 def test_channels_first_is_channels_last_transposed():

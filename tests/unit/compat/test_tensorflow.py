@@ -278,6 +278,7 @@ def test_variable_is_one_of_lamina():
     variable.assign_add(tf.ones(2, "int32"))
     assert isinstance(variable, lamina.Variable)
     assert (variable.dtype, variable.trainable) == ("int32", False)
+    assert variable.dtype.name == "int32" and variable.shape.as_list() == [2]
     assert_array_equal(variable.numpy(), [2, 3])
 
 

@@ -104,6 +104,7 @@ CASES = [
         [[[7, 0], [7, 7]]],
         1,
     ),
+    ("padded batch of numbers", lambda d: d.take(3).padded_batch(2), [[0, 1], [2]], 2),
     (
         "padded batch of a size and value",
         lambda d: (

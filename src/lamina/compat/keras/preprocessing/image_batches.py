@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,10 @@ from lamina.utils import to_categorical
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".gif", ".tif", ".tiff", ".webp")
 
 
+# NumPy has one generator for all threads.
+_lock = threading.Lock()
+
+
 class ImageChanges(Protocol):
     """Protocol of an `ImageDataGenerator`, which changes images."""
 
@@ -22,13 +27,22 @@ class ImageChanges(Protocol):
         """Return an image after the changes that are not random."""
         ...
 
-    def transformed(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return an image after changes drawn from a generator."""
+    def get_random_transform(self, img_shape: Sequence[int]) -> dict[str, Any]:
+        """Return random changes by name."""
+        ...
+
+    def apply_transform(
+        self, x: np.ndarray, transform_parameters: Mapping[str, Any]
+    ) -> np.ndarray:
+        """Return an image after changes."""
         ...
 
 
 class ImageBatches(PyDataset):
     """Batches of an `ImageDataGenerator`; iteration over them does not end.
+
+    Random numbers are drawn from NumPy's global generator, in the order of Keras. With
+    a seed, those of each batch start from the seed plus the number of batches before.
 
     Args:
         generator: the `ImageDataGenerator`, which changes images.
@@ -41,6 +55,7 @@ class ImageBatches(PyDataset):
     classes: np.ndarray
     class_indices: dict[str, int]
     filenames: list[str]
+    filepaths: list[str]
     # Whether each batch is its own target.
     is_input_target = False
     # Function that writes an image, of an index.
@@ -59,9 +74,9 @@ class ImageBatches(PyDataset):
         self._others, self._rows = others, rows
         self.batch_size, self.shuffle, self.seed = options
         self.n = self.samples = len(rows)
-        self._rng = np.random.default_rng(self.seed)
-        self._next = 0
-        self.on_epoch_end()
+        self._order: np.ndarray | None = None
+        self._next = 0  # number of the next batch in the epoch
+        self.total_batches_seen = 0
 
     def __len__(self) -> int:
         """Number of batches that have all images once."""
@@ -69,14 +84,23 @@ class ImageBatches(PyDataset):
 
     def __getitem__(self, index: int) -> Any:
         """Return batch `index`."""
-        start = index * self.batch_size
-        chosen = self._order[start : start + self.batch_size]
+        return self._batch(index)
+
+    def _batch(self, index: int, is_first: bool = False) -> Any:
         generator = self.image_data_generator
-        images = [
-            generator.standardize(generator.transformed(self._load(row), self._rng))
-            for row in self._rows[chosen]
-        ]
-        batch = np.stack(images).astype("float32")
+        with _lock:
+            if self.seed is not None:
+                np.random.seed(self.seed + self.total_batches_seen)
+            self.total_batches_seen += 1
+            if self._order is None or is_first:
+                self._order = self._new_order()
+            start = index * self.batch_size
+            chosen = self._order[start : start + self.batch_size]
+            images = [self._load(row) for row in self._rows[chosen]]
+            changes = [generator.get_random_transform(x.shape) for x in images]
+        pairs = zip(images, changes, strict=True)
+        changed = (generator.apply_transform(*pair) for pair in pairs)
+        batch = np.stack([generator.standardize(x) for x in changed]).astype("float32")
         if self.save is not None:
             for image, row in zip(batch, self._rows[chosen], strict=True):
                 self.save(image, int(row))
@@ -89,11 +113,8 @@ class ImageBatches(PyDataset):
 
     def __next__(self) -> Any:
         """Return the next batch; after the last, the first of a new order."""
-        if self._next >= len(self):
-            self.reset()
-            self.on_epoch_end()
-        self._next += 1
-        return self[self._next - 1]
+        index, self._next = self._next, (self._next + 1) % len(self)
+        return self._batch(index, is_first=index == 0)
 
     next = __next__
 
@@ -123,9 +144,11 @@ class ImageBatches(PyDataset):
 
     def on_epoch_end(self) -> None:
         """Draw a new order of the images."""
-        self._order = (
-            self._rng.permutation(self.n) if self.shuffle else np.arange(self.n)
-        )
+        with _lock:
+            self._order = self._new_order()
+
+    def _new_order(self) -> np.ndarray:
+        return np.random.permutation(self.n) if self.shuffle else np.arange(self.n)
 
 
 def is_image(path: Path) -> bool:

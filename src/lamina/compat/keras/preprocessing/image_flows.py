@@ -28,8 +28,16 @@ class ImageFlows:
         """Return an image after the changes that are not random."""
         raise NotImplementedError
 
-    def transformed(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return an image after changes drawn from a generator."""
+    def get_random_transform(
+        self, img_shape: Sequence[int], seed: int | None = None
+    ) -> dict[str, Any]:
+        """Return random changes by name."""
+        raise NotImplementedError
+
+    def apply_transform(
+        self, x: np.ndarray, transform_parameters: Mapping[str, Any]
+    ) -> np.ndarray:
+        """Return an image after changes."""
         raise NotImplementedError
 
     def flow(
@@ -54,7 +62,7 @@ class ImageFlows:
             rows,
             (batch_size, shuffle, seed),
         )
-        return _saving(batches, self.data_format, options)
+        return _saved(batches, self.data_format, options)
 
     def flow_from_directory(
         self,
@@ -92,7 +100,8 @@ class ImageFlows:
         batches.classes = labels
         batches.class_indices = {name: label for label, name in enumerate(names)}
         batches.filenames = [str(path.relative_to(folder)) for path in paths]
-        return _saving(batches, self.data_format, options)
+        batches.filepaths = [str(path) for path in paths]
+        return _saved(batches, self.data_format, options)
 
     def flow_from_dataframe(
         self,
@@ -147,10 +156,11 @@ class ImageFlows:
         batches.is_input_target = class_mode == "input"
         batches.class_indices = {name: label for label, name in enumerate(names)}
         batches.filenames = [str(paths[i].relative_to(folder)) for i in rows]
+        batches.filepaths = [str(paths[i]) for i in rows]
         if names and class_mode in ("binary", "sparse", "categorical"):
             labels = [names.index(n) for n in frame[y_col] if not isinstance(n, list)]
             batches.classes = np.array(labels)[rows] if labels else np.array([])
-        return _saving(batches, self.data_format, options)
+        return _saved(batches, self.data_format, options)
 
     def _load(
         self, path: Path, color: str, size: Sequence[int] | None, interpolation: str
@@ -171,7 +181,7 @@ class ImageFlows:
         return np.arange(*bounds[subset])
 
 
-def _saving(batches: ImageBatches, order: str, options: Mapping[str, Any]) -> Any:
+def _saved(batches: ImageBatches, order: str, options: Mapping[str, Any]) -> Any:
     """Return batches whose images are also written to the folder `save_to_dir`.
 
     Args:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
+from lamina.compat.keras.preprocessing.affine import (
+    affine_matrix,
+    apply_transform,
+    brightened,
+)
 from lamina.compat.keras.preprocessing.image_flows import ImageFlows
 from lamina.compat.notices import tell
 from lamina.config import image_data_format
 from lamina.typing import ArrayLike
-
-_FILL_MODES = {"nearest": "nearest", "constant": "constant", "reflect": "mirror"}
 
 
 class ImageDataGenerator(ImageFlows):
@@ -32,12 +33,12 @@ class ImageDataGenerator(ImageFlows):
         zca_epsilon: added to variances for that.
         rotation_range: largest angle of a random rotation, in degrees.
         width_shift_range: largest random shift, as a fraction of the width or, from
-            1 up, in pixels.
+            1 up, in pixels; an integer or a list for whole pixels.
         height_shift_range: the same for the height.
         brightness_range: bounds of a random factor.
         shear_range: largest angle of a random shear, in degrees.
         zoom_range: bounds of a random zoom, or its largest distance from 1.
-        channel_shift_range: largest random number added to a channel.
+        channel_shift_range: largest random number added to all channels.
         fill_mode: "nearest", "constant", "reflect" or "wrap", for points outside.
         cval: value of points outside for "constant".
         horizontal_flip: whether to flip half of the images.
@@ -47,6 +48,8 @@ class ImageDataGenerator(ImageFlows):
         data_format: order of the axes; `image_data_format()` by default.
         validation_split: fraction of the images, from the start, that the subset
             "validation" has.
+        interpolation_order: degree of the splines between pixels that move.
+        dtype: accepted for Keras; images are float32.
     """
 
     def __init__(
@@ -58,8 +61,8 @@ class ImageDataGenerator(ImageFlows):
         zca_whitening: bool = False,
         zca_epsilon: float = 1e-6,
         rotation_range: float = 0,
-        width_shift_range: float = 0.0,
-        height_shift_range: float = 0.0,
+        width_shift_range: float | Sequence[float] = 0.0,
+        height_shift_range: float | Sequence[float] = 0.0,
         brightness_range: Sequence[float] | None = None,
         shear_range: float = 0.0,
         zoom_range: float | Sequence[float] = 0.0,
@@ -72,6 +75,7 @@ class ImageDataGenerator(ImageFlows):
         preprocessing_function: Callable[[np.ndarray], np.ndarray] | None = None,
         data_format: str | None = None,
         validation_split: float = 0.0,
+        interpolation_order: int = 1,
         dtype: str | None = None,
     ) -> None:
         tell("ImageDataGenerator", "layers.RandomFlip, RandomRotation, RandomZoom, ...")
@@ -81,14 +85,16 @@ class ImageDataGenerator(ImageFlows):
         self.featurewise_std_normalization = featurewise_std_normalization
         self.samplewise_std_normalization = samplewise_std_normalization
         self.rotation_range = rotation_range
-        self.shifts = height_shift_range, width_shift_range
+        self.height_shift_range = height_shift_range
+        self.width_shift_range = width_shift_range
         self.brightness_range, self.shear_range = brightness_range, shear_range
         if isinstance(zoom_range, (int, float)):
             zoom_range = (1 - zoom_range, 1 + zoom_range)
         self.zoom_range = zoom_range[0], zoom_range[1]
         self.channel_shift_range = channel_shift_range
-        self.fill_mode, self.cval = _FILL_MODES.get(fill_mode, fill_mode), cval
-        self.flips = vertical_flip, horizontal_flip
+        self.fill_mode, self.cval = fill_mode, cval
+        self.interpolation_order = interpolation_order
+        self.horizontal_flip, self.vertical_flip = horizontal_flip, vertical_flip
         self.rescale, self.preprocessing_function = rescale, preprocessing_function
         self.data_format = data_format or image_data_format()
         self.validation_split = validation_split
@@ -105,11 +111,11 @@ class ImageDataGenerator(ImageFlows):
     ) -> None:
         """Compute the mean and standard deviation of each channel."""
         x = np.asarray(x, "float32")
+        if seed is not None:
+            np.random.seed(seed)
         if augment:
-            rng = np.random.default_rng(seed)
-            x = np.stack(
-                [self.transformed(row, rng) for row in np.tile(x, (rounds, 1, 1, 1))]
-            )
+            rows = np.tile(x, (rounds, 1, 1, 1))
+            x = np.stack([self.random_transform(row) for row in rows])
         channel = 3 if self.data_format == "channels_last" else 1
         axes = tuple(axis for axis in (0, 1, 2, 3) if axis != channel)
         self.mean = x.mean(axes, keepdims=True)[0]
@@ -120,7 +126,7 @@ class ImageDataGenerator(ImageFlows):
                 scaled = scaled - self.mean
             if self.featurewise_std_normalization:
                 scaled = scaled / (self.std + 1e-6)
-            self.principal_components = _whitening(scaled, self.zca_epsilon)
+            self.principal_components = _whitening_matrix(scaled, self.zca_epsilon)
 
     def standardize(self, x: np.ndarray) -> np.ndarray:
         """Return an image after the changes that are not random."""
@@ -142,55 +148,76 @@ class ImageDataGenerator(ImageFlows):
 
     def random_transform(self, x: np.ndarray, seed: int | None = None) -> np.ndarray:
         """Return an image after random changes."""
-        return self.transformed(x, np.random.default_rng(seed))
+        return self.apply_transform(x, self.get_random_transform(x.shape, seed))
 
-    def transformed(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return an image after changes drawn from a generator."""
+    def get_random_transform(
+        self, img_shape: Sequence[int], seed: int | None = None
+    ) -> dict[str, Any]:
+        """Return random changes by name, for `apply_transform`.
+
+        They are drawn from NumPy's global generator, in the order of Keras.
+        """
+        if seed is not None:
+            np.random.seed(seed)
+        is_last = self.data_format == "channels_last"
+        height, width = img_shape[:2] if is_last else img_shape[1:]
+        low, high = self.zoom_range
+        return {
+            "theta": _draw(self.rotation_range),
+            "tx": _shift(self.height_shift_range, height),
+            "ty": _shift(self.width_shift_range, width),
+            "shear": _draw(self.shear_range),
+            **_zoom(low, high),
+            "flip_horizontal": (np.random.random() < 0.5) * self.horizontal_flip,
+            "flip_vertical": (np.random.random() < 0.5) * self.vertical_flip,
+            "channel_shift_intensity": _draw(self.channel_shift_range) or None,
+            "brightness": self.brightness_range
+            and np.random.uniform(self.brightness_range[0], self.brightness_range[1]),
+        }
+
+    def apply_transform(
+        self, x: np.ndarray, transform_parameters: Mapping[str, Any]
+    ) -> np.ndarray:
+        """Return an image after changes, as `get_random_transform` describes them."""
+        changes = transform_parameters
         is_last = self.data_format == "channels_last"
         image = x if is_last else np.moveaxis(x, 0, -1)
-        image = _moved(self, image, rng)
-        if self.channel_shift_range:
-            bound = self.channel_shift_range
-            shifts = rng.uniform(-bound, bound, image.shape[-1])
-            image = np.clip(image + shifts, image.min(), image.max())
-        for axis, flips in enumerate(self.flips):
-            if flips and rng.random() < 0.5:
+        matrix = affine_matrix(image.shape, changes)
+        if matrix is not None:
+            fill = self.fill_mode, self.cval, self.interpolation_order
+            image = apply_transform(image, matrix, 2, *fill)
+        shift = changes.get("channel_shift_intensity")
+        if shift is not None:
+            image = np.clip(image + shift, image.min(), image.max())
+        for axis, name in ((1, "flip_horizontal"), (0, "flip_vertical")):
+            if changes.get(name, False):
                 image = np.flip(image, axis)
-        if self.brightness_range is not None:
-            low, high = self.brightness_range
-            image = np.clip(image * rng.uniform(low, high), 0, 255)
+        factor = changes.get("brightness")
+        image = image if factor is None else brightened(image, factor)
         return image if is_last else np.moveaxis(image, -1, 0)
 
 
-def _moved(
-    changes: ImageDataGenerator, image: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Rotate, shift, shear and zoom around the center."""
-    angle = math.radians(rng.uniform(-1, 1) * changes.rotation_range)
-    shear = math.radians(rng.uniform(-1, 1) * changes.shear_range)
-    low, high = changes.zoom_range
-    zoom = rng.uniform(low, high, 2)
-    shift = [
-        rng.uniform(-1, 1) * bound * (size if bound < 1 else 1)
-        for bound, size in zip(changes.shifts, image.shape, strict=False)
-    ]
-    cos, sin = math.cos(angle), math.sin(angle)
-    matrix = np.array([[cos, -sin], [sin, cos]])
-    matrix = matrix @ [[1, -math.sin(shear)], [0, math.cos(shear)]] @ np.diag(zoom)
-    if np.array_equal(matrix, np.eye(2)) and not any(shift):
-        return image
-    center = (np.array(image.shape[:2]) - 1) / 2
-    offset: Any = center + matrix @ (np.array(shift) - center)
-    channels = [
-        ndimage.affine_transform(
-            channel, matrix, offset, order=1, mode=changes.fill_mode, cval=changes.cval
-        )
-        for channel in np.moveaxis(image, -1, 0)
-    ]
-    return np.stack(channels, axis=-1)
+def _draw(bound: float) -> float:
+    return np.random.uniform(-bound, bound) if bound else 0.0
 
 
-def _whitening(x: np.ndarray, epsilon: float) -> np.ndarray:
+def _shift(bound: Any, size: int) -> float:
+    """Draw a shift in pixels: from an integer or a list, or up to a number."""
+    if not np.any(bound):
+        return 0.0
+    if isinstance(bound, float):
+        found = np.random.uniform(-bound, bound)
+    else:
+        found = np.random.choice(bound) * np.random.choice([-1, 1])
+    return found * size if np.max(bound) < 1 else found
+
+
+def _zoom(low: float, high: float) -> dict[str, float]:
+    factors = (1.0, 1.0) if low == high == 1 else np.random.uniform(low, high, 2)
+    return dict(zip(("zx", "zy"), factors, strict=True))
+
+
+def _whitening_matrix(x: np.ndarray, epsilon: float) -> np.ndarray:
     """Return the matrix that removes the correlations of images' values."""
     rows = x.reshape(len(x), -1)
     values, vectors = np.linalg.eigh(rows.T @ rows / len(rows))

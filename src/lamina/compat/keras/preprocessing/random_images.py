@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from lamina.compat.keras.preprocessing.image_batches import ImageBatches
 from lamina.compat.keras.preprocessing.images import ImageDataGenerator
@@ -27,8 +26,7 @@ def _changed(
     axis = "channels_first" if channel_axis == 0 else "channels_last"
     fill: dict[str, Any] = {"fill_mode": fill_mode, "cval": cval}
     generator = ImageDataGenerator(data_format=axis, **fill, **ranges)
-    seed = int(np.random.randint(2**31))
-    return generator.random_transform(np.asarray(x), seed)
+    return generator.random_transform(np.asarray(x))
 
 
 def random_rotation(
@@ -92,7 +90,7 @@ def random_zoom(
 def random_channel_shift(
     x: np.ndarray, intensity_range: float, channel_axis: int = 0
 ) -> np.ndarray:
-    """Return an image with a random number added to each channel."""
+    """Return an image with a random number added to all channels."""
     return _changed(x, channel_axis, channel_shift_range=intensity_range)
 
 
@@ -106,37 +104,6 @@ def random_brightness(
 def flip_axis(x: np.ndarray, axis: int) -> np.ndarray:
     """Return an image reversed along an axis."""
     return np.flip(np.asarray(x), axis)
-
-
-def transform_matrix_offset_center(matrix: np.ndarray, x: int, y: int) -> np.ndarray:
-    """Return a transformation around the center of an image with these sizes."""
-    center, back = np.eye(3), np.eye(3)
-    center[:2, 2] = x / 2 + 0.5, y / 2 + 0.5
-    back[:2, 2] = -x / 2 - 0.5, -y / 2 - 0.5
-    return center @ matrix @ back
-
-
-def apply_transform(
-    x: np.ndarray,
-    transform_matrix: np.ndarray,
-    channel_axis: int = 0,
-    fill_mode: str = "nearest",
-    cval: float = 0.0,
-) -> np.ndarray:
-    """Return an image transformed by a matrix of 3 rows and columns."""
-    offset: Any = transform_matrix[:2, 2]
-    channels = [
-        ndimage.affine_transform(
-            channel,
-            transform_matrix[:2, :2],
-            offset,
-            order=1,
-            mode=fill_mode,
-            cval=cval,
-        )
-        for channel in np.moveaxis(np.asarray(x), channel_axis, 0)
-    ]
-    return np.moveaxis(np.stack(channels), 0, channel_axis)
 
 
 def list_pictures(

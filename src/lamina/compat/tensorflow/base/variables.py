@@ -13,7 +13,7 @@ from jax.core import Tracer
 from lamina import ops
 from lamina.compat.patches.apply import extend_patches
 from lamina.compat.patches.layers import ARRAY_CLASSES
-from lamina.compat.tensorflow.base.tensors import TensorShape, dtype_of
+from lamina.compat.tensorflow.base.tensors import DType, TensorShape, dtype_of
 from lamina.core.scope import override
 from lamina.core.variable import Variable as _Variable
 from lamina.ops.types import Tensor
@@ -50,6 +50,16 @@ class Variable(_Variable):
         super().__init__(
             array, dtype=str(array.dtype), trainable=trainable is not False, name=name
         )
+
+    @property
+    def shape(self) -> TensorShape:
+        """The shape."""
+        return TensorShape(super().shape)
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return DType(super().dtype)
 
     def assign(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -110,7 +120,7 @@ class Variable(_Variable):
 
     def get_shape(self) -> TensorShape:
         """Return the shape."""
-        return TensorShape(self.shape)
+        return self.shape
 
 
 # Variables and indices of slices, by the `id` of the slice, for `v[0].assign(1.0)`.

@@ -79,8 +79,8 @@ def _padded(
     is_object = arrays[0].dtype.kind in "OSU"
     fill = (b"" if is_object else 0) if value is None else np.asarray(value).item()
     found = np.full((len(arrays), *largest), fill, arrays[0].dtype)
-    for row, array in zip(found, arrays, strict=True):
-        row[tuple(slice(n) for n in array.shape)] = array
+    for i, array in enumerate(arrays):
+        found[(i, *map(slice, array.shape))] = array
     return on_host(found)
 
 
