@@ -1,10 +1,13 @@
 """Write the counts of docs/old-code.md from a run of a list of public programs.
 
-    python -m tools.old_code LIST RESULTS LOGS --keras RESULTS
+    python -m tools.old_code LIST RESULTS LOGS [--keras RESULTS]
 
 LIST names the programs, with their repositories and paths. RESULTS and LOGS are what
 the list's runner writes: a table, and the output of each program, whose line "The
-reason is ..." says why it failed. `--keras` has the table of a run with Keras 3.15.1.
+reason is ..." says why it failed. `--keras` has the table of a run with Keras 3.15.1
+and TensorFlow, by default that in tests/oracles. The runner continues it:
+
+    python run_corpus.py --candidate keras --resume --out keras_programs.tsv
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-PAGE = Path(__file__).parents[1] / "docs" / "old-code.md"
+_ROOT = Path(__file__).parents[1]
+PAGE = _ROOT / "docs" / "old-code.md"
+KERAS = _ROOT / "tests" / "oracles" / "keras_programs.tsv"
 HEADING = "## Counts\n"
 _GENERATIONS = {
     "keras1": "Keras 1",
@@ -42,10 +47,12 @@ def counts(results: Sequence[Row], keras: Sequence[Row]) -> list[str]:
     Raises:
         ValueError: the runs are not of the same programs.
     """
-    if {row["id"] for row in results} != {row["id"] for row in keras}:
+    ours, theirs = ({row["id"] for row in table} for table in (results, keras))
+    if ours != theirs:
         raise ValueError(
-            "The results of lamina and of Keras are of different programs. Run both on "
-            "the same list."
+            "The results of lamina and of Keras are of different programs: "
+            f"{len(ours - theirs)} of {len(ours)} have no result of Keras, "
+            f"{len(theirs - ours)} none of lamina. Run both on the same list."
         )
     lines = [
         "| written for | programs | lamina runs | Keras 3.15.1 runs |",
@@ -128,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("list", "results", "logs"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--keras", type=Path, required=True)
+    parser.add_argument("--keras", type=Path, default=KERAS)
     options = parser.parse_args()
     text = section(
         read_table(options.results),

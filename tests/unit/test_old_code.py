@@ -24,7 +24,7 @@ def test_counts_are_by_generation():
         "| Keras 3 | 1 | 0 | 0 |",
         "| all | 3 | 1 | 0 |",
     ]
-    with pytest.raises(ValueError, match="different programs"):
+    with pytest.raises(ValueError, match="2 of 3 have no result of Keras"):
         counts(RESULTS, KERAS[:1])
 
 

@@ -54,9 +54,14 @@ def apply_transform(
 ) -> np.ndarray:
     """Return an image transformed by a matrix of 3 rows and columns."""
     matrix, offset = transform_matrix[:2, :2], transform_matrix[:2, 2]
-    fill: dict[str, Any] = {"order": order, "mode": fill_mode, "cval": cval}
+    options: dict[str, Any] = {
+        "offset": offset,
+        "order": order,
+        "mode": fill_mode,
+        "cval": cval,
+    }
     channels = [
-        ndimage.affine_transform(channel, matrix, offset, **fill)
+        ndimage.affine_transform(channel, matrix, **options)
         for channel in np.moveaxis(np.asarray(x), channel_axis, 0)
     ]
     return np.moveaxis(np.stack(channels), 0, channel_axis)
