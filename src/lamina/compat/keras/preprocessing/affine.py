@@ -9,7 +9,30 @@ import numpy as np
 from scipy import ndimage
 
 
-def affine_matrix(
+def transformed(
+    image: np.ndarray, changes: Mapping[str, Any], *fill: Any
+) -> np.ndarray:
+    """Return an image after changes by name.
+
+    Args:
+        image: rows, columns and channels.
+        changes: what `ImageDataGenerator.get_random_transform` returns.
+        *fill: mode and value of points outside, and degree of the splines.
+    """
+    matrix = _affine_matrix(image.shape, changes)
+    if matrix is not None:
+        image = apply_transform(image, matrix, 2, *fill)
+    shift = changes.get("channel_shift_intensity")
+    if shift is not None:
+        image = np.clip(image + shift, image.min(), image.max())
+    for axis, name in ((1, "flip_horizontal"), (0, "flip_vertical")):
+        if changes.get(name, False):
+            image = np.flip(image, axis)
+    factor = changes.get("brightness")
+    return image if factor is None else _brightened(image, factor)
+
+
+def _affine_matrix(
     shape: Sequence[int], changes: Mapping[str, Any]
 ) -> np.ndarray | None:
     """Return the matrix that rotates, shifts, shears and zooms around the center.
@@ -67,7 +90,7 @@ def apply_transform(
     return np.moveaxis(np.stack(channels), 0, channel_axis)
 
 
-def brightened(x: np.ndarray, factor: float) -> np.ndarray:
+def _brightened(x: np.ndarray, factor: float) -> np.ndarray:
     """Return an image whose values are multiplied, as whole numbers up to 255.
 
     Values outside of 0 to 255 are scaled to that range before, and back.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -20,22 +20,24 @@ _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".gif", ".tif", ".tiff", "
 _lock = threading.Lock()
 
 
-class ImageChanges(Protocol):
-    """Protocol of an `ImageDataGenerator`, which changes images."""
+class ImageChanges:
+    """Base of `ImageDataGenerator`: what changes the images of batches."""
 
     def standardize(self, x: np.ndarray) -> np.ndarray:
         """Return an image after the changes that are not random."""
-        ...
+        raise NotImplementedError
 
-    def get_random_transform(self, img_shape: Sequence[int]) -> dict[str, Any]:
+    def get_random_transform(
+        self, img_shape: Sequence[int], seed: int | None = None
+    ) -> dict[str, Any]:
         """Return random changes by name."""
-        ...
+        raise NotImplementedError
 
     def apply_transform(
         self, x: np.ndarray, transform_parameters: Mapping[str, Any]
     ) -> np.ndarray:
         """Return an image after changes."""
-        ...
+        raise NotImplementedError
 
 
 class ImageBatches(PyDataset):

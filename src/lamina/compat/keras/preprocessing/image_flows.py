@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina.compat.keras.preprocessing.image_batches import (
     ImageBatches,
+    ImageChanges,
     class_targets,
     column_targets,
     is_image,
@@ -18,27 +19,11 @@ from lamina.typing import ArrayLike
 from lamina.utils import img_to_array, load_img, save_img
 
 
-class ImageFlows:
+class ImageFlows(ImageChanges):
     """Base of `ImageDataGenerator` with the methods that make batches."""
 
     data_format: str
     validation_split: float
-
-    def standardize(self, x: np.ndarray) -> np.ndarray:
-        """Return an image after the changes that are not random."""
-        raise NotImplementedError
-
-    def get_random_transform(
-        self, img_shape: Sequence[int], seed: int | None = None
-    ) -> dict[str, Any]:
-        """Return random changes by name."""
-        raise NotImplementedError
-
-    def apply_transform(
-        self, x: np.ndarray, transform_parameters: Mapping[str, Any]
-    ) -> np.ndarray:
-        """Return an image after changes."""
-        raise NotImplementedError
 
     def flow(
         self,

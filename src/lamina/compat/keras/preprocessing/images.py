@@ -7,11 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.compat.keras.preprocessing.affine import (
-    affine_matrix,
-    apply_transform,
-    brightened,
-)
+from lamina.compat.keras.preprocessing.affine import transformed
 from lamina.compat.keras.preprocessing.image_flows import ImageFlows
 from lamina.compat.notices import tell
 from lamina.config import image_data_format
@@ -179,21 +175,10 @@ class ImageDataGenerator(ImageFlows):
         self, x: np.ndarray, transform_parameters: Mapping[str, Any]
     ) -> np.ndarray:
         """Return an image after changes, as `get_random_transform` describes them."""
-        changes = transform_parameters
         is_last = self.data_format == "channels_last"
         image = x if is_last else np.moveaxis(x, 0, -1)
-        matrix = affine_matrix(image.shape, changes)
-        if matrix is not None:
-            fill = self.fill_mode, self.cval, self.interpolation_order
-            image = apply_transform(image, matrix, 2, *fill)
-        shift = changes.get("channel_shift_intensity")
-        if shift is not None:
-            image = np.clip(image + shift, image.min(), image.max())
-        for axis, name in ((1, "flip_horizontal"), (0, "flip_vertical")):
-            if changes.get(name, False):
-                image = np.flip(image, axis)
-        factor = changes.get("brightness")
-        image = image if factor is None else brightened(image, factor)
+        fill = self.fill_mode, self.cval, self.interpolation_order
+        image = transformed(image, transform_parameters, *fill)
         return image if is_last else np.moveaxis(image, -1, 0)
 
 
