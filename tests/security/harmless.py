@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import encodings.cp437  # noqa: F401, which zipfile looks up late
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,10 +53,14 @@ USUAL = (
 )
 
 _events: list[tuple[str, tuple]] | None = None
+# Threads that other tests have started, such as those that compile programs.
+_others: set[int] = set()
 
 
 def _note(event: str, arguments: tuple) -> None:
-    if _events is not None and (event == "open" or event.startswith(FORBIDDEN)):
+    if _events is None or threading.get_ident() in _others:
+        return
+    if event == "open" or event.startswith(FORBIDDEN):
         _events.append((event, arguments))
 
 
@@ -90,6 +95,9 @@ def harmless(*files: Path, folder: Path | None = None) -> Iterator[None]:
     What is done below `folder` is fine too, links excepted.
     """
     global _events
+    _others.clear()
+    _others.update(t.ident for t in threading.enumerate() if t.ident is not None)
+    _others.discard(threading.get_ident())
     _peak_memory()
     before = _peak_memory()
     events: list[tuple[str, tuple]] = []
