@@ -69,6 +69,17 @@ def test_record_has_what_repeats_the_run(tmp_path):
     assert record["versions"]["lamina"] == lamina.__version__
 
 
+def test_record_names_functions_of_users(tmp_path):
+    def distance(y_true, y_pred):
+        return lamina.ops.mean(lamina.ops.abs(y_true - y_pred), axis=-1)
+
+    model, path = small_model(), tmp_path / "run.html"
+    model.compile("sgd", distance, metrics=[distance])
+    model.fit(X, Y, verbose=0, report=path)
+    text = Tags(path.read_text("utf-8")).text
+    assert "distance" in text and "LossFunctionWrapper" not in text
+
+
 def test_report_does_not_change_the_result(tmp_path):
     results = []
     for more in ({}, {"report": tmp_path / "run.html"}):

@@ -145,7 +145,8 @@ def flattened(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the entries of nested dictionaries by dotted names.
 
     The arguments of `fit` and `compile` have no prefix. The class of an object is the
-    value of its name; the keys of configs are omitted.
+    value of its name, a function's own name that of a function; the keys of configs are
+    omitted.
     """
     found: dict[str, Any] = {}
     for key, value in record.items():
@@ -153,8 +154,12 @@ def flattened(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if key in ("arguments", "compile"):
             name = prefix
         if isinstance(value, Mapping) and "class_name" in value:
+            config = value.get("config") or {}
+            if isinstance(config, str):  # the name of a function
+                found[name] = config
+                continue
             found[name] = value["class_name"]
-            found.update(flattened(value.get("config") or {}, name))
+            found.update(flattened(config, name))
         elif isinstance(value, Mapping):
             found.update(flattened(value, name))
         else:
