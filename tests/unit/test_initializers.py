@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lamina import initializers
+from lamina import initializers, layers
 from lamina.core.module import Module
 from lamina.core.random.seeds import SeedGenerator, set_seed
 from lamina.core.registry import Registry
@@ -200,3 +200,23 @@ def test_stft_refuses_unknown_and_mismatched_windows():
         initializers.STFT(window="han")
     with pytest.raises(ShapeError, match="does not fit a kernel of length 16"):
         initializers.STFT(window=np.ones(4))((16, 1, 9))
+
+
+@pytest.mark.parametrize("kind", [layers.Dense, layers.GRU, layers.LSTM])
+def test_initial_weights_compile_nothing(kind):
+    lowered = []
+
+    def listen(event, _seconds, **_tags):
+        if event.endswith("jaxpr_to_mlir_module_duration"):
+            lowered.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        # No other test has these sizes, so that nothing was compiled before.
+        kind(37).build((None, 5, 23))
+        while_building = len(lowered)
+        jax.jit(lambda x: x + 37)(np.ones(23)).block_until_ready()
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert while_building == 0
+    assert lowered, "the listener received no event"
