@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
 
 import lamina
 from lamina.errors import (
@@ -125,6 +128,21 @@ def test_files_of_images_and_lines(tmp_path):
     assert_array_equal(tf.io.decode_image(contents), IMAGE)
     assert tf.image.decode_png(contents, channels=1).shape == (4, 6, 1)
     assert_allclose(tf.io.decode_image(contents, dtype="float32"), FLOATS, rtol=1e-6)
+    crop = tf.io.decode_and_crop_jpeg(contents, [1, 2, 2, 3], channels=3)
+    assert_array_equal(crop, IMAGE[1:3, 2:5])
+    buffer = io.BytesIO()
+    pictures = [Image.new("RGB", (3, 2), color) for color in ("black", "white")]
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:])
+    found = tf.io.decode_gif(buffer.getvalue())
+    assert found.shape == (2, 2, 3, 3) and found.max(axis=(1, 2, 3)).tolist() == [
+        0,
+        255,
+    ]
+    assert tf.io.decode_image(buffer.getvalue(), expand_animations=False).shape == (
+        2,
+        3,
+        3,
+    )
     columns = tf.io.decode_csv(["1,a,", "2,b,3"], [0, "", 1.5])
     assert [c.tolist() for c in columns] == [[1, 2], [b"a", b"b"], [1.5, 3.0]]
     with pytest.raises(ArgumentError, match="Give its column a default"):

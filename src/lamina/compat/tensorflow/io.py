@@ -14,7 +14,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.compat.tensorflow.base.declare import declared
+from lamina.compat.tensorflow.base.declare import declared, static
 from lamina.compat.tensorflow.base.sparse import SparseTensor
 from lamina.compat.tensorflow.base.tensors import dtype_of, is_text, on_host
 from lamina.compat.tensorflow.data.sources import Filenames, matching_files, paths
@@ -114,12 +114,14 @@ def decode_image(
 ) -> Any:
     """Return the pixels of an image: (rows, columns, channels), 0 to 255 for uint8.
 
+    Those of a GIF file have an axis of pictures before the rows.
+
     Raises:
         MissingPackageError: Pillow is not installed.
         ArgumentError: `channels` is not 0, 1, 3 or 4.
     """
     try:
-        from PIL import Image
+        from PIL import Image, ImageSequence
     except ImportError:
         raise missing_package("pillow", "tf.io.decode_image", "images") from None
     modes = {0: None, 1: "L", 3: "RGB", 4: "RGBA"}
@@ -127,14 +129,28 @@ def decode_image(
         raise ArgumentError(f"channels must be 0, 1, 3 or 4. Received: {channels!r}.")
     image = Image.open(_io.BytesIO(on_host(contents).item()))
     mode = modes[channels] or (image.mode if image.mode in ("L", "RGBA") else "RGB")
-    pixels = np.asarray(image.convert(mode))
-    pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+    pictures = [np.asarray(p.convert(mode)) for p in ImageSequence.Iterator(image)]
+    is_gif = image.format == "GIF" and expand_animations
+    pixels = np.stack(pictures) if is_gif else pictures[0]
+    pixels = pixels[..., None] if mode == "L" else pixels
     if dtype != "uint8":
         pixels = (pixels / 255.0).astype(dtype_of(dtype))
     return on_host(pixels)
 
 
-decode_jpeg = decode_png = decode_bmp = decode_gif = decode_and_crop_jpeg = decode_image
+decode_jpeg = decode_png = decode_bmp = decode_gif = decode_image
+
+
+def decode_and_crop_jpeg(
+    contents: Text,
+    crop_window: Sequence[int] | Tensor,
+    channels: int = 0,
+    **_: object,
+) -> Any:
+    """Return a part of an image: (first row, first column, rows, columns)."""
+    top, left, height, width = static(crop_window)
+    pixels = decode_image(contents, channels)
+    return pixels[top : top + height, left : left + width]
 
 
 def encode_jpeg(image: Tensor, format: str = "", quality: int = 95, **_: object) -> Any:
@@ -180,7 +196,6 @@ def decode_csv(
     Raises:
         ArgumentError: a value is missing that has no default.
     """
-
     lines = on_host(records)
     texts = [line.decode() for line in lines.reshape(-1).tolist()]
     rows = list(csv.reader(texts, delimiter=field_delim))
