@@ -136,6 +136,20 @@ def _indices_for_auc() -> Any:
     return model.fit(X, np.arange(8) % 3, verbose=0, check="errors")
 
 
+class _Sum(lamina.metrics.Metric):
+    total = 0.0
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        self.total = self.total + ops.sum(y_pred)
+
+    def result(self) -> Any:
+        return self.total
+
+
+def _fit_with_sum() -> Any:
+    return small_model(metrics=[_Sum(name="total")]).fit(X, Y, verbose=0)
+
+
 def _not_adapted() -> Any:
     stack = [layers.Input((4,)), layers.Normalization(name="scale"), layers.Dense(3)]
     model = lamina.Sequential(stack)
@@ -226,6 +240,13 @@ CASES = (
         _indices_for_auc,
         errors.ShapeError,
         ("AUC", "`to_categorical(y, 3)`", "'accuracy'"),
+    ),
+    mistake("state of a metric", _fit_with_sum, "`total`", "add_variable"),
+    BadInput(
+        "averages that are not computed",
+        fit(X, Y, callbacks=[callbacks.SwapEMAWeights()]),
+        errors.StateError,
+        ("`use_ema=True`",),
     ),
     mistake("layer that is not adapted", _not_adapted, "'scale'", "layer.adapt(x)"),
     data("complex numbers", fit(X.astype("complex64"), Y), "complex", "x.imag"),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from lamina import optimizers
 from lamina.core.masks import get_mask, set_mask
@@ -194,6 +195,7 @@ class ModelSteps(MetricsOwner):
         if plan is not None:
             loss = plan.loss(y, y_pred, sample_weight)
         for value in extra:
+            value = jnp.sum(value) if jnp.ndim(value) else value
             loss = value if loss is None else loss + value
         if loss is None:
             given = self._training.arguments

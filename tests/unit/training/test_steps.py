@@ -384,3 +384,15 @@ def test_own_step_gets_x_as_pack_x_y_sample_weight_returns_it(data):
     model.fit(data, verbose=0)
     expected = lamina.utils.pack_x_y_sample_weight(data)
     assert model.received == jax.tree.map(lambda a: a.shape, expected)
+
+
+def test_losses_that_layers_add_are_summed() -> None:
+    class Penalty(layers.Layer):
+        def call(self, x: Any) -> Any:
+            self.add_loss(lamina.ops.mean(x, axis=-1))
+            return x
+
+    x = np.arange(8, dtype="float32").reshape(4, 2)
+    model = lamina.Sequential([layers.Input((2,)), Penalty(), layers.Dense(2)])
+    model.compile("sgd", lambda y_true, y_pred: 0 * y_pred)
+    assert model.evaluate(x, x, verbose=0) == x.mean(axis=-1).sum()

@@ -37,14 +37,18 @@ class SwapEMAWeights(Callback):
         self.swap_on_epoch = swap_on_epoch
         self._own: list[Any] | None = None
 
-    def on_test_begin(self, logs: Logs | None = None) -> None:
-        """Swap in the averages."""
-        optimizer = self.model.optimizer
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Check that the optimizer averages the weights."""
         if not any(item.use_ema for item in rated_optimizers(self.model).values()):
             raise StateError(
                 "SwapEMAWeights needs an optimizer that averages the weights: make it "
                 "with `use_ema=True`."
             )
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Swap in the averages."""
+        optimizer = self.model.optimizer
+        self.on_train_begin()
         if self._own is None and optimizer.built:
             variables = self.model.trainable_variables
             self._own = [variable.raw for variable in variables]

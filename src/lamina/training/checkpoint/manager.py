@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from lamina.core.module import is_user_defined
 from lamina.core.random.seeds import make_seed
 from lamina.data.feeds import Feed
 from lamina.data.streams import State
 from lamina.errors import StateError
+from lamina.metrics.base import Metric
 from lamina.ops.kernels import autotune
 from lamina.runtime.placement import any_process, is_shared
 from lamina.training.callbacks import BackupAndRestore, CallbackList, TerminateOnNaN
@@ -125,7 +127,9 @@ class CheckpointManager:
     def _resume(
         self, checkpoints: Checkpoints, feed: Feed, epochs: int, saved: Tree
     ) -> TrainPosition:
-        folder = checkpoints.folder
+        folder, engine = checkpoints.folder, self._state.engine("train")
+        if engine.is_compiled and not all(map(_is_built, self._model.metrics)):
+            engine.trace(feed.example())
         require_same_run(self._state, saved, self._record, feed, folder)
         position, self.logs = resume_run(self._state, self._callbacks, saved, feed)
         self._record = saved["record"]
@@ -215,6 +219,11 @@ def _checkpoints_of(
     if resume is None:
         return None if backup is None else backup.checkpoints
     return resume if isinstance(resume, Checkpoints) else Checkpoints(resume)
+
+
+def _is_built(metric: Metric) -> bool:
+    """Return whether a metric surely has its variables before a step is traced."""
+    return getattr(metric, "built", not is_user_defined(type(metric)))
 
 
 def _rolls_back(callbacks: CallbackList, has_checkpoints: bool) -> bool:

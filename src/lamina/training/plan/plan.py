@@ -8,12 +8,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from lamina import metrics
 from lamina.core.check import is_number
 from lamina.core.masks import get_mask
 from lamina.core.module import Hyperparameter, Module
-from lamina.errors import ArgumentError, DataError, LaminaError
+from lamina.core.tracebacks import warn
+from lamina.errors import ArgumentError, DataError, LaminaError, LikelyMistakeWarning
 from lamina.layers.base.spec import describe_shapes
 from lamina.metrics.base import Metric
 from lamina.training.plan.arguments import (
@@ -229,6 +231,7 @@ class Plan(Module):
             for metric, weight in pairs:
                 with noted("metric", metric.name, t, p):
                     metric.update_state(t, p, _mask_weight(weight, mask))
+                _check_attributes(metric)
 
     def named_metrics(self) -> list[tuple[str, Metric]]:
         """Return every metric with its name in logs."""
@@ -242,6 +245,18 @@ class Plan(Module):
                     prefix = f"{out.name}_" if several and out.name else ""
                     found[_free_name(found, prefix, metric.name, weighted)] = metric
         return list(found.items())
+
+
+def _check_attributes(metric: Metric) -> None:
+    """Warn about a tensor in an attribute, which is lost after the step."""
+    for name, value in vars(metric).items():
+        if isinstance(value, Tracer):
+            warn(
+                f"The metric {metric.name!r} keeps a tensor in `{name}`, which is lost "
+                f"after the step. Create `self.{name} = self.add_variable((), "
+                f"'zeros')` in `__init__`, and call `self.{name}.assign(value)`.",
+                LikelyMistakeWarning,
+            )
 
 
 @contextmanager

@@ -413,3 +413,19 @@ def test_damage_to_any_byte_is_detected(place: str, tmp_path: Path) -> None:
     path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
     with pytest.raises(FileFormatError, match="checksum is wrong"):
         read_run(path)
+
+
+def test_metric_that_creates_variables_late_is_resumed(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(24, 4)).astype("float32")
+    y = x.sum(axis=1, keepdims=True)
+
+    def trained(epochs: int, folder: Path) -> dict[str, Any]:
+        model = lamina.Sequential([layers.Input((4,)), layers.Dense(1, "linear")])
+        model.set_weights([np.ones((4, 1)), np.zeros(1)])
+        model.compile("sgd", "mae", metrics=[lamina.metrics.R2Score()])
+        given = {"epochs": epochs, "seed": 1, "verbose": 0, "resume": folder}
+        return model.fit(x, y, **given).history
+
+    trained(1, tmp_path / "stopped")
+    whole = trained(3, tmp_path / "whole")
+    assert trained(3, tmp_path / "stopped") == whole
