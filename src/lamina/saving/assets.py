@@ -47,8 +47,9 @@ class SavedAssets:
         for found in sorted(base.rglob("*")):
             name = ASSETS + found.relative_to(base).as_posix()
             if found.is_symlink() or not (found.is_file() or found.is_dir()):
-                text = "`save_assets` must write plain files, not links"
-                raise ArgumentError(f"{name}: {text}.")
+                raise ArgumentError(
+                    f"{name}: `save_assets` must write plain files, not links."
+                )
             if leads_out(name):
                 raise ArgumentError(
                     f"{name!r}: the file name that `save_assets` used is not valid on "

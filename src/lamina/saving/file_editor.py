@@ -134,8 +134,8 @@ class KerasFileEditor:
         entry = self._find(object_name)
         if "/" in new_name or new_name in entry.parent:
             raise ArgumentError(
-                f"rename_object: {new_name!r} must be a name without '/' that no "
-                f"object beside {object_name!r} has."
+                f"rename_object: {new_name!r} must not contain '/' or be the name of "
+                f"another object beside {object_name!r}."
             )
         entry.parent[new_name] = entry.parent.pop(entry.name)
 

@@ -12,6 +12,7 @@ import numpy as np
 from jax import lax
 
 from lamina import config
+from lamina.core.check import is_int
 from lamina.errors import ShapeError, invalid
 from lamina.typing import Array
 
@@ -37,11 +38,11 @@ def layout(rank: int) -> lax.ConvDimensionNumbers:
 
 def per_axis(owner: str, argument: str, value: Sizes, rank: int) -> tuple[int, ...]:
     """Return a positive integer for each spatial axis, from one or a sequence."""
-    sizes = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(sizes) != rank or min(sizes) < 1:
+    sizes = tuple(value) if np.ndim(value) else (value,) * rank
+    if len(sizes) != rank or not all(is_int(n) and n > 0 for n in sizes):
         expected = f"a positive integer or {rank} of them"
         raise invalid(owner, argument, value, expected)
-    return sizes
+    return tuple(map(int, sizes))
 
 
 def window_params(
@@ -90,10 +91,11 @@ def window_params(
 def check_padding(owner: str, padding: str, causal: bool = False) -> str:
     """Return a kind of padding in lower case, if it is allowed."""
     kinds = ["valid", "same"] + ["causal"] * causal
-    if padding.lower() not in kinds:
+    kind = str(padding).lower()
+    if kind not in kinds:
         expected = "one of " + ", ".join(map(repr, kinds))
         raise invalid(owner, "padding", padding, expected)
-    return padding.lower()
+    return kind
 
 
 def _padding_of_axis(

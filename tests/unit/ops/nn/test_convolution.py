@@ -151,7 +151,10 @@ WINDOW = np.ones((3, 3, 3, 4))
         (ShapeError, lambda x: ops.conv_transpose(x, np.ones((3, 3, 4, 2)))),
         (ArgumentError, lambda x: ops.conv(x, WINDOW, padding="half")),
         (ArgumentError, lambda x: ops.conv(x, WINDOW, padding="causal")),
+        (ArgumentError, lambda x: ops.conv(x, WINDOW, padding=1)),
         (ArgumentError, lambda x: ops.conv(x, WINDOW, strides=0)),
+        (ArgumentError, lambda x: ops.conv(x, WINDOW, strides="2")),
+        (ArgumentError, lambda x: ops.conv(x, WINDOW, strides=(1, 1.5))),
         (ArgumentError, lambda x: ops.conv(x, WINDOW, strides=(1, 2, 1))),
         (ArgumentError, lambda x: ops.conv(x, WINDOW, data_format="x")),
     ],
@@ -159,3 +162,9 @@ WINDOW = np.ones((3, 3, 3, 4))
 def test_invalid_arguments_name_the_op(error, call):
     with pytest.raises(error, match=r"^(conv|depthwise_conv|conv_transpose): "):
         call(floats(2, 6, 5, 3))
+
+
+def test_sizes_may_be_integers_of_numpy():
+    x, kernel = np.ones((1, 4, 4, 2)), np.ones((2, 2, 2, 3))
+    for strides in (np.int64(2), np.array([2, 2])):
+        assert ops.conv(x, kernel, strides=strides).shape == (1, 2, 2, 3)

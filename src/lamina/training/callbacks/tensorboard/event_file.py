@@ -84,8 +84,8 @@ class _EventFile:
         )
         file, self._file = self._file, None
         if file is not None:
-            # The writer's own `close` leaves the file open if it cannot flush it. What
-            # is closed instead is not public and may have another name one day.
+            # The writer's own `close` leaves the file open if it cannot flush it. The
+            # file's attribute is private: another release may not have it.
             with suppress(OSError, AttributeError):
                 file._py_recordio_writer._writer.close()
 
