@@ -38,11 +38,12 @@ def layout(rank: int) -> lax.ConvDimensionNumbers:
 
 def per_axis(owner: str, argument: str, value: Sizes, rank: int) -> tuple[int, ...]:
     """Return a positive integer for each spatial axis, from one or a sequence."""
-    sizes = tuple(value) if np.ndim(value) else (value,) * rank
+    given: Any = value
+    sizes = tuple(given) if np.ndim(given) else (given,) * rank
     if len(sizes) != rank or not all(is_int(n) and n > 0 for n in sizes):
         expected = f"a positive integer or {rank} of them"
         raise invalid(owner, argument, value, expected)
-    return tuple(map(int, sizes))
+    return tuple(int(n) for n in sizes)
 
 
 def window_params(
