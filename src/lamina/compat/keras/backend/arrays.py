@@ -164,9 +164,15 @@ def hard_sigmoid(x: Any) -> Array:
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-def l2_normalize(x: Tensor, axis: int = -1) -> Array:
-    """Divide by the Euclidean norm."""
-    return ops.normalize(x, axis=axis, order=2)
+def sqrt(x: Tensor) -> Array:
+    """Return square roots, 0 for negative values."""
+    return ops.sqrt(ops.maximum(x, 0))
+
+
+def l2_normalize(x: Tensor, axis: int | None = None) -> Array:
+    """Divide by the Euclidean norm along an axis, or of all values."""
+    total = ops.sum(ops.square(x), axis=axis, keepdims=True)
+    return ops.multiply(x, ops.rsqrt(ops.maximum(total, 1e-12)))
 
 
 def clip(x: Tensor, min_value: Tensor | None, max_value: Tensor | None) -> Array:
@@ -362,6 +368,9 @@ def random_binomial(
     """Return ones with a probability, else zeros."""
     draws = random.uniform(tuple(shape), 0.0, 1.0, None, seed)
     return ops.cast(draws <= p, dtype or config.floatx())
+
+
+random_bernoulli = random_binomial
 
 
 def normalize_data_format(value: str | None) -> str:
