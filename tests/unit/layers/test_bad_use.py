@@ -35,6 +35,11 @@ CASES = {
         ArgumentTypeError,
         "Add axis",
     ),
+    "mask": (
+        lambda: layers.LSTM(4)(np.ones((2, 5, 3)), mask=np.ones((2, 4), bool)),
+        ShapeError,
+        "mask (2, 4) 5 steps",
+    ),
     "padding": (
         lambda: layers.Conv2D(4, 3, padding="smae"),
         ArgumentError,

@@ -44,6 +44,8 @@ def set_seed(seed: int) -> None:
         >>> bool((first == lamina.random.normal((2,))).all())
         True
     """
+    if not is_int(seed) or not 0 <= seed < 2**32:
+        raise invalid("set_random_seed", "seed", seed, "an integer from 0 to 2**32 - 1")
     python_random.seed(seed)
     np.random.seed(seed)
     _process.update(seed=int(seed), draws=0, default=None)

@@ -175,7 +175,7 @@ class RNN(Layer):
             last states.
         """
         loop = Loop(
-            _time_major_mask(mask),
+            _time_major_mask(mask, sequences.shape[1]),
             self.go_backwards,
             self.unroll,
             self.zero_output_for_mask,
@@ -325,10 +325,19 @@ def _run_generic(cell: Any, inputs: Array, states: list[Any], loop: Loop) -> Run
     return run._replace(states=run.states[1])
 
 
-def _time_major_mask(mask: PyTree) -> Array | None:
-    """Return a (time, batch) mask; a step counts if any of its elements does."""
+def _time_major_mask(mask: PyTree, length: int) -> Array | None:
+    """Return a (time, batch) mask; a step counts if any of its elements does.
+
+    Raises:
+        ShapeError: the mask is not one of sequences of this length.
+    """
     masks = jax.tree.leaves(mask)
     if not masks:
         return None
     steps = jnp.asarray(masks[0], bool)
+    if steps.shape[1:2] != (length,):
+        raise ShapeError(
+            f"The mask has shape {steps.shape}, but the sequences have {length} steps. "
+            "It must have the shape (rows, steps)."
+        )
     return steps.any(tuple(range(2, steps.ndim))).T

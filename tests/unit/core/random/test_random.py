@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamina import random
+from lamina import random, utils
 from lamina.errors import ArgumentError, ShapeError
 
 COUNT = 20_000
@@ -67,3 +67,9 @@ def test_seed_must_be_an_integer():
         with pytest.raises(ArgumentError, match="`seed` must be an integer"):
             random.normal((2,), seed=seed)
     assert random.SeedGenerator(3, "n").get_config() == {"seed": 3, "name": "n"}
+
+
+@pytest.mark.parametrize("seed", ["abc", -1, 2**32, 1.5, None])
+def test_seed_of_the_process_is_checked(seed):
+    with pytest.raises(ArgumentError, match="from 0 to 2"):
+        utils.set_random_seed(seed)
