@@ -1,6 +1,6 @@
 """The compiled training loop: state, data and batch numbers in; state and logs out.
 
-`fori_loop` with run-time bounds runs a traced step over any batches of an epoch, so
+`while_loop` with run-time bounds runs a traced step over any batches of an epoch, so
 one executable serves chunks of every length, and the result has the same bits however
 an epoch is cut.
 """
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from lamina.core.module import Module
 from lamina.core.scope import RunKey
@@ -35,9 +34,6 @@ from lamina.training.dispatch import (
     Unnamed,
 )
 from lamina.typing import Array, PyTree
-
-# Number of a batch that comes after any other.
-_NEVER = np.int32(2**31 - 1)
 
 
 class Step(NamedTuple):
@@ -99,11 +95,12 @@ class LoopState(NamedTuple):
 
 
 class _Position(NamedTuple):
-    """Carry of the loop over chunks of batches."""
+    """Carry of the loop over batches."""
 
     next: Array  # number of the batch to run next
-    bad: Any  # batch whose loss is not finite, or `_NEVER`
+    is_finite: Array  # whether the loss of the batch before it is
     state: LoopState
+    block: Any  # the rows of several batches, if they are gathered together
 
 
 class _Epoch(NamedTuple):
@@ -133,81 +130,74 @@ class _DeviceLoop:
             lambda s: jnp.zeros((self.log_mode.limit, *s.shape), s.dtype), shapes
         )
         start = LoopState(changed, None if step.results else logs, recorded)
-        state, stopped = self.run(start)
+        position = self.run(start)
+        state = position.state
         bad = jnp.int32(-1)
         if step.guard:
             # Values are checked once: the caller has those from before, and running
             # steps again is cheaper than a copy of the state every few steps.
             bad = jnp.where(all_finite(state.changed), bad, self.args.last)
-            bad = jnp.where(stopped == _NEVER, bad, stopped)
+            bad = jnp.where(position.is_finite, bad, position.next - 1)
         logs = self._logs(state.changed, state.logs)
         values = placed(self.traced.changed, self._shaped(state.changed))
         return values, gathered(DispatchResult(logs, bad, state.recorded))
 
-    def run(self, start: LoopState) -> tuple[LoopState, Array]:
-        """Run the batches, or up to a chunk with a loss that is not finite.
+    def run(self, start: LoopState) -> _Position:
+        """Run the batches, or up to one with a loss that is not finite."""
+        data, first = self.inputs.data, self.args.first
+        shapes = jax.eval_shape(lambda: self.batches.block(data, first))
+        block = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        position = _Position(first, jnp.bool_(True), start, block)
+        return _while_finite(self.args.last, self._advance, position)
 
-        Returns:
-            The state and the number of the batch with that loss, or `_NEVER`.
-        """
-        limit = self.args.last
-
-        def run_chunk(position: _Position) -> _Position:
-            return self._run_chunk(_epoch_at(self, position.next, limit), position)
-
-        position = jax.lax.while_loop(
-            lambda position: (position.next < limit) & (position.bad == _NEVER),
-            run_chunk,
-            _Position(self.args.first, _NEVER, start),
-        )
-        return position.state, position.bad
-
-    def _run_chunk(self, epoch: _Epoch, position: _Position) -> _Position:
-        """Run up to `INNER_CHUNK` full batches, and the smaller one if it is next.
+    def _advance(self, position: _Position) -> _Position:
+        """Run the next batch, or the rest of an epoch that has a smaller batch.
 
         Full batches are not a branch of a condition: XLA writes the state of a loop in
-        place, and copies that of a branch.
+        place, and copies that of a branch. Only a smaller batch needs a second loop:
+        XLA takes long to compile loops that carry hundreds of arrays.
         """
-        first, _, state = position
-        changed = self._reset_metrics(state.changed, first == epoch.start)
-        end = jnp.minimum(first + INNER_CHUNK, epoch.full)
-        state = state._replace(changed=changed)
-        position = self._run_full_batches(epoch, end, position._replace(state=state))
+        epoch = _epoch_at(self, position.next, self.args.last)
+        is_first, state = position.next == epoch.start, position.state
+        state = state._replace(changed=self._reset_metrics(state.changed, is_first))
+        position = position._replace(state=state)
         if self.batches.rest:
-            is_next = (end == epoch.full) & (end < epoch.end)
+            position = _while_finite(
+                epoch.full, lambda p: self._run_full_batch(epoch, p), position
+            )
             position = jax.lax.cond(
-                is_next & (position.bad == _NEVER),
-                lambda position: self._run_last_batch(epoch, position),
-                lambda position: position,
+                position.is_finite & (position.next < epoch.end),
+                lambda p: self._run_last_batch(epoch, p),
+                lambda p: p,
                 position,
             )
+        else:
+            position = self._run_full_batch(epoch, position)
         if self.log_mode.of == "epochs":
             # At the end of an epoch, the last ones remain.
             state = self._recorded(position.state, epoch.in_dispatch)
             position = position._replace(state=state)
         return position
 
-    def _run_full_batches(
-        self, epoch: _Epoch, end: Array, position: _Position
-    ) -> _Position:
-        batches, data, first = self.batches, self.inputs.data, position.next
-        block = batches.block(data, first - epoch.start, epoch.in_dispatch)
-
-        def body(n: Array, carry: tuple[LoopState, Array]) -> tuple[LoopState, Array]:
-            state, bad = carry
-            batch = batches.take(data, n - epoch.start, block, epoch.in_dispatch)
-            state, finite = self._run_step(0, n, state, batch)
-            return state, jnp.where(finite, bad, jnp.minimum(bad, n))
-
-        carry = position.state, position.bad
-        state, bad = jax.lax.fori_loop(first, end, body, carry)
-        return _Position(end, bad, state)
+    def _run_full_batch(self, epoch: _Epoch, position: _Position) -> _Position:
+        n, block = position.next, position.block
+        batches, data, i = self.batches, self.inputs.data, position.next - epoch.start
+        if block is not None:
+            block = jax.lax.cond(
+                (n == self.args.first) | (jax.lax.rem(i, INNER_CHUNK) == 0),
+                lambda _: batches.block(data, i, epoch.in_dispatch),
+                lambda block: block,
+                block,
+            )
+        batch = batches.take(data, i, block, epoch.in_dispatch)
+        state, is_finite = self._run_step(0, n, position.state, batch)
+        return _Position(n + 1, is_finite, state, block)
 
     def _run_last_batch(self, epoch: _Epoch, position: _Position) -> _Position:
         n, data = position.next, self.inputs.data
         batch = self.batches.take_rest(data, epoch.in_dispatch)
-        state, finite = self._run_step(1, n, position.state, batch)
-        return _Position(n + 1, jnp.where(finite, _NEVER, n), state)
+        state, is_finite = self._run_step(1, n, position.state, batch)
+        return _Position(n + 1, is_finite, state, position.block)
 
     def _reset_metrics(self, changed: Sequence[Array], where: Array) -> list[Array]:
         """Return the variables with the metrics reset, if `where` is true."""
@@ -263,6 +253,15 @@ class _DeviceLoop:
         """Return the variables in their own shapes."""
         pairs = zip(self.traced.changed, changed, strict=True)
         return [in_shape(value, v.shape) for v, value in pairs]
+
+
+def _while_finite(
+    end: Any, advance: Callable[[_Position], _Position], position: _Position
+) -> _Position:
+    """Advance up to an end, or past a batch with a loss that is not finite."""
+    return jax.lax.while_loop(
+        lambda position: (position.next < end) & position.is_finite, advance, position
+    )
 
 
 def _epoch_at(loop: _DeviceLoop, first: Array, limit: Array) -> _Epoch:
