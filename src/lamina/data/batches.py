@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.dtypes import shape_to_trace
+from lamina.core.tracing.trace_state import platform
 from lamina.data.rows import cut, gather, leaves, map_rows
 from lamina.data.shuffle import OrderWindows, order_windows
 from lamina.typing import Array, PyTree
@@ -95,10 +96,10 @@ class Batches(NamedTuple):
     def block(self, data: Data, first: Index, epoch: Index = 0) -> Block | None:
         """Gather the rows of `INNER_CHUNK` batches of an epoch from `first` on.
 
-        One large gather is faster than many small ones. Return `None` if there is
-        nothing to gather, or too much for a dispatch of few steps.
+        On a CPU, one large gather is faster than many small ones. Return `None` if
+        there is nothing to gather, or too much for a dispatch of few steps.
         """
-        if not self.shuffled or self.size != self.stride:
+        if platform() != "cpu" or not self.shuffled or self.size != self.stride:
             return None
         arrays = leaves(data[0])
         rows = arrays[0].shape[0]
