@@ -32,6 +32,8 @@ class Order(NamedTuple):
 # Number of batches that are gathered at once.
 INNER_CHUNK = 25
 _BLOCK = 4 * 2**20  # bytes
+# XLA does not divide gathers from arrays of at most so many bytes.
+_UNDIVIDED = 2**18
 _NO_END = 2**31 - 1
 
 
@@ -96,13 +98,16 @@ class Batches(NamedTuple):
     def block(self, data: Data, first: Index, epoch: Index = 0) -> Block | None:
         """Gather the rows of `INNER_CHUNK` batches of an epoch from `first` on.
 
-        On a CPU, one large gather is faster than many small ones. Return `None` if
-        there is nothing to gather, or too much for a dispatch of few steps.
+        On a CPU, XLA divides a gather from a large array among threads, so that one
+        large gather is faster than many small ones. Return `None` if arrays are small,
+        if there is nothing to gather, or too much for a dispatch of few steps.
         """
         if platform() != "cpu" or not self.shuffled or self.size != self.stride:
             return None
         arrays = leaves(data[0])
         rows = arrays[0].shape[0]
+        if max(a.nbytes for a in arrays) <= _UNDIVIDED:
+            return None
         wanted = min(INNER_CHUNK * self.size, rows)
         if wanted * sum(a.nbytes // rows for a in arrays) > _BLOCK:
             return None
