@@ -33,7 +33,7 @@ class Order(NamedTuple):
 INNER_CHUNK = 25
 _BLOCK = 4 * 2**20  # bytes
 # XLA does not divide gathers from arrays of at most so many bytes.
-_UNDIVIDED = 2**18
+UNDIVIDED = 2**18
 _NO_END = 2**31 - 1
 
 
@@ -106,7 +106,7 @@ class Batches(NamedTuple):
             return None
         arrays = leaves(data[0])
         rows = arrays[0].shape[0]
-        if max(a.nbytes for a in arrays) <= _UNDIVIDED:
+        if max(a.nbytes for a in arrays) <= UNDIVIDED:
             return None
         wanted = min(INNER_CHUNK * self.size, rows)
         if wanted * sum(a.nbytes // rows for a in arrays) > _BLOCK:

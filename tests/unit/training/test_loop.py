@@ -14,6 +14,7 @@ from jax import lax
 
 import lamina
 from lamina import callbacks, config, layers
+from lamina.data import batches
 from lamina.errors import LikelyMistakeWarning
 from lamina.runtime import executable, operations
 from lamina.training import engine, loop, prepare
@@ -45,6 +46,20 @@ def test_any_cut_of_an_epoch_gives_the_same_bits(cut: Any, monkeypatch: Any) -> 
     whole, logs = trained_in_one_piece()
     pieces, cut_logs = trained(cut, monkeypatch)
     assert_same_bits(whole, pieces)
+    assert logs == cut_logs
+
+
+@pytest.mark.parametrize("rows", [8400, 8448], ids=["rest", "no rest"])
+@pytest.mark.parametrize("cut", [[40], [26, 3], [5, 7]], ids=str)
+def test_rows_that_are_gathered_together_give_the_same_bits(
+    cut: Any, rows: int, monkeypatch: Any
+) -> None:
+    options = {"rows": rows, "batch_size": 256, "epochs": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, "UNDIVIDED", 2**20)
+        alone, logs = trained(**options)
+    together, cut_logs = trained(cut, monkeypatch, **options)
+    assert_same_bits(alone, together)
     assert logs == cut_logs
 
 
