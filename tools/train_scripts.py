@@ -5,8 +5,9 @@ with today's Keras, and compare their results.
 
 MIRRORS has a git mirror `OWNER+REPOSITORY/repo` of each public repository that
 `PROGRAMS` names. Each program runs as it is, except for seeds and the epochs that its
-row tells; docs/old-code.md gets the results. Needs, beside lamina's own packages:
-`pip install keras==3.15.1 libcst matplotlib mlxtend pandas scipy seaborn
+row tells. docs/old-code.md gets the results, and FILE, by default one in tests/oracles,
+the value of each seed, which another run does not repeat. Needs, beside lamina's own
+packages: `pip install keras==3.15.1 libcst matplotlib mlxtend pandas scipy seaborn
 tensorflow-cpu`; TensorFlow is for stateful layers, which Keras 3.15.1 does not carry
 over with JAX.
 """
@@ -37,6 +38,7 @@ from lamina.io.notebook import code_cells, read_notebook, skip_magics, source_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "old-code.md"
+VALUES = ROOT / "tests" / "oracles" / "program_metrics.json"
 _TABLE = (
     "| program | for | final metric | seeds | lamina | Keras 3.15.1 | p |\n"
     "|---|---|---|---|---|---|---|\n"
@@ -281,8 +283,7 @@ def train_all(
         for value in train(program, text, way, seeds, home) if seeds else ():
             found.append(value)
             print(program.name, way, len(found), value, flush=True)
-            if options.values is not None:
-                options.values.write_text(json.dumps(values, indent=1))
+            options.values.write_text(json.dumps(values, indent=1) + "\n")
 
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -323,12 +324,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=10, metavar="N")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     parser.add_argument(
-        "--values", type=Path, help="a JSON file of results, which are not repeated"
+        "--values", type=Path, default=VALUES, help="a JSON file of the seeds' values"
     )
     options = parser.parse_args(arguments)
     programs = [p for p in PROGRAMS if p.name in (options.names or names)]
-    file: Path | None = options.values
-    values = json.loads(file.read_text()) if file and file.exists() else {}
+    file: Path = options.values
+    values = json.loads(file.read_text()) if file.exists() else {}
     train_all(programs, options, values)
     write_page({program.name: row_of(program, values) for program in programs})
     return 0
