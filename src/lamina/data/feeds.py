@@ -91,6 +91,11 @@ class Feed(Protocol):
         """
 
 
+def _transferred(array: jax.Array | np.ndarray) -> jax.Array:
+    """Return an array on the device; JAX refuses those of several processes here."""
+    return jax.device_put(array) if isinstance(array, np.ndarray) else array
+
+
 class ArrayFeed(Feed):
     """Feed of arrays on the device, whose batches are gathered in the program.
 
@@ -139,7 +144,7 @@ class ArrayFeed(Feed):
     def transfer(self) -> None:
         """Put small arrays on the device; see `Feed`."""
         if not self._is_on_device:
-            self._data = jax.device_put(self._data[0]), None
+            self._data = jax.tree.map(_transferred, self._data[0]), None
             self._is_on_device = True
 
     def example(self) -> Parts:

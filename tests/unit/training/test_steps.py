@@ -378,6 +378,7 @@ class Recorder(lamina.Model):
     ],
     ids=["array", "dictionary", "list"],
 )
+@pytest.mark.filterwarnings("ignore:The training step changes no weight")
 def test_own_step_gets_x_as_pack_x_y_sample_weight_returns_it(data):
     model = Recorder()
     model.compile("sgd")

@@ -9,6 +9,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import jax
+
 from lamina.core.module import short
 from lamina.core.tracebacks import filter_traceback
 from lamina.display import Side, html_table, sparkline
@@ -33,6 +35,14 @@ class MetricLogs(dict[str, Any]):
     def __missing__(self, name: object) -> Any:
         hint = did_you_mean(name, self)
         raise KeyError(f"No metric {name!r}.{hint} Available: {', '.join(self)}.")
+
+
+# `jax.tree` takes only a `dict` itself as a dictionary.
+jax.tree_util.register_pytree_node(
+    MetricLogs,
+    lambda logs: (list(logs.values()), tuple(logs)),
+    lambda names, values: MetricLogs(zip(names, values, strict=True)),
+)
 
 
 class History(Callback):

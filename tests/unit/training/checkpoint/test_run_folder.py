@@ -129,7 +129,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], dict[str, Any], Any, str]] = {
         classifier,
         {"validation_data": blobs(16)},
         ArgumentError,
-        "validation_data was null",
+        "validation_data was None",
     ),
     "callback": (
         classifier,
@@ -138,7 +138,12 @@ REFUSED: dict[str, tuple[Callable[[], Any], dict[str, Any], Any, str]] = {
         "Unplain cannot be saved: an object of type object",
     ),
     "batch size": (classifier, {"batch_size": 16}, ArgumentError, "batch_size was 8"),
-    "data": (classifier, {"x": blobs(100)[0] + 1}, ArgumentError, "data was"),
+    "data": (
+        classifier,
+        {"x": blobs(100)[0] + 1},
+        ArgumentError,
+        "data has other values",
+    ),
     "seed": (classifier, {"seed": 6}, ArgumentError, "seed was 5 and is now 6"),
     "folder": (classifier, {"resume": __file__}, ArgumentError, "Cannot write to"),
 }
