@@ -97,7 +97,7 @@ class Engine:
     def _trace(self, state: ModuleState, batches: Sequence[PyTree]) -> TracedStep:
         with collection_paused():
             traced = trace_step(self.step.function, state, batches, self.step.guard)
-        if self.step.guard:
+        if self.step.guard and not traced.captured:  # else it is traced once more
             _check_update(traced)
         return traced
 

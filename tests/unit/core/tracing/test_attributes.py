@@ -77,6 +77,7 @@ def test_call_stores_values_in_attributes(method: str) -> None:
         np.testing.assert_allclose(model.losses, [0.1 * np.mean(x**2)], rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:The metric 'last' keeps a tensor")
 def test_metric_stores_values_in_attributes() -> None:
     class Last(lamina.metrics.Mean):
         kept: Any = None
