@@ -39,6 +39,9 @@ class SwapEMAWeights(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Check that the optimizer averages the weights."""
+        self._require_averages()
+
+    def _require_averages(self) -> None:
         if not any(item.use_ema for item in rated_optimizers(self.model).values()):
             raise StateError(
                 "SwapEMAWeights needs an optimizer that averages the weights: make it "
@@ -48,7 +51,7 @@ class SwapEMAWeights(Callback):
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Swap in the averages."""
         optimizer = self.model.optimizer
-        self.on_train_begin()
+        self._require_averages()
         if self._own is None and optimizer.built:
             variables = self.model.trainable_variables
             self._own = [variable.raw for variable in variables]

@@ -88,3 +88,16 @@ def test_untrained_model_is_unchanged():
     model = small_model(optimizer=SGD(0.1, use_ema=True))
     model.predict(X, verbose=0, callbacks=[SwapEMAWeights()])
     assert all((w == 0).all() for w in model.get_weights())
+
+
+def test_method_of_a_subclass_is_called_once_per_training():
+    class Counts(SwapEMAWeights):
+        starts = 0
+
+        def on_train_begin(self, logs=None):
+            self.starts += 1
+            super().on_train_begin(logs)
+
+    counts = Counts()
+    trained(counts)
+    assert counts.starts == 1
