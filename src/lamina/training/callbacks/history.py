@@ -36,6 +36,9 @@ class MetricLogs(dict[str, Any]):
         hint = did_you_mean(name, self)
         raise KeyError(f"No metric {name!r}.{hint} Available: {', '.join(self)}.")
 
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)  # so that a pickled history needs no lamina
+
 
 # `jax.tree` takes only a `dict` itself as a dictionary.
 jax.tree_util.register_pytree_node(
