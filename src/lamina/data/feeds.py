@@ -21,7 +21,7 @@ from lamina.core.tracebacks import warn
 from lamina.data.arrays import Parts, num_rows
 from lamina.data.batches import INNER_CHUNK, Batches, Segment
 from lamina.data.prefetch import prefetch
-from lamina.data.rows import for_dispatch
+from lamina.data.rows import for_dispatch, transfer
 from lamina.data.streams import Source, State
 from lamina.errors import DataError
 from lamina.runtime.placement import current, is_shared, put_batch, put_shares
@@ -91,11 +91,6 @@ class Feed(Protocol):
         """
 
 
-def _transferred(array: jax.Array | np.ndarray) -> jax.Array:
-    """Return an array on the device; JAX refuses those of several processes here."""
-    return jax.device_put(array) if isinstance(array, np.ndarray) else array
-
-
 class ArrayFeed(Feed):
     """Feed of arrays on the device, whose batches are gathered in the program.
 
@@ -144,7 +139,7 @@ class ArrayFeed(Feed):
     def transfer(self) -> None:
         """Put small arrays on the device; see `Feed`."""
         if not self._is_on_device:
-            self._data = jax.tree.map(_transferred, self._data[0]), None
+            self._data = jax.tree.map(transfer, self._data[0]), None
             self._is_on_device = True
 
     def example(self) -> Parts:

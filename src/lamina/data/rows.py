@@ -123,8 +123,15 @@ def on_device(array: jax.Array | np.ndarray) -> jax.Array | Rows:
     Each device of a distribution gets all rows, so that batches are gathered without
     communication.
     """
-    found = for_dispatch(array)
-    return jax.device_put(found) if isinstance(found, np.ndarray) else found
+    return transfer(for_dispatch(array))
+
+
+def transfer(array: jax.Array | Rows | np.ndarray) -> jax.Array | Rows:
+    """Put an array of NumPy on the device; the others are there.
+
+    JAX cannot put an array of several processes on a device.
+    """
+    return jax.device_put(array) if isinstance(array, np.ndarray) else array
 
 
 def for_dispatch(array: jax.Array | np.ndarray) -> jax.Array | Rows | np.ndarray:
