@@ -388,7 +388,8 @@ def _members_in(values: Iterable[object], *outer: int) -> Iterator[Variable | Mo
             yield value
         elif isinstance(value, (list, tuple, dict)) and id(value) not in outer:
             items = value.values() if isinstance(value, dict) else value
-            yield from _members_in(items, *outer, id(value))  # it may hold itself
+            # A container may hold itself.
+            yield from _members_in(items, *outer, id(value))
 
 
 def short(value: object) -> str:

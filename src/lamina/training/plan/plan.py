@@ -67,7 +67,7 @@ class WeightedLoss(Module):
         """Return a sum of losses with the weighted loss of a batch."""
         if self.loss is None:
             return total
-        with noted("loss", self.loss.name, true, pred):
+        with _note_call("loss", self.loss.name, true, pred):
             value = self.loss(true, pred, weight)
         if self.tracker is not None:
             rows = jax.tree.leaves(pred)[0].shape[0]
@@ -229,7 +229,7 @@ class Plan(Module):
             pairs = [(metric, None) for metric in out.metrics]
             pairs += [(metric, w) for metric in out.weighted_metrics]
             for metric, weight in pairs:
-                with noted("metric", metric.name, t, p):
+                with _note_call("metric", metric.name, t, p):
                     metric.update_state(t, p, _mask_weight(weight, mask))
                 _check_attributes(metric)
 
@@ -260,7 +260,7 @@ def _check_attributes(metric: Metric) -> None:
 
 
 @contextmanager
-def noted(kind: str, name: str, y_true: PyTree, y_pred: PyTree) -> Iterator[None]:
+def _note_call(kind: str, name: str, y_true: PyTree, y_pred: PyTree) -> Iterator[None]:
     """Add the name of a loss or metric, and the shapes, to errors of user code."""
     try:
         yield
