@@ -74,6 +74,11 @@ def wrap_load_weights(load: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def export(model: Model, filepath: StrPath, *_: object, **__: object) -> None:
+    """Save a model where `TFSMLayer` finds it; a SavedModel is for TensorFlow only."""
+    model.save(filepath)
+
+
 def save_model(
     model: Model, filepath: StrPath, *args: object, **options: object
 ) -> None:

@@ -17,7 +17,7 @@ _OWN_LAYERS = (
     *("Convolution1D", "Convolution2D", "Convolution3D", "SeparableConvolution2D"),
     *("AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D"),
     *("TimeDistributedDense", "CuDNNLSTM", "CuDNNGRU", "merge", "Merge"),
-    *("MaxoutDense", "Highway"),
+    *("MaxoutDense", "Highway", "TFSMLayer"),
 )
 _FUNCTIONS = "lamina.compat.keras.functions"
 _PREPROCESSING = "lamina.compat.keras.preprocessing"

@@ -151,8 +151,8 @@ def _attribute(error: AttributeError) -> tuple[str, str]:
         module = found[1].partition(".")[0]
         text = f"{_release(module)} has no {found[1]}.{found[2]}."
         return ("lamina" if module == "lamina" else "the program"), text
-    package = type(error.obj).__module__.partition(".")[0]
-    if package in ("lamina", "jax", "jaxlib"):
+    packages = {cls.__module__.partition(".")[0] for cls in type(error.obj).__mro__}
+    if packages & {"lamina", "jax", "jaxlib"}:
         kind = type(error.obj).__name__
         return (
             "the program or lamina",

@@ -13,7 +13,15 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from lamina.core.graph import op
 from lamina.errors import ArgumentTypeError
-from lamina.ops.types import Axis, Tensor, array_of, axes_of, float_array, operand
+from lamina.ops.types import (
+    Axis,
+    Tensor,
+    array_of,
+    axes_of,
+    check_axis,
+    float_array,
+    operand,
+)
 from lamina.typing import Array, DTypeLike
 
 P = ParamSpec("P")
@@ -63,6 +71,9 @@ def _member(
         except TypeError:
             check_call(name, found, args, kwargs)
             raise
+        except (IndexError, ValueError):
+            _check_axes(name, found.bind(*args, **kwargs).arguments)
+            raise
 
     # A private function computes the op of its name.
     name = function.__name__.lstrip("_")
@@ -92,6 +103,14 @@ def check_call(
     except TypeError as error:
         call = f"{name}({', '.join(signature.parameters)})"
         raise ArgumentTypeError(f"{call}: {error}.") from None
+
+
+def _check_axes(name: str, arguments: Mapping[str, Any]) -> None:
+    """Name the function and the shape in the error for an axis that does not exist."""
+    axes = axes_of(arguments.get("axis"))
+    for axis in axes if isinstance(axes, tuple) else (axes,):
+        if isinstance(axis, int):
+            check_axis(name, array_of(arguments["x"]), axis)
 
 
 @family()

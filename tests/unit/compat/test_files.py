@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from lamina.compat.defaults import Release, use
-from lamina.errors import StateError
+from lamina.errors import MissingMethodError, StateError
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +111,36 @@ def test_model_of_an_own_class_is_loaded_without_it(tmp_path):
     loaded = keras.models.load_model(str(tmp_path / "model"))
     np.testing.assert_array_equal(loaded.predict(np.ones((1, 3))), [[2, 2, 2]])
     assert "Double" not in globals()
+
+
+def test_exported_model_is_a_layer(tmp_path):
+    import keras
+    import numpy as np
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.head, self.drop = keras.layers.Dense(2), keras.layers.Dropout(0.5)
+
+        def call(self, inputs):
+            first, second = inputs
+            return self.head(self.drop(first)), second
+
+    x = np.ones((3, 4), "float32")
+    net = Net()
+    expected = net((x, x))
+    net.export(tmp_path / "folder")
+    for training in None, True:
+        outputs = keras.layers.TFSMLayer(tmp_path / "folder")((x, x), training=training)
+        assert_allclose(outputs[0], expected[0])
+        assert_allclose(outputs[1], x)
+    named = keras.layers.TFSMLayer(tmp_path / "folder", call_endpoint="serving_default")
+    values = named((x, x))
+    assert list(values) == ["output_1", "output_2"]
+    assert_allclose(values["output_1"], expected[0])
+    (tmp_path / "of_tensorflow").mkdir()
+    with pytest.raises(MissingMethodError, match="program of TensorFlow"):
+        keras.layers.TFSMLayer(tmp_path / "of_tensorflow")
 
 
 def test_sizes_may_be_arrays():

@@ -237,6 +237,14 @@ REASONS = [
     ),
     ("import keras\nkeras.layers.Dense(-3)", "lamina refuses its arguments or data"),
     ("import keras\nkeras.layers.Dense(3).nothing", "Dense has no attribute 'nothing'"),
+    (
+        "import keras\nclass Net(keras.Model): pass\nNet().nothing()",
+        "Net has no attribute 'nothing'",
+    ),
+    (
+        "import keras, numpy as np\nkeras.ops.sum(np.ones(3), 1)",
+        "the program: lamina refuses its arguments or data, as Keras 3 does.",
+    ),
 ]
 
 

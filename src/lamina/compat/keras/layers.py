@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import jax
+
 from lamina import (
     activations,
     constraints,
@@ -16,10 +18,12 @@ from lamina import (
     typing,
 )
 from lamina.compat.arguments import constructor_arguments
+from lamina.compat.files import existing_path, load_model
 from lamina.compat.keras.backend.neural import output_padding
 from lamina.compat.notices import tell
 from lamina.config import image_data_format
 from lamina.core.graph import SymbolicTensor
+from lamina.io.files import StrPath
 from lamina.layers import Input, Layer
 from lamina.models import Model
 from lamina.saving.legacy.names import MERGES
@@ -335,3 +339,41 @@ class Highway(Layer):
         """Return the mixture."""
         gate = self.gate(inputs)
         return gate * self.transform(inputs) + (1 - gate) * inputs
+
+
+class TFSMLayer(Layer):
+    """Layer that computes a model saved with `model.export` or without an ending.
+
+    Args:
+        filepath: the path that the model was saved to.
+        call_endpoint: "serve" for outputs like those of the model; other endpoints
+            return them in a dictionary, by name.
+        call_training_endpoint: endpoint for training; by default the layer always
+            computes what `predict` does.
+        **kwargs: name, dtype and other arguments of a layer.
+    """
+
+    def __init__(
+        self,
+        filepath: StrPath,
+        call_endpoint: str = "serve",
+        call_training_endpoint: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if existing_path(filepath, ".keras") == filepath:
+            layers.TFSMLayer(filepath)  # refuses the folder of TensorFlow
+        self.model = load_model(filepath)
+        self.call_endpoint = call_endpoint
+        self.call_training_endpoint = call_training_endpoint
+
+    def call(self, inputs: typing.PyTree, training: bool | None = None) -> Any:
+        """Return the outputs of the model, without dropout unless it is trained."""
+        is_training = bool(training and self.call_training_endpoint)
+        outputs = self.model(inputs, training=is_training)
+        if self.call_endpoint == "serve":
+            return outputs
+        leaves = jax.tree.leaves(outputs)
+        numbered = [f"output_{i}" for i, _ in enumerate(leaves, 1)]
+        names = self.model.output_names or numbered
+        return dict(zip(names, leaves, strict=True))

@@ -15,7 +15,7 @@ import numpy as np
 from lamina import losses
 from lamina.compat.arguments import loss_name
 from lamina.compat.defaults import LOG_NAMES, Release, release
-from lamina.compat.files import wrap_load_weights, wrap_save
+from lamina.compat.files import export, wrap_load_weights, wrap_save
 from lamina.compat.keras import batch, frozen
 from lamina.compat.names import NAMES
 from lamina.compat.notices import tell
@@ -266,6 +266,7 @@ def with_graph_values(function: Any) -> Any:
 
 
 _MODEL = {
+    "export": export,
     "to_yaml": methods.to_yaml,
     "fit_generator": methods.fit_generator,
     "evaluate_generator": methods.evaluate_generator,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lamina import ops
+from lamina.errors import ShapeError
 from lamina.ops.kernels import table
 
 NAN, INF = np.nan, np.inf
@@ -47,3 +48,11 @@ def test_kernel_of_argmax_depends_on_length_and_axis():
     assert kernel((2, 64), -1) == kernel((2, 64), 1) == ["index_of_maximum"]
     assert kernel((2, 63), -1) == kernel((2, 64), -1, "int32") == ["reference"]
     assert kernel((64, 2), 0) == kernel((64,), None) == []
+
+
+@pytest.mark.parametrize(
+    ("function", "axis"), [(ops.sum, 1), (ops.mean, (0, 2)), (ops.argmax, -2)]
+)
+def test_axis_that_does_not_exist_is_refused(function, axis):
+    with pytest.raises(ShapeError, match=rf"{function.__name__}: .* \(3,\) has no axis"):
+        function(np.zeros(3), axis)
