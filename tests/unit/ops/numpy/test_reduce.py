@@ -54,5 +54,6 @@ def test_kernel_of_argmax_depends_on_length_and_axis():
     ("function", "axis"), [(ops.sum, 1), (ops.mean, (0, 2)), (ops.argmax, -2)]
 )
 def test_axis_that_does_not_exist_is_refused(function, axis):
-    with pytest.raises(ShapeError, match=rf"{function.__name__}: .* \(3,\) has no axis"):
+    message = rf"{function.__name__}: .* \(3,\) has no axis"
+    with pytest.raises(ShapeError, match=message):
         function(np.zeros(3), axis)
