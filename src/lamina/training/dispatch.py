@@ -45,7 +45,7 @@ class DispatchArgs(NamedTuple):
 
     seed: Any = 0  # uint32
     step: Any = 0  # uint32: training steps before this epoch
-    epoch: Any = 0  # uint32: number of the epoch
+    epoch: Any = 0  # number of the epoch; programs get None: it only selects the data
     steps: Any = ENDLESS  # int32: batches in an epoch
     first: Any = 0  # int32: first batch of this dispatch, in the first epoch
     last: Any = 1  # int32: one past its last batch
@@ -56,10 +56,8 @@ def program_args(args: DispatchArgs) -> DispatchArgs:
 
     They are scalars: XLA would compile a kernel for each element of an array.
     """
-    *numbers, steps, first, last = args
-    seed, step, epoch = (np.uint32(int(n) & _32_BITS) for n in numbers)
-    rest = np.int32(steps), np.int32(first), np.int32(last)
-    return DispatchArgs(seed, step, epoch, *rest)
+    seed, step = (np.uint32(int(n) & _32_BITS) for n in (args.seed, args.step))
+    return DispatchArgs(seed, step, None, *map(np.int32, args[3:]))
 
 
 class DispatchResult(NamedTuple):
