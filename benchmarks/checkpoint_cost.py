@@ -12,8 +12,8 @@ CLAIM = Claim(
         Quantity("convolutional_share", "digits: checkpoints", "%", 100, ratios=False),
     ),
     peers=(
-        Peer("lamina", "kept_run:fit", {"keep": True}),
-        Peer("without checkpoints", "kept_run:fit", {"keep": False}),
+        Peer("lamina", "checkpoints:fit", {"keep": True}),
+        Peer("without checkpoints", "checkpoints:fit", {"keep": False}),
     ),
     bars=(
         Bar("under 3 % of dense training", "dense_share", plus=0.03),

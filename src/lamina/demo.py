@@ -79,8 +79,8 @@ def fuel_consumption(folder: Path) -> None:
     print(
         f"\n1000 epochs took {seconds:.1f} s. The validation error was lowest after "
         f"epoch {best + 1}\n({history.history['val_mae'][best]:.2f} MPG) and is "
-        f"{history.history['val_mae'][-1]:.2f} MPG at the end: see {curve.name}, "
-        "which leaves out the first 20 epochs."
+        f"{history.history['val_mae'][-1]:.2f} MPG at the end.\n{curve.name} shows "
+        "it from epoch 21 on."
     )
 
     model = build()

@@ -1,4 +1,4 @@
-"""Records of an architecture and of the arguments that all take, with their checks."""
+"""Facts about one architecture, and the arguments that all architectures share."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from typing import Any, TypeVar, cast, overload
 import jax
 import jax.numpy as jnp
 
-from lamina.core.budget import check_output
 from lamina.core.check import checked_shape
 from lamina.core.dtypes import shape_to_trace, standardize_dtype
 from lamina.core.masks import get_mask, set_mask
@@ -39,6 +38,7 @@ from lamina.core.tracing.unknown_sizes import (
     operand_shape_error,
     sizes_in_error,
 )
+from lamina.core.untrusted import check_output
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError, invalid
 from lamina.typing import DTypeLike, PyTree

@@ -15,13 +15,13 @@ from typing import Any, ClassVar, Self, TypeVar, cast
 import numpy as np
 from jax.core import Tracer
 
-from lamina.core.budget import untrusted_config
 from lamina.core.check import Check, check_arguments, check_name
 from lamina.core.registry import deserialize, serialize, snake_case
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback, record_creation, shorten
 from lamina.core.tracing.trace_state import trace_state
 from lamina.core.tracing.tracers import tracers_in, without_tracers
+from lamina.core.untrusted import untrusted_config
 from lamina.core.variable import Variable, bump_structure_version
 from lamina.errors import ArgumentTypeError, did_you_mean
 

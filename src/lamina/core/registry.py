@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, NoReturn
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.budget import untrusted_config
 from lamina.core.custom_objects import (
     NameTable,
     custom_object_scope,
@@ -31,6 +30,7 @@ from lamina.core.custom_objects import (
 from lamina.core.dtypes import KNOWN_DTYPES, POLICY_CLASSES, DTypePolicy, policy_config
 from lamina.core.scope import local, override
 from lamina.core.tracebacks import filter_traceback
+from lamina.core.untrusted import untrusted_config
 from lamina.errors import (
     ArgumentError,
     FileFormatError,

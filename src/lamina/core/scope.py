@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from lamina.core.cost import Budget
+from lamina.core.budget import Budget
 from lamina.core.tracing.trace_state import trace_state
 from lamina.errors import StateError
 from lamina.typing import Array, ArrayLike

@@ -14,12 +14,12 @@ import numpy as np
 from jax.core import Tracer
 from numpy.typing import ArrayLike
 
-from lamina.core.budget import check_size
 from lamina.core.check import Check, check_arguments, one_of, optional
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.process import host_array, is_split, put, use_device
 from lamina.core.scope import local, override, traced_assignment_error
 from lamina.core.tracebacks import filter_traceback
+from lamina.core.untrusted import check_size
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.typing import DTypeLike, Initializer, InitializerLike
 

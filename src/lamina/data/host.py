@@ -1,4 +1,4 @@
-"""Data that passes layers on the host before programs, such as lookups of strings."""
+"""Rows that host layers, such as lookups of strings, convert before programs run."""
 
 from __future__ import annotations
 

@@ -82,14 +82,14 @@ def rows_of_share(batch_size: int, rows: int) -> int:
 def check_same_data(feed: Feed, arguments: tuple[Any, ...]) -> None:
     """Check that all processes train on the same data, or on shares of equal size.
 
-    They would wait for each other forever.
+    Otherwise they would wait for each other forever.
 
     Args:
         feed: the data.
-        arguments: what must be equal too.
+        arguments: other values that must be equal.
 
     Raises:
-        DataError: they do not.
+        DataError: the data or the values differ.
     """
     if not is_shared():
         return

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from lamina import config
-from lamina.core.budget import readable_size
+from lamina.core.untrusted import readable_size
 from lamina.errors import DataError
 from lamina.io.checksum import nbytes
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lamina import config
-from lamina.core.budget import BoundedReader, readable_size
+from lamina.core.untrusted import BoundedReader, readable_size
 from lamina.errors import FileFormatError, invalid
 from lamina.io.byte_range import DamagedError, require
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.core.budget import BoundedReader
+from lamina.core.untrusted import BoundedReader
 from lamina.datasets.archives import archive_errors, open_member, read_member
 from lamina.errors import FileFormatError
 

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from lamina.core.budget import MAX_VALUES, check_config, readable_size
+from lamina.core.untrusted import MAX_VALUES, check_config, readable_size
 from lamina.errors import FileFormatError
 
 MAX_BYTES = 2**26

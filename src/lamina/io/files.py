@@ -13,7 +13,7 @@ from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from typing import TypeAlias
 
-from lamina.core.budget import readable_size
+from lamina.core.untrusted import readable_size
 from lamina.errors import ArgumentError, FileFormatError, MissingFileError, SaveError
 
 StrPath: TypeAlias = str | os.PathLike[str]

@@ -18,7 +18,7 @@ from typing import IO, NamedTuple, TypeGuard
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.budget import readable_size
+from lamina.core.untrusted import readable_size
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io.bounded_json import MAX_BYTES, read_json
 from lamina.io.byte_range import ByteRange, DamagedError, require, sha256

@@ -91,11 +91,12 @@ class Reshape(Layer):
     def build(self, input_shape: PartialShape) -> None:
         """Check that the number of elements matches."""
         row_shape, target = input_shape[1:], self.target_shape
-        known = math.prod(n for n in target if n != -1)
         if None in row_shape:
             return
+        known = math.prod(n for n in target if n != -1)
         total = math.prod(n for n in row_shape if n is not None)
-        if total % known if -1 in target and known else total != known:
+        is_multiple = total % known == 0 if known else total == 0
+        if not (is_multiple if -1 in target else total == known):
             raise ShapeError(
                 f"Layer {self.name!r} (Reshape) cannot reshape rows of shape "
                 f"{tuple(row_shape)} to {target}: they have {total} elements, not "

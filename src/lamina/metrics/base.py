@@ -128,7 +128,9 @@ class Metric(Module):
 
     def result(self) -> Any:
         """Return the value of the metric since the last reset."""
-        raise MissingMethodError(f"{type(self).__name__} must define `result`.")
+        raise MissingMethodError(
+            f"{type(self).__name__} must define `result`, which returns the value."
+        )
 
     def reset_state(self) -> None:
         """Set all variables to zero."""

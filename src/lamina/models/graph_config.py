@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 
 import jax
 
-from lamina.core.budget import MAX_ARGUMENTS
 from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves
 from lamina.core.registry import as_list_or_tuple, deserialize, serialize
 from lamina.core.scope import local
+from lamina.core.untrusted import MAX_ARGUMENTS
 from lamina.errors import FileFormatError, shown
 from lamina.layers import InputLayer, Layer
 from lamina.layers.base.call_graph import CallGraph

@@ -12,7 +12,6 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from lamina.core.budget import untrusted_config
 from lamina.core.custom_objects import custom_object_scope
 from lamina.core.dtypes import PolicyLike
 from lamina.core.graph import SymbolicTensor, infer, is_symbolic
@@ -21,6 +20,7 @@ from lamina.core.registry import serialize_once
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback, shorten
 from lamina.core.tracing.value_errors import VALUE_ERRORS
+from lamina.core.untrusted import untrusted_config
 from lamina.core.variable import structure_version
 from lamina.data.arrays import as_arrays
 from lamina.errors import ArgumentError, StateError

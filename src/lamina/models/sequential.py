@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from lamina.core.budget import untrusted_config
 from lamina.core.custom_objects import custom_object_scope
 from lamina.core.graph import SymbolicTensor
 from lamina.core.module import overridable
 from lamina.core.registry import deserialize, serialize
 from lamina.core.tracebacks import filter_traceback
+from lamina.core.untrusted import untrusted_config
 from lamina.data.adapt import is_array_data
 from lamina.data.host import HostFunction
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, shown

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from lamina.core.budget import check_count
 from lamina.core.check import check_arguments, one_of, optional, require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import op
 from lamina.core.tracing.arguments import as_array
+from lamina.core.untrusted import check_count
 from lamina.ops.types import Tensor, array_of
 from lamina.typing import Array, DTypeLike
 

@@ -21,6 +21,7 @@ _COLOURS = {True: _BETTER, False: _WORSE, None: "inherit"}
 _BOX = "color:inherit;font-variant-numeric:tabular-nums;line-height:1.6"
 _SCROLL = "max-height:24em;overflow:auto;display:inline-block"
 _DIM = "opacity:.8"
+_TITLE = "text-align:left"  # over the values, also where a page centers titles
 _CHANGE = "display:inline-block;min-width:4.5em;text-align:left"  # values are aligned
 
 
@@ -82,8 +83,8 @@ def _value(metric: Metric) -> str:
 
 def _table(rows: Sequence[Snapshot]) -> str:
     names = sorted_metrics({m.name for row in rows for m in row.metrics})
-    head = ["", "time", *map(html.escape, names), ""]
-    lines = [f"<tr>{''.join(f'<th>{text}</th>' for text in head)}</tr>"]
+    titles = "".join(f'<th style="{_TITLE}">{html.escape(n)}</th>' for n in names)
+    lines = [f"<tr><th></th><th>time</th>{titles}<th></th></tr>"]
     for row in rows:
         values = {metric.name: _value(metric) for metric in row.metrics}
         cells = [html.escape(row.title), duration(row.seconds)]

@@ -11,7 +11,7 @@ from io import BufferedReader, BytesIO
 from typing import Any, TypeAlias
 
 from lamina import config
-from lamina.core.budget import BoundedReader, readable_size
+from lamina.core.untrusted import BoundedReader, readable_size
 from lamina.errors import FileFormatError
 from lamina.io.bounded_json import MAX_BYTES, read_json
 from lamina.io.byte_range import ByteRange, sha256

@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
-from lamina.core.budget import readable_size
 from lamina.core.module import Module
+from lamina.core.untrusted import readable_size
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.archive import ASSETS, MAX_MEMBERS, Archive, leads_out
 from lamina.saving.records import ModuleRecord, saved_modules

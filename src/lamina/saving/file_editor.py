@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from lamina.core.budget import readable_size, require_memory
 from lamina.core.tracebacks import filter_traceback
+from lamina.core.untrusted import readable_size, require_memory
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, shown
 from lamina.io.files import atomic_write, check_target, open_file
 from lamina.io.hdf5 import Group

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from lamina.core.budget import readable_size
 from lamina.core.module import snake_case
+from lamina.core.untrusted import readable_size
 from lamina.io.bounded_json import read_json
 from lamina.io.byte_range import ByteRange, sha256
 from lamina.io.files import StrPath, open_file
@@ -106,7 +106,7 @@ def _describe(parts: _Parts) -> dict[str, Any]:
     ]
     counts: Counter[str | None] = Counter()  # owner: None, or the optimizer
     for variable in variables:
-        if "seed_generator" not in variable["place"]:
+        if "seed_generator" not in variable["location"]:
             counts[variable["owner"]] += math.prod(variable["shape"])
     model = layers = None
     if parts.config is not None:
@@ -138,7 +138,7 @@ def _natural_key(location: str) -> list[str]:
 def _variable(location: str, dataset: Dataset, record: object) -> dict[str, Any]:
     path = record.get("path") if isinstance(record, dict) else None
     return {
-        "place": location,
+        "location": location,
         "owner": "optimizer" if location.startswith("optimizer/") else None,
         "path": path if isinstance(path, str) else None,
         "name": location.rpartition("/")[2],
@@ -208,14 +208,14 @@ def _assign_owners(
     by_path = {layer["path"]: layer for layer in layers}
     order = {path: n for n, path in enumerate(by_path)}
     for variable in variables:
-        parts = variable["place"].split("/")[:-1]
+        parts = variable["location"].split("/")[:-1]
         groups = parts if by_name else list(accumulate(parts, "{}/{}".format))
         known = [n for n, group in enumerate(groups) if group in by_group]
         if not known:
             continue
         owner = variable["owner"] = by_group[groups[known[-1]]]["path"]
-        variable["name"] = variable["place"].split("/", known[-1] + 1)[-1]
-        if "seed_generator" not in variable["place"]:
+        variable["name"] = variable["location"].split("/", known[-1] + 1)[-1]
+        if "seed_generator" not in variable["location"]:
             for path in accumulate(owner.split("/"), "{}/{}".format):
                 if path in by_path:
                     by_path[path]["parameters"] += math.prod(variable["shape"])
@@ -263,7 +263,7 @@ def _variable_row(variable: dict[str, Any]) -> tuple[object, ...]:
     """Return the path of the owner and the name, as far as known, shape and dtype."""
     owner, path = variable["owner"], variable["path"]
     if owner in (None, "optimizer"):
-        name = path or variable["place"]
+        name = path or variable["location"]
     else:
         name = f"{owner}/{path.rpartition('/')[2] if path else variable['name']}"
     return name, tuple(variable["shape"]), variable["dtype"]

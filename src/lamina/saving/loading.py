@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina.core.budget import untrusted_config
 from lamina.core.custom_objects import custom_object_scope
 from lamina.core.module import Module, is_user_defined
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.registry import deserialize
+from lamina.core.untrusted import untrusted_config
 from lamina.core.variable import Variable, deferred_init
 from lamina.errors import FileFormatError
 from lamina.io.hdf5 import Dataset, Group

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
-from lamina.core.budget import readable_size, require_memory
+from lamina.core.untrusted import readable_size, require_memory
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io.bounded_json import read_json
 from lamina.io.files import StrPath

@@ -79,8 +79,8 @@ class Engine:
         def make(state: ModuleState) -> LoopRunner:
             specs = segment.batches.specs(segment.data)
             # Kernels are timed with their gradients, so not for an evaluation.
-            most = segment.last if self.step.guard else 0
-            with compiling(), autotune.allow_timing(most):
+            steps = segment.last if self.step.guard else 0
+            with compiling(), autotune.allow_timing(steps):
                 traced = self._trace(state, specs)
             return LoopRunner(LoopSpec(self.step, traced, segment.batches, log_mode))
 

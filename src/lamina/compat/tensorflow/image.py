@@ -124,7 +124,7 @@ def resize_with_pad(
     method: str = "bilinear",
     antialias: bool = False,
 ) -> Any:
-    """Return images of another size, with zeros where the aspect ratio differs."""
+    """Resize images without distortion, and fill the rest of the size with zeros."""
     found = resize(image, (target_height, target_width), method, True, antialias)
     return resize_with_crop_or_pad(found, target_height, target_width)
 

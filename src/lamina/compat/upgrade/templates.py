@@ -54,7 +54,7 @@ class Helper(NamedTuple):
 
 @functools.cache
 def template_of(function: FunctionType, root: str) -> Template | None:
-    """Return a function as one expression, None if it is more than that.
+    """Return the expression that a function returns, or None if it does more.
 
     Args:
         function: a function of `lamina.compat`.
@@ -154,7 +154,7 @@ class _Plain(ast.NodeTransformer):
         return node
 
     def visit_If(self, node: ast.If) -> ast.AST | None:
-        """Remove a condition under which nothing is left."""
+        """Remove an `if` statement that has become empty."""
         self.generic_visit(node)
         if not node.body and not node.orelse:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from lamina.core.budget import check_output
+from lamina.core.untrusted import check_output
 from lamina.core.variable import Variable
 
 

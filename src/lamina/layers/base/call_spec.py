@@ -7,10 +7,10 @@ from typing import Any
 
 import jax
 
-from lamina.core.budget import check_output
 from lamina.core.check import is_int
 from lamina.core.dtypes import KNOWN_DTYPES
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
+from lamina.core.untrusted import check_output
 from lamina.errors import FileFormatError
 from lamina.layers.base.shapes import is_leaf
 from lamina.typing import Config

@@ -9,7 +9,7 @@ from lamina.typing import PartialShape, RegularizerLike
 
 
 class CommonOptions(TypedDict, total=False):
-    """Options of every layer; for layers that list `activity_regularizer`."""
+    """Options of every layer whose constructor itself has `activity_regularizer`."""
 
     trainable: bool
     dtype: PolicyLike

@@ -9,9 +9,9 @@ from typing import Any, Self, Unpack
 import jax.numpy as jnp
 
 from lamina import activations, regularizers
-from lamina.core.budget import untrusted_config
 from lamina.core.check import Check, at_least, positive_int
 from lamina.core.registry import refuse_code
+from lamina.core.untrusted import untrusted_config
 from lamina.errors import ShapeError
 from lamina.layers.base import Converted, Layer, Options
 from lamina.typing import ActivationLike, Array, ArrayLike, Config, PartialShape

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import config
-from lamina.core.budget import untrusted_config
 from lamina.core.check import at_least, boolean, one_of, optional, positive_int
+from lamina.core.untrusted import untrusted_config
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, TypeAlias, Unpack
 
 import numpy as np
 
-from lamina.core.budget import untrusted_config
 from lamina.core.check import boolean, integer, one_of, optional
+from lamina.core.untrusted import untrusted_config
 from lamina.errors import ArgumentError, FileFormatError, StateError
 from lamina.io.bounded_json import MAX_BYTES
 from lamina.io.files import StrPath, open_file

@@ -8,11 +8,11 @@ from typing import Any, Unpack
 import jax
 import jax.numpy as jnp
 
-from lamina.core.budget import check_size
 from lamina.core.check import Check, boolean
 from lamina.core.module import accepted_names
 from lamina.core.registry import serialize
 from lamina.core.scope import autocast
+from lamina.core.untrusted import check_size
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base import Layer, Options

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.budget import check_output
 from lamina.core.check import boolean, check_arguments, is_int, one_of
 from lamina.core.graph import op
+from lamina.core.untrusted import check_output
 from lamina.errors import ArgumentError, invalid
 from lamina.ops.image.layout import (
     as_dtype_of,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.budget import check_count
 from lamina.core.graph import op
+from lamina.core.untrusted import check_count
 from lamina.ops.families import joined
 from lamina.ops.types import Tensor, array_of, known_size
 from lamina.typing import Array

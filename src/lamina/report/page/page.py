@@ -1,4 +1,4 @@
-"""The whole page."""
+"""HTML pages about one run and about several."""
 
 from __future__ import annotations
 

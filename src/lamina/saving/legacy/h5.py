@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from lamina.core.budget import untrusted_config
+from lamina.core.untrusted import untrusted_config
 from lamina.io.bounded_json import read_json
 from lamina.io.hdf5 import Group
 from lamina.io.load_report import LoadReport, Tolerance

@@ -79,8 +79,8 @@ class CSVLogger(Callback):
                 self._size = file.tell() if self.append else 0
         except OSError as error:
             raise SaveError(
-                f"CSVLogger cannot write {self.filename!r}: {error.strerror}. Give "
-                "`filename` in a folder that exists and can be written to."
+                f"CSVLogger cannot write {self.filename!r}: {error.strerror}. Pass "
+                "a `filename` in a folder that exists and can be written to."
             ) from None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -185,7 +185,7 @@ class Checkpoints:
         return time.monotonic() - self._last_end >= self.seconds
 
     def _improved(self, logs: Logs) -> float | None:
-        """Return the monitored value if it is the best so far."""
+        """Return the monitored value if it is the best so far, else `None`."""
         value = logs.get(self.monitor, logs.get("loss"))
         if not isinstance(value, (int, float)) or not math.isfinite(value):
             return None

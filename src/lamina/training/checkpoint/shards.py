@@ -205,7 +205,7 @@ def in_first_process(function: Callable[[], object]) -> None:
 
 
 def broadcast_name(name: str) -> str:
-    """Return the name of a file that the first process passes."""
+    """Return in each process the file name that the first process passes."""
     text = name.encode().ljust(_MAX_NAME)
     row = broadcast(np.frombuffer(text, np.uint8))
     return row.astype(np.uint8).tobytes().decode().rstrip()

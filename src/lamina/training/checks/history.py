@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from lamina.core.cost import Budget
+from lamina.core.budget import Budget
 from lamina.core.graph import Node, SymbolicTensor
 from lamina.core.scope import StateScope, override
 from lamina.core.tracing.attributes import StoredAttributes

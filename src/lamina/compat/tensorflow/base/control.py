@@ -49,7 +49,7 @@ def switch_case(
     default: Callable[[], Any] | None = None,
     name: str | None = None,
 ) -> Any:
-    """Call the function of an index; the last one for other indices."""
+    """Call the function at an index, or the default, which may be the last function."""
     if isinstance(branch_fns, Mapping) or isinstance(branch_fns[0], tuple):
         branches = dict(branch_fns)
     else:

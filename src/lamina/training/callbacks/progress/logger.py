@@ -105,11 +105,11 @@ class ProgbarLogger(Callback):
             self._draw(state=f"validating: {text}" if validating else text)
 
     def on_data_wait(self, kind: str, seconds: float) -> None:
-        """Add the time to that of waiting."""
+        """Add to the time of waiting for data."""
         self._timer.waiting += seconds
 
     def on_progress(self, kind: str, done: int, logs: Logs) -> None:
-        """Show the progress if the last time was long enough ago."""
+        """Draw the progress, unless it was drawn a moment ago."""
         validating = kind == "test" and self._in_fit
         if not validating:
             self._timer.note(done)

@@ -14,7 +14,7 @@ from lamina.errors import SaveError
 class _EventFile:
     """File writer for a `SummaryWriter` of tensorboardX.
 
-    tensorboardX's own writes in a thread that ends at the first error. Further events
+    That of tensorboardX writes in a thread that ends at the first error. Further events
     then fill a queue, and training blocks.
     """
 
@@ -33,8 +33,8 @@ class _EventFile:
         except OSError as error:
             if required:
                 raise SaveError(
-                    f"TensorBoard cannot write to {folder!r}: {_reason(error)}. Give "
-                    "`log_dir` a folder that can be written to."
+                    f"TensorBoard cannot write to {folder!r}: {_reason(error)}. Pass "
+                    "a folder as `log_dir` that can be written to."
                 ) from None
             self.give_up(error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -13,6 +14,7 @@ from benchmarks.claim import Round
 from benchmarks.peers.keras_api import compiled
 from benchmarks.workload import SEED
 from lamina import layers
+from lamina.training.checkpoint.checkpoints import TrainPosition
 
 # Seconds between checkpoints, and seconds for which one can affect training.
 EACH, AFTERWARDS = 10.0, 1.0
@@ -41,9 +43,9 @@ class TimedCheckpoints(lamina.callbacks.Checkpoints):
         super().__init__(folder, seconds=EACH)
         self.times: list[float] = []
 
-    def write(self, steps: int, epochs: int, snapshot: Any) -> None:
+    def write(self, position: TrainPosition, snapshot: Callable[[], Any]) -> None:
         self.times.append(perf_counter())
-        super().write(steps, epochs, snapshot)
+        super().write(position, snapshot)
 
 
 def share(ends: list[float], writes: list[float]) -> float:
