@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.results import US, Result
 
-COLOURS = {
+COLORS = {
     US: "#d1495b",
     "Keras-JAX": "#30638e",
     "torch eager": "#edae49",
@@ -32,7 +32,7 @@ STYLE: dict[Any, Any] = {
 
 def training(results: Sequence[Result], path: Path) -> None:
     """Draw lamina's training speed relative to the main peers, one row per network."""
-    peers = [p for p in COLOURS if any(p in result.rivals() for result in results)]
+    peers = [p for p in COLORS if any(p in result.rivals() for result in results)]
     with rc_context(STYLE):
         figure = Figure(figsize=(7.5, 0.5 * len(results) + 1))
         axes = figure.subplots()
@@ -45,7 +45,7 @@ def training(results: Sequence[Result], path: Path) -> None:
                 if ratio
             ]
             lengths = [ratio - 1 for ratio in ratios if ratio]
-            axes.barh(rows, lengths, height, 1, color=COLOURS[peer], label=peer)
+            axes.barh(rows, lengths, height, 1, color=COLORS[peer], label=peer)
         axes.set_yticks(range(len(results)), [result.name for result in results])
         axes.invert_yaxis()
         axes.set_xscale("log")
@@ -60,7 +60,7 @@ def training(results: Sequence[Result], path: Path) -> None:
 
 def memory(results: Sequence[Result], path: Path) -> None:
     """Draw the peak memory of lamina and the main peers, one group per network."""
-    peers = [p for p in COLOURS if any(r.median(p, "peak_memory") for r in results)]
+    peers = [p for p in COLORS if any(r.median(p, "peak_memory") for r in results)]
     with rc_context(STYLE):
         figure = Figure(figsize=(7.5, 0.5 * len(results) + 1))
         axes = figure.subplots()
@@ -69,7 +69,7 @@ def memory(results: Sequence[Result], path: Path) -> None:
             values = [(r.median(peer, "peak_memory") or 0) / 2**20 for r in results]
             offset = (index - (len(peers) - 1) / 2) * height
             rows = [row + offset for row in range(len(results))]
-            axes.barh(rows, values, height, color=COLOURS[peer], label=peer)
+            axes.barh(rows, values, height, color=COLORS[peer], label=peer)
         axes.set_yticks(range(len(results)), [result.name for result in results])
         axes.invert_yaxis()
         axes.set_xlabel("peak memory of the process, MiB")
@@ -105,8 +105,8 @@ def panel(
             * float(str(q["scale"]))
             for q in quantities
         ]
-        colour = COLOURS.get(peer, "#9a9a9a")
-        axes.plot(counts, values, marker="o", markersize=3, color=colour, label=peer)
+        color = COLORS.get(peer, "#9a9a9a")
+        axes.plot(counts, values, marker="o", markersize=3, color=color, label=peer)
     axes.set_xscale("symlog" if 0 in counts else "log")
     axes.set_yscale("log")
     axes.set_xticks(counts, [f"{count:,}" for count in counts])
@@ -136,12 +136,12 @@ def speedups(panels: Mapping[str, Sequence[Curve]], path: Path) -> None:
         for axes, (title, curves) in zip(grid.flat, panels.items(), strict=True):
             gpus = curves[0].gpus
             axes.plot(gpus, gpus, color="black", linewidth=0.8, label="ideal")
-            for curve, colour in zip(curves, COLOURS.values(), strict=False):
+            for curve, color in zip(curves, COLORS.values(), strict=False):
                 axes.fill_between(
-                    gpus, curve.lower, curve.upper, color=colour, alpha=0.3, linewidth=0
+                    gpus, curve.lower, curve.upper, color=color, alpha=0.3, linewidth=0
                 )
                 axes.plot(
-                    gpus, curve.lower, color=colour, marker="o", markersize=3,
+                    gpus, curve.lower, color=color, marker="o", markersize=3,
                     label=curve.name,
                 )  # fmt: skip
             axes.set_xscale("log", base=2)

@@ -126,7 +126,7 @@ def ratio_table(results: Sequence[Result]) -> str:
 def columns(results: Sequence[Result]) -> list[str]:
     """Return the peers without variants of one library, the main ones first."""
     found = {peer for r in results for peer in r.rivals() if "," not in peer}
-    main = [peer for peer in charts.COLOURS if peer in found]
+    main = [peer for peer in charts.COLORS if peer in found]
     return [*main, *sorted(found - set(main))]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -39,7 +40,7 @@ class Watch(lamina.callbacks.Callback):
 class TimedCheckpoints(lamina.callbacks.Checkpoints):
     """Checkpoints that record when writing begins."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str | Path) -> None:
         super().__init__(folder, seconds=EACH)
         self.times: list[float] = []
 

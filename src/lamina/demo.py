@@ -54,12 +54,12 @@ def fuel_consumption(folder: Path) -> None:
     (x_train, y_train), (x_test, y_test) = auto_mpg.load_data()
 
     def build() -> Sequential:
-        normalise = Normalization()
-        normalise.adapt(x_train)
+        normalize = Normalization()
+        normalize.adapt(x_train)
         model = Sequential(
             [
                 Input((9,)),
-                normalise,
+                normalize,
                 Dense(64, activation="relu"),
                 Dense(64, activation="relu"),
                 Dense(1),

@@ -17,10 +17,10 @@ def test_samples_have_the_moments_and_bounds_of_the_distribution(case):
     values = np.asarray(case.make(lamina)(case.shape), "float64")
     assert values.shape == case.shape
     step = DEVIATIONS / np.sqrt(values.size)
-    centred = (values - case.mean) / case.deviation
-    assert abs(centred.mean()) < step
-    assert abs(centred.std() - 1) < step
-    assert abs((centred**4).mean() / case.kurtosis - 1) < 4 * step
+    centered = (values - case.mean) / case.deviation
+    assert abs(centered.mean()) < step
+    assert abs(centered.std() - 1) < step
+    assert abs((centered**4).mean() / case.kurtosis - 1) < 4 * step
     assert np.abs(values - case.mean).max() <= case.bound * (1 + 1e-6)
 
 

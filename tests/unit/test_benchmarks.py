@@ -16,7 +16,7 @@ from benchmarks.__main__ import CLAIMS
 from benchmarks.claim import Bar, Claim, Peer, Quantity, load_claim
 from benchmarks.harness import Measured, judge
 from benchmarks.layers import LAYERS
-from benchmarks.peers import devices, keras_api, layer_steps, peak, process
+from benchmarks.peers import checkpoints, devices, keras_api, layer_steps, peak, process
 from benchmarks.peers.keras_networks import build
 from benchmarks.worker import PeerFailed, PeerMissing
 from benchmarks.workload import Training
@@ -66,6 +66,12 @@ def test_fit_runs(name: str):
     assert first["parameters"] == NUMBERS[name]
     assert second["loss"] < first["loss"]
     assert second["epoch"] > second["step"] > 0
+
+
+def test_checkpoints_record_when_writing_begins(tmp_path: Path):
+    (model, x, y), timed = checkpoints.digits(), checkpoints.TimedCheckpoints(tmp_path)
+    model.fit(x[:8], y[:8], epochs=1, verbose=0, resume=timed)
+    assert len(timed.times) == len(timed.files()) > 0
 
 
 def test_first_epoch_reports_a_missing_library():

@@ -33,7 +33,7 @@ def halving(filters: int) -> nn.Step:
 
 
 def average(x: Tensor) -> Tensor:
-    """Average each pixel with its neighbours."""
+    """Average each pixel with its neighbors."""
     return layers.AveragePooling2D(3, strides=1, padding="same")(x)
 
 

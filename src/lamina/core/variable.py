@@ -34,7 +34,7 @@ _CHECKS = {
         Check("a TensorLayout", lambda v: hasattr(v, "backend_layout"), ("model",))
     ),
 }
-_KEPT = ("float16", "bfloat16", "float32")
+_KEPT_FLOATS = ("float16", "bfloat16", "float32")
 _version = [0]
 # More values would clutter a printed list of variables.
 _MAX_SHOWN = 16
@@ -58,7 +58,7 @@ def bump_structure_version() -> None:
 
 
 class Storage:
-    """The array of a variable, and one that a program may overwrite with its next.
+    """The array of a variable, and a donation buffer that a program may overwrite.
 
     Args:
         array: the array; zeros of NumPy for a value that `deferred_init` makes.
@@ -74,7 +74,7 @@ class Storage:
     def __getstate__(self) -> dict[str, Any]:
         if self.sharding is None:
             return vars(self) | {"_donation_buffer": None}
-        # A copy lies on one device, as another process may have no more.
+        # A copy is on one device: the process that loads it may have no more.
         array = jnp.asarray(host_array(self.array))
         return vars(self) | vars(Storage(array))
 
@@ -164,7 +164,7 @@ class Variable:
         self.regularizer: Callable[..., Any] | None = None
         self.constraint: Callable[..., Any] | None = None
         self.layout = layout
-        # The variable whose optimizer state this is, which lies as that one.
+        # The variable whose optimizer state this is; both have one sharding.
         self.slot_of: Variable | None = None
         self.storage = Storage(_initial_value(self, initializer, shape, dtype))
         bump_structure_version()
@@ -331,7 +331,7 @@ def _converted(value: object, dtype: DTypeLike) -> jax.Array:
         array = np.asarray(value)
         dtype = None if array.dtype.kind in "biuc" else standardize_dtype(None)
         # Floats of 16 and 32 bits keep their type, unless they are Python's.
-        if hasattr(value, "dtype") and array.dtype.name in _KEPT:
+        if hasattr(value, "dtype") and array.dtype.name in _KEPT_FLOATS:
             dtype = array.dtype.name
     if isinstance(value, jax.Array):
         return jnp.array(value, dtype)

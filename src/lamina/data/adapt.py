@@ -19,9 +19,9 @@ from lamina.data.shuffle import permutation
 from lamina.data.sparse import SparseRows
 from lamina.data.streams import (
     DatasetSource,
-    Epochs,
     Source,
     State,
+    StreamSource,
     require_batches,
 )
 from lamina.errors import ArgumentError, ArgumentTypeError, DataError, invalid
@@ -131,7 +131,7 @@ def adapt(
     if isinstance(x, Dataset):
         source: Source = DatasetSource(x, steps, seed, convert)
     else:
-        source = Epochs(x, steps, shuffle, seed, convert)
+        source = StreamSource(x, steps, shuffle, seed, convert)
     most = min(most or STACK_STEPS, source.steps or STACK_STEPS)
     return StreamFeed(source, most, share)
 

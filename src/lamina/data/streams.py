@@ -1,4 +1,4 @@
-"""Epochs of iterables of batches."""
+"""Sources of batches for streams: iterables, and lazy data sets."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Source(Protocol):
         ...
 
 
-class Epochs:
-    """Batches of a stream, epoch by epoch.
+class StreamSource:
+    """Batches of an iterable, epoch by epoch.
 
     An epoch is the whole stream, or `steps` batches of it. With `steps`, and for a
     stream that cannot restart, an epoch continues where the one before ended. Epoch 0
@@ -186,7 +186,7 @@ class Epochs:
 
 
 class DatasetSource:
-    """Batches of a `Dataset`, epoch by epoch; each of them can be computed directly.
+    """Batches of a `Dataset`, epoch by epoch; any of them can be computed directly.
 
     With `steps`, an epoch continues where the one before ended.
 

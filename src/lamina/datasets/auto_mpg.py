@@ -52,7 +52,7 @@ def load_data(test_split: float = 0.2, seed: int = 113) -> Split:
 
     Reference:
         R. Quinlan (1993), UCI Machine Learning Repository, doi:10.24432/C5859H,
-        licence CC BY 4.0. Six rows without horsepower and the names are left out.
+        license CC BY 4.0. Six rows without horsepower and the names are left out.
     """
     check_test_split("auto_mpg.load_data", test_split)
     path = Path(__file__).with_name("auto_mpg.csv")

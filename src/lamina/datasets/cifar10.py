@@ -1,4 +1,4 @@
-"""CIFAR-10: 60,000 colour photographs of 32 by 32 pixels in 10 classes."""
+"""CIFAR-10: 60,000 color photographs of 32 by 32 pixels in 10 classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CIFAR-100: 60,000 colour photographs of 32 by 32 pixels in 100 classes."""
+"""CIFAR-100: 60,000 color photographs of 32 by 32 pixels in 100 classes."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def load_data(test_split: float = 0.2, seed: int = 113) -> Split:
 
     Reference:
         E. Alpaydin and C. Kaynak (1998), Optical Recognition of Handwritten Digits,
-        UCI Machine Learning Repository, doi:10.24432/C50P49, licence CC BY 4.0.
+        UCI Machine Learning Repository, doi:10.24432/C50P49, license CC BY 4.0.
     """
     check_test_split("digits.load_data", test_split)
     path = Path(__file__).with_name("digits.npz")

@@ -38,7 +38,7 @@ def load_data() -> Split:
         ```
 
     Reference:
-        H. Xiao, K. Rasul and R. Vollgraf (2017), arXiv:1708.07747, licence MIT.
+        H. Xiao, K. Rasul and R. Vollgraf (2017), arXiv:1708.07747, license MIT.
     """
     return _load_part("train"), _load_part("t10k")
 

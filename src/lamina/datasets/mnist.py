@@ -30,7 +30,7 @@ def load_data(path: str = "mnist.npz") -> Split:
         ```
 
     Reference:
-        Y. LeCun and C. Cortes, licence CC BY-SA 3.0.
+        Y. LeCun and C. Cortes, license CC BY-SA 3.0.
     """
     file = keras_file("mnist.npz", path)
     x_train, y_train = read_arrays(file, "x_train", "y_train")

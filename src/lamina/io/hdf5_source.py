@@ -1,4 +1,4 @@
-"""Bytes of an HDF5 file, of which only so many are read."""
+"""Reader of an HDF5 file that bounds the bytes it reads."""
 
 from __future__ import annotations
 

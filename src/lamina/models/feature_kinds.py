@@ -79,7 +79,7 @@ class Feature:
 
 
 class FeatureKinds:
-    """Methods that make features of a kind, whose names are those of the kinds."""
+    """Class methods that create features, one for each kind."""
 
     kinds: ClassVar[tuple[str, ...]] = (
         "float",

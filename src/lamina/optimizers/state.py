@@ -191,6 +191,12 @@ class OptimizerState(OptimizerVariables):
         return {**super().get_config(), **values}
 
 
+def schedule_of(optimizer: object) -> Callable[..., Any] | None:
+    """Return the schedule or function that an optimizer's learning rate follows."""
+    rate = getattr(optimizer, "_learning_rate", None)
+    return rate if callable(rate) else None
+
+
 def _rate_at(rate: Callable[..., Any], step: Variable) -> Any:
     """Return the value of a schedule, or of a function of nothing or of the step."""
     takes_step = isinstance(rate, LearningRateSchedule)

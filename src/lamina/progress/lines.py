@@ -21,7 +21,7 @@ from lamina.progress.text import (
 )
 
 _BOLD, _DIM, _BAR = "1", "2", "36"
-_COLOURS = {True: "32", False: "31", None: _DIM}
+_COLORS = {True: "32", False: "31", None: _DIM}
 _BAR_COLUMNS = 8, 40  # fewest and most
 _METRIC_LINES = 2
 _TIME_COLUMNS, _NUMBER_COLUMNS, _CELL_COLUMNS = 6, 9, 14
@@ -78,7 +78,7 @@ def moving_lines(snapshot: Snapshot, width: int) -> list[Styled]:
 
 def _bar(fraction: float, width: int) -> Styled:
     full = round(width * min(fraction, 1.0))
-    # Thick and thin lines differ without colours too.
+    # Thick and thin lines differ without colors too.
     return joined([styled("━" * full, _BAR), styled("─" * (width - full), _DIM)], "")
 
 
@@ -92,7 +92,7 @@ def _metric(metric: Metric, has_curve: bool = True) -> Styled:
 
 def _change(metric: Metric) -> Styled:
     text = "" if metric.change is None else change(metric.change)
-    return styled(text, _COLOURS[metric.is_better])
+    return styled(text, _COLORS[metric.is_better])
 
 
 def finished_lines(snapshot: Snapshot, width: int) -> list[Styled]:
@@ -171,7 +171,7 @@ def _in_columns(cells: Sequence[Styled], widths: Sequence[int]) -> Styled:
         for cell, width in zip(cells, widths, strict=True)
     ]
     line = joined(filled)
-    return Styled(line.plain.rstrip(), line.coloured.rstrip())
+    return Styled(line.plain.rstrip(), line.colored.rstrip())
 
 
 def _ending_at(column: int, note: str) -> Styled:

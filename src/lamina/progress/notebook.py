@@ -15,9 +15,9 @@ from lamina.progress.text import change, duration, number, resampled
 _MOVING_ROWS, _ROWS = 10, 100
 _CHART_POINTS = 80
 _CHART_WIDTH, _CHART_HEIGHT = 160, 40
-# Colours that can be read on white and on black.
+# Colors that can be read on white and on black.
 _BETTER, _WORSE, _FIRST, _SECOND = "#238551", "#cd4246", "#2d72d2", "#b8660f"
-_COLOURS = {True: _BETTER, False: _WORSE, None: "inherit"}
+_COLORS = {True: _BETTER, False: _WORSE, None: "inherit"}
 _BOX = "color:inherit;font-variant-numeric:tabular-nums;line-height:1.6"
 _SCROLL = "max-height:24em;overflow:auto;display:inline-block"
 _DIM = "opacity:.8"
@@ -76,8 +76,8 @@ def _inline(metric: Metric) -> str:
 
 def _value(metric: Metric) -> str:
     text = "" if metric.change is None else change(metric.change)
-    colour = _COLOURS[metric.is_better]
-    small = f'<small style="{_CHANGE};color:{colour}">{text}</small>'
+    color = _COLORS[metric.is_better]
+    small = f'<small style="{_CHANGE};color:{color}">{text}</small>'
     return f"{number(metric.value)} {small}"
 
 
@@ -106,12 +106,12 @@ def _chart(metrics: Sequence[Metric]) -> str:
         return ""
     low, high = min(finite), max(finite)
     lines = "".join(
-        _polyline(curve, low, high, colour)
-        for curve, colour in zip(curves.values(), (_FIRST, _SECOND), strict=False)
+        _polyline(curve, low, high, color)
+        for curve, color in zip(curves.values(), (_FIRST, _SECOND), strict=False)
     )
     legend = " ".join(
-        f'<small style="color:{colour}">{html.escape(name)}</small>'
-        for name, colour in zip(curves, (_FIRST, _SECOND), strict=False)
+        f'<small style="color:{color}">{html.escape(name)}</small>'
+        for name, color in zip(curves, (_FIRST, _SECOND), strict=False)
     )
     size = f'width="{_CHART_WIDTH}" height="{_CHART_HEIGHT}"'
     names = html.escape(" and ".join(curves))
@@ -121,7 +121,7 @@ def _chart(metrics: Sequence[Metric]) -> str:
     )
 
 
-def _polyline(values: Sequence[float], low: float, high: float, colour: str) -> str:
+def _polyline(values: Sequence[float], low: float, high: float, color: str) -> str:
     across = (_CHART_WIDTH - 4) / (len(values) - 1)
     down = (_CHART_HEIGHT - 4) / ((high - low) or 1.0)
     points = " ".join(
@@ -129,5 +129,5 @@ def _polyline(values: Sequence[float], low: float, high: float, colour: str) -> 
         for i, value in enumerate(values)
         if math.isfinite(value)
     )
-    style = f'fill="none" stroke="{colour}" stroke-width="2"'
+    style = f'fill="none" stroke="{color}" stroke-width="2"'
     return f'<polyline points="{points}" {style}/>'

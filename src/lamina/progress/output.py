@@ -55,7 +55,7 @@ class Output:
         """Show a finished loop."""
 
     def close(self) -> None:
-        """Remove what moves; the output may be used again."""
+        """Remove the lines that are redrawn; the output may be used again."""
 
 
 class PlainOutput(Output):

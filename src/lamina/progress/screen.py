@@ -28,8 +28,8 @@ def write(stream: TextIO, text: str) -> None:
         stream.write(known.decode(encoding))
 
 
-def has_colours() -> bool:
-    """Return whether terminals get colours; NO_COLOR turns them off."""
+def has_colors() -> bool:
+    """Return whether terminals get colors; NO_COLOR turns them off."""
     return not os.environ.get("NO_COLOR")
 
 
@@ -110,7 +110,7 @@ class Screen:
         return bool(self._blocks) and os.getpid() == self._process
 
     def _text(self, line: Styled) -> str:
-        return line.coloured if has_colours() else line.plain
+        return line.colored if has_colors() else line.plain
 
     def _write(self) -> None:
         most = max(shutil.get_terminal_size().lines - 1, 1)

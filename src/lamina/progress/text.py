@@ -103,10 +103,10 @@ def columns(text: str) -> int:
 
 
 class Styled(NamedTuple):
-    """Text of a line in two versions: without and with codes of colours."""
+    """Text of a line in two versions: without and with codes of colors."""
 
     plain: str
-    coloured: str
+    colored: str
 
     @property
     def width(self) -> int:
@@ -123,7 +123,7 @@ def joined(parts: Iterable[Styled], gap: str = _GAP) -> Styled:
     """Join the texts that are not empty."""
     shown = [part for part in parts if part.plain]
     plain = gap.join(part.plain for part in shown)
-    return Styled(plain, gap.join(part.coloured for part in shown))
+    return Styled(plain, gap.join(part.colored for part in shown))
 
 
 def wrapped(
@@ -148,7 +148,7 @@ def wrapped(
 
 
 def cut(line: Styled, width: int) -> Styled:
-    """Return a line without colours and shorter, if it is wider than a width."""
+    """Return a line without colors and shorter, if it is wider than a width."""
     if line.width <= width:
         return line
     text = line.plain

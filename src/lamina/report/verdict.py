@@ -87,7 +87,7 @@ def _progress(run: Run) -> float:
 
 
 def trust(run: Run) -> list[Trust]:
-    """Return what was examined, and the result of each examination."""
+    """Return the checks of the result, each with its outcome."""
     found = [_checks(run), _fit(run)]
     for result in run.evaluation:
         prefix = f"{result['name']}: " if len(run.evaluation) > 1 else ""
@@ -174,7 +174,7 @@ def _of_result(result: dict[str, object]) -> list[Trust]:
 
 
 def sentence(run: Run) -> str:
-    """Return what was trained on what, and for how long."""
+    """Return a sentence on the model, its data and the time of training."""
     arguments = run.record.get("arguments") or {}
     parameters = sum(row.get("params", 0) for row in run.layers if not row["level"])
     size = f", {parameters:,} parameters," if run.layers else ""

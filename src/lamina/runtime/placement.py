@@ -56,7 +56,7 @@ def current() -> Any:
 
 
 def set_current(distribution: Distribution | None) -> None:
-    """Set the global distribution; with `None`, arrays lie on one device."""
+    """Set the global distribution; with `None`, arrays are on one device."""
     _shared[0] = distribution
 
 

@@ -106,7 +106,7 @@ def _match_names(names: list[str], weight_names: list[str]) -> dict[str, str]:
 
 
 def _index_by_order(names: list[str]) -> dict[tuple[str, int], str]:
-    """Index names by what remains without numbers, and by their order.
+    """Index names by their text without numbers, and by their order.
 
     "dense_1/kernel" and "dense_4/kernel" are ("dense/kernel", 0) and (..., 1).
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -48,7 +49,7 @@ class BatchSizeTrial(NamedTuple):
 
     def cells(self) -> tuple[str, str, str]:
         """Return the texts of a row of a table."""
-        if self.step_ms != self.step_ms:
+        if math.isnan(self.step_ms):
             return f"{self.batch_size:,}", "-", "out of memory"
         speed = f"{self.rows_per_second:,.0f}"
         return f"{self.batch_size:,}", f"{self.step_ms:.2f}", speed
@@ -182,13 +183,13 @@ def _seconds(steps: Trial, count: int) -> float:
 def _is_finished(trials: list[BatchSizeTrial]) -> bool:
     """Return whether the last size did not fit, or the last two gained little."""
     speeds = [t.rows_per_second for t in trials]
-    if speeds and speeds[-1] != speeds[-1]:
+    if speeds and math.isnan(speeds[-1]):
         return True
     return len(speeds) > 2 and max(speeds[-2:]) < _BETTER * max(speeds[:-2])
 
 
 def _suggestion(trials: list[BatchSizeTrial]) -> int | None:
-    fitting = [t for t in trials if t.step_ms == t.step_ms]
+    fitting = [t for t in trials if not math.isnan(t.step_ms)]
     best = max((t.rows_per_second for t in fitting), default=0.0)
     good = (t.batch_size for t in fitting if t.rows_per_second >= _ENOUGH * best)
     return next(good, None)

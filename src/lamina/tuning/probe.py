@@ -40,7 +40,7 @@ def probe(
     sample_weight: Data | None = None,
     batch_size: int | None = None,
 ) -> Findings:
-    """Return what a few steps on one batch show about a compiled model.
+    """Return findings about a compiled model, from a few steps on one batch.
 
     Afterwards the model and the optimizer are what they were, bit for bit.
 

@@ -112,7 +112,7 @@ def _not_decreasing(wanted: Sequence[tuple[float, float]]) -> list[float]:
 
 
 def _straighten(graph: Ranked, xs: list[float]) -> None:
-    """Move each chain of nodes to one x, if the nodes beside it leave one."""
+    """Move each chain of nodes to one x, if the nodes beside it leave space."""
     chains = _chains(graph)
     left = {b: a for row in graph.rows for a, b in zip(row, row[1:], strict=False)}
     right = {a: b for b, a in left.items()}

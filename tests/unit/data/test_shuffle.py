@@ -153,10 +153,10 @@ def test_two_positions_are_independent(rows: int, pair: tuple[int, int]) -> None
 def test_neighbours_descents_and_fixed_rows(rows: int) -> None:
     taken = orders(rows, 4000 if rows < 1000 else 100).astype(float)
     count = len(taken)
-    centred = taken - (rows - 1) / 2
+    centered = taken - (rows - 1) / 2
     for distance in (1, 2, 3, rows // 2):
-        product = (centred[:, distance:] * centred[:, :-distance]).mean()
-        correlation = product / (centred**2).mean() + 1 / (rows - 1)
+        product = (centered[:, distance:] * centered[:, :-distance]).mean()
+        correlation = product / (centered**2).mean() + 1 / (rows - 1)
         assert abs(correlation) < FAR / np.sqrt(count * (rows - distance))
     descents = (np.diff(taken) < 0).sum(axis=1)
     mean, variance = (rows - 1) / 2, (rows + 1) / 12

@@ -12,7 +12,7 @@ import pytest
 
 import lamina
 from lamina import errors, layers
-from lamina.data.streams import Epochs
+from lamina.data.streams import StreamSource
 
 
 class Numbers(lamina.utils.PyDataset):
@@ -48,7 +48,7 @@ class Endless:
 
 def epochs(stream: Any, count: int, steps: int | None = None, **more: Any) -> Any:
     """The batches of some epochs, taken as a feed takes them: no more than needed."""
-    cut = Epochs(stream, steps, **more)
+    cut = StreamSource(stream, steps, **more)
     return [[*itertools.islice(cut.batches(i), cut.steps)] for i in range(count)]
 
 
@@ -78,7 +78,7 @@ def test_exhausted_generator_gives_a_warning() -> None:
 
 
 def test_epoch_0_starts_the_stream() -> None:
-    cut = Epochs(range(6), 2)
+    cut = StreamSource(range(6), 2)
     assert [*cut.batches(0)] == [*cut.batches(0)] == [0, 1]
 
 
@@ -125,7 +125,7 @@ def test_dataset_works_without_calling_its_base_constructor() -> None:
 @pytest.mark.parametrize("stream", [Endless(), Numbers(None)], ids=["long", "no end"])
 def test_infinite_stream_needs_a_number_of_steps(stream: Any) -> None:
     with pytest.raises(errors.DataError, match="steps_per_epoch"):
-        Epochs(stream, None)
+        StreamSource(stream, None)
 
 
 def test_fit_continues_a_stream_and_validation_restarts_it() -> None:
@@ -163,5 +163,5 @@ class Sampled:
 
 
 def test_sampler_gets_the_epoch() -> None:
-    epochs = Epochs(Sampled(), None)
+    epochs = StreamSource(Sampled(), None)
     assert [list(epochs.batches(epoch)) for epoch in (0, 1, 4)] == [[0], [1], [4]]

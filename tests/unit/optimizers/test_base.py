@@ -233,7 +233,7 @@ RULES = [
 def test_user_defined_rule_extends_a_rule_by_keywords(name):
     rule = getattr(optimizers, name)
 
-    class Centred(rule):
+    class Centered(rule):
         def update(self, gradient, value, slots, step, learning_rate):
             gradient = gradient - gradient.mean(0)
             rest = {"step": step, "learning_rate": learning_rate}
@@ -241,7 +241,7 @@ def test_user_defined_rule_extends_a_rule_by_keywords(name):
 
     columns, shifted = [[1.0, 2.0], [3.0, 4.0]], [[-1.0, -1.0], [1.0, 1.0]]
     weight, expected = Variable(np.ones((2, 2))), Variable(np.ones((2, 2)))
-    Centred().apply([np.array(columns)], [weight])
+    Centered().apply([np.array(columns)], [weight])
     rule().apply([np.array(shifted)], [expected])
     assert np.array_equal(weight, expected)
 

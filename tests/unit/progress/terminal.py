@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
 
     Attributes:
         writes: number of writes.
-        styles: codes of colours that were written.
+        styles: codes of colors that were written.
     """
 
     encoding = "utf-8"

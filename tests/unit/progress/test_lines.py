@@ -80,8 +80,8 @@ def test_moving_lines_fit_the_width(width, metrics):
         assert all(line.plain for line in lines)
 
 
-def test_colours_mark_better_and_worse():
-    text = "".join(line.coloured for line in moving_lines(RUNNING, 200))
+def test_colors_mark_better_and_worse():
+    text = "".join(line.colored for line in moving_lines(RUNNING, 200))
     assert "\x1b[32m↑0.02\x1b[0m" in text
     assert "\x1b[31m↓0.01\x1b[0m" in text
 

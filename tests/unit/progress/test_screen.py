@@ -132,7 +132,7 @@ def test_child_process_writes_without_the_block(monkeypatch):
 
 
 @pytest.mark.parametrize(("value", "styles"), [("", {"32", "0"}), ("1", set())])
-def test_no_color_turns_colours_off(monkeypatch, value, styles):
+def test_no_color_turns_colors_off(monkeypatch, value, styles):
     terminal = open_terminal(monkeypatch)
     monkeypatch.setenv("NO_COLOR", value)
     Screen.current().draw("owner", block("ab"))

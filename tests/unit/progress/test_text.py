@@ -84,7 +84,7 @@ def test_lines_are_cut(line, width, expected):
 END = Snapshot("", 938, 938, 1.9, 0.0021, metrics=[Metric("accuracy", 0.93141)])
 SMALL = [Metric("a", 0.001), Metric("b", -0.5), Metric("c", NAN), Metric("d", 0.0)]
 BAR = "━" * 20
-# As Keras 3.15.1 prints them to a file, without colours.
+# As Keras 3.15.1 prints them to a file, without colors.
 PLAIN = [
     (END, True, f"938/938 {BAR} 2s 2ms/step - accuracy: 0.9314"),
     (END, False, "938/938 - 2s - 2ms/step - accuracy: 0.9314"),

@@ -15,11 +15,11 @@ from lamina.training.checkpoint.checkpoints import Checkpoints
 
 
 def blobs(rows: int = 100, features: int = 8, classes: int = 3) -> tuple[Any, Any]:
-    """Rows around one centre a class, and the class indices."""
+    """Rows around one center a class, and the class indices."""
     generator = np.random.default_rng(0)
     labels = generator.integers(0, classes, rows)
-    centres = generator.normal(size=(classes, features))
-    x = centres[labels] + 0.3 * generator.normal(size=(rows, features))
+    centers = generator.normal(size=(classes, features))
+    x = centers[labels] + 0.3 * generator.normal(size=(rows, features))
     return x.astype("float32"), labels.astype("int32")
 
 

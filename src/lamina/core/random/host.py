@@ -25,7 +25,7 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _BLOCK = 32768
 
 # Giles 2012, "Approximating the erfinv function", single precision.
-_CENTRE = (
+_CENTER = (
     *(2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 2.1858087e-04),
     *(-1.25372503e-03, -4.17768164e-03, 0.246640727, 1.50140941),
 )
@@ -100,7 +100,7 @@ def _between(words: Words, low: float, high: float) -> Floats:
 
 def _erf_inv(x: Floats) -> Floats:
     w = -np.log((1 - x) * (1 + x))
-    factor = _polynomial(_CENTRE, w - np.float32(2.5))
+    factor = _polynomial(_CENTER, w - np.float32(2.5))
     tail = w >= 5
     if tail.any():
         factor[tail] = _polynomial(_TAIL, np.sqrt(w[tail]) - np.float32(3))

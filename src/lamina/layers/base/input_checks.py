@@ -113,7 +113,7 @@ def _after_layer(tensor: Array | SymbolicTensor, previous: Module, missing: int)
 def _of_input(shape: PartialShape, missing: int) -> str:
     if missing == 1:
         return (
-            "The last axis, that of channels or features, is missing. For grey images "
+            "The last axis, that of channels or features, is missing. For gray images "
             f"and single series it has size 1: Input({(*shape[1:], 1)})."
         )
     if missing == -1:

@@ -71,7 +71,7 @@ def aspect_padding(
 
 
 def crop(images: Array, window: Window, axes: tuple[int, int]) -> Array:
-    """Return a part of images whose rows and columns are two axes."""
+    """Crop images along the two axes of rows and columns."""
     ends = window.top + window.height, window.left + window.width
     for axis, start, end in zip(axes, window[:2], ends, strict=True):
         images = lax.slice_in_dim(images, start, end, axis=axis)

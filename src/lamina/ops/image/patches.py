@@ -56,7 +56,10 @@ def extract_patches(
     """
     rank = 3 if isinstance(size, (tuple, list)) and len(size) == 3 else 2
     return _patches(
-        *("extract_patches", rank, images, data_format),
+        "extract_patches",
+        rank,
+        images,
+        data_format,
         size=size,
         strides=strides,
         dilation_rate=dilation_rate,
@@ -98,7 +101,10 @@ def extract_patches_3d(
         (2, 2, 2, 192)
     """
     return _patches(
-        *("extract_patches_3d", 3, volumes, data_format),
+        "extract_patches_3d",
+        3,
+        volumes,
+        data_format,
         size=size,
         strides=strides,
         dilation_rate=dilation_rate,

@@ -202,13 +202,13 @@ def normalize(
 
 @register_reference("standardize")
 def reference_standardize(call: StandardizeCall) -> Standardized:
-    """Compute the variance from centred values, which avoids cancellation."""
+    """Compute the variance from centered values, which avoids cancellation."""
     x, gamma, beta, epsilon, axes = call
-    centred = upcast(x)
-    mean = jnp.mean(centred, axes, keepdims=True)
-    centred = centred - mean
-    variance = jnp.mean(jnp.square(centred), axes, keepdims=True)
-    y = centred * lax.rsqrt(variance + epsilon)
+    centered = upcast(x)
+    mean = jnp.mean(centered, axes, keepdims=True)
+    centered = centered - mean
+    variance = jnp.mean(jnp.square(centered), axes, keepdims=True)
+    y = centered * lax.rsqrt(variance + epsilon)
     y = y if gamma is None else y * gamma
     y = y if beta is None else y + beta
     return y.astype(x.dtype), mean, variance
@@ -257,9 +257,9 @@ def moments(
     x = float_array(x)
     x32 = upcast(x)
     axis = axes_of(axes)
-    centre = jnp.mean(x32, axis, keepdims=True)
-    variance = jnp.mean(jnp.square(x32 - centre), axis, keepdims=keepdims)
-    average = centre if keepdims else jnp.squeeze(centre, axis)
+    center = jnp.mean(x32, axis, keepdims=True)
+    variance = jnp.mean(jnp.square(x32 - center), axis, keepdims=keepdims)
+    average = center if keepdims else jnp.squeeze(center, axis)
     return _cast_clipped(average, x.dtype), _cast_clipped(variance, x.dtype)
 
 

@@ -111,7 +111,7 @@ class CallbackList(Callback):
         return all(vars(type(c)).get("epochs_may_wait") for c in self.callbacks)
 
     def shared(self) -> list[tuple[str, int]]:
-        """Return what several processes must have alike.
+        """Return the values that must be equal in all processes.
 
         Those are the callbacks of lamina that change training or wait for other
         processes, and the batches until each pauses.

@@ -12,12 +12,13 @@ import numpy as np
 from lamina.core.check import Check, at_least, fraction
 from lamina.core.tracebacks import warn
 from lamina.errors import ArgumentTypeError, LikelyMistakeWarning, StateError
+from lamina.optimizers.state import schedule_of
 from lamina.training.callbacks.base import Callback, show
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 from lamina.typing import Logs
 
 
-def rated_optimizers(model: Any) -> dict[str, Any]:
+def optimizers_by_rate(model: Any) -> dict[str, Any]:
     """Return a model's optimizers by the name of their learning rate in the logs."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     if not hasattr(optimizer, "optimizers"):
@@ -42,7 +43,7 @@ def rate_of(optimizer: object) -> float:
 
 def rates_of(model: object) -> dict[str, float]:
     """Return the learning rates of a model's optimizers by name in the logs."""
-    return {name: rate_of(item) for name, item in rated_optimizers(model).items()}
+    return {name: rate_of(item) for name, item in optimizers_by_rate(model).items()}
 
 
 class LearningRateScheduler(Callback):
@@ -72,7 +73,7 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Set the learning rate."""
-        for name, optimizer in rated_optimizers(self.model).items():
+        for name, optimizer in optimizers_by_rate(self.model).items():
             rate = self._next_rate(epoch, optimizer)
             optimizer.learning_rate = rate
             if self.verbose:
@@ -171,9 +172,9 @@ class ReduceLROnPlateau(MonitorCallback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Reset the state, and warn if a schedule sets the learning rate."""
         super().on_train_begin(logs)
-        for optimizer in rated_optimizers(self.model).values():
-            schedule = getattr(optimizer, "_learning_rate", None)
-            if callable(schedule):
+        for optimizer in optimizers_by_rate(self.model).values():
+            schedule = schedule_of(optimizer)
+            if schedule is not None:
                 warn(
                     "ReduceLROnPlateau cannot reduce the learning rate of "
                     f"{type(optimizer).__name__}, which follows {schedule!r}. Create "
@@ -204,7 +205,7 @@ class ReduceLROnPlateau(MonitorCallback):
                 self._reduce(epoch)
 
     def _reduce(self, epoch: int) -> None:
-        for name, optimizer in rated_optimizers(self.model).items():
+        for name, optimizer in optimizers_by_rate(self.model).items():
             before = rate_of(optimizer)
             # The learning rate is a float32, so the bound is rounded to one too.
             if before <= np.float32(self.min_lr):

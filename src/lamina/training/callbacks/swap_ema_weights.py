@@ -7,7 +7,7 @@ from typing import Any
 from lamina.core.check import boolean
 from lamina.errors import StateError
 from lamina.training.callbacks.base import Callback
-from lamina.training.callbacks.learning_rate import rated_optimizers
+from lamina.training.callbacks.learning_rate import optimizers_by_rate
 from lamina.typing import Logs
 
 
@@ -42,7 +42,7 @@ class SwapEMAWeights(Callback):
         self._require_averages()
 
     def _require_averages(self) -> None:
-        if not any(item.use_ema for item in rated_optimizers(self.model).values()):
+        if not any(item.use_ema for item in optimizers_by_rate(self.model).values()):
             raise StateError(
                 "SwapEMAWeights needs an optimizer that averages the weights: make it "
                 "with `use_ema=True`."

@@ -84,7 +84,7 @@ class CompileArgs(NamedTuple):
         return [metric for metric in given if isinstance(metric, Metric)]
 
     def check(self) -> None:
-        """Raise if a loss or metric is neither a known name nor fit to be called.
+        """Raise if a loss or metric is neither a known name nor a suitable function.
 
         Raises:
             UnknownNameError: a name is unknown; the message offers similar ones.

@@ -128,27 +128,27 @@ def test_lookup_has_a_symbolic_output():
     assert layer(words).shape == (None, 2)
 
 
-COLOURS = np.array([["red"], ["blue"], ["red"]])
+COLORS = np.array([["red"], ["blue"], ["red"]])
 
 
-def colours_model() -> lamina.Model:
-    colour = layers.Input((1,), dtype="string")
+def colors_model() -> lamina.Model:
+    color = layers.Input((1,), dtype="string")
     vector = layers.StringLookup(
-        vocabulary=["red", "green"], output_mode="one_hot", name="colours"
-    )(colour)
-    model = lamina.Model(colour, layers.Dense(1)(vector))
+        vocabulary=["red", "green"], output_mode="one_hot", name="colors"
+    )(color)
+    model = lamina.Model(color, layers.Dense(1)(vector))
     model.compile("sgd", "mse")
     return model
 
 
 def test_a_model_looks_text_up_before_its_program():
-    model = colours_model()
-    lookup, head = model.get_layer("colours"), model.layers[-1]
-    expected = head(lookup(COLOURS))
-    np.testing.assert_allclose(model(COLOURS), expected, rtol=1e-6)
-    np.testing.assert_allclose(model.predict(COLOURS), expected, rtol=1e-6)
-    model.fit(COLOURS, np.zeros((3, 1)), verbose=0)
-    assert model.evaluate(iter([(COLOURS, np.zeros((3, 1)))]), verbose=0) > 0
+    model = colors_model()
+    lookup, head = model.get_layer("colors"), model.layers[-1]
+    expected = head(lookup(COLORS))
+    np.testing.assert_allclose(model(COLORS), expected, rtol=1e-6)
+    np.testing.assert_allclose(model.predict(COLORS), expected, rtol=1e-6)
+    model.fit(COLORS, np.zeros((3, 1)), verbose=0)
+    assert model.evaluate(iter([(COLORS, np.zeros((3, 1)))]), verbose=0) > 0
 
 
 def test_a_model_looks_numbers_of_64_bits_up():

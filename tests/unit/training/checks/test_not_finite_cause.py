@@ -134,7 +134,7 @@ CAUSES = {
     "large values in a row": (
         lambda: sequential(layers.Dense(4)),
         {"x": with_row(9, 1e30)},
-        ["rows: 9 of the data", "suspect: values up to 1e+30", "normalise"],
+        ["rows: 9 of the data", "suspect: values up to 1e+30", "normalize"],
     ),
     "infinite label": (
         sequential,

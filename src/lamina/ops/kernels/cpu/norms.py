@@ -73,16 +73,16 @@ def _backward(
     outer, inner = _split(x, gamma, beta, axes)
     size = math.prod(x.shape[a] for a in axes)
     dy, dmean, dvariance = (upcast(g) for g in gradients)
-    centred = upcast(x) - mean
+    centered = upcast(x) - mean
     # Sums over the axes that share a scale; all arrays after them are small.
     dbeta = jnp.sum(dy, outer, keepdims=True)
-    dgamma = jnp.sum(dy * centred, outer, keepdims=True) * scale
+    dgamma = jnp.sum(dy * centered, outer, keepdims=True) * scale
     apply_gamma = (lambda v: v) if gamma is None else (lambda v: v * gamma)
     dshift = jnp.sum(apply_gamma(dbeta), inner, keepdims=True) * scale - dmean
     dscale = jnp.sum(apply_gamma(dgamma), inner, keepdims=True)
     depsilon = -jnp.sum(dscale * jnp.square(scale)) / 2
     dvariance = 2 * dvariance - dscale * jnp.square(scale)
-    dx = apply_gamma(scale) * dy + centred * (dvariance / size) - dshift / size
+    dx = apply_gamma(scale) * dy + centered * (dvariance / size) - dshift / size
     return dx.astype(x.dtype), _sum_to(dgamma, gamma), _sum_to(dbeta, beta), depsilon
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from lamina import config, optimizers
 from lamina.core.tracebacks import created_at
 from lamina.layers import Embedding
+from lamina.optimizers.state import schedule_of
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.hooks import misnamed_methods
 from lamina.training.checks.case import Case
@@ -86,8 +87,7 @@ def learning_rate_unusual(case: Case) -> Advice:
 @rule("learning-rate-low", "warning")
 def learning_rate_too_low(case: Case) -> Advice:
     optimizer, kind, rate = _optimizer(case)
-    schedule = getattr(optimizer, "_learning_rate", None)
-    if not rate < _LOWEST or callable(schedule):
+    if not rate < _LOWEST or schedule_of(optimizer) is not None:
         return None
     return (
         f"The learning rate of {kind} is {rate:g}, so training changes almost nothing.",

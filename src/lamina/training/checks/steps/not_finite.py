@@ -23,7 +23,7 @@ from lamina.training.checks.steps.suspects import find_suspect, learning_rate_of
 
 USUAL_CAUSES = (
     "Usual causes: a learning rate that is too high, a division by zero or logarithm "
-    "of zero in a custom loss, values in the data that are not normalised."
+    "of zero in a custom loss, values in the data that are not normalized."
 )
 _SHOWN_ROWS = 5
 

@@ -65,7 +65,7 @@ def _overflow(origin: NonFiniteOperation, batch: PyTree, optimizer: Any) -> Susp
     if largest > _LARGE:
         return Suspect(
             f"values up to {largest:.2g} in the data.",
-            "remove rows that are wrong, and normalise the rest: "
+            "remove rows that are wrong, and normalize the rest: "
             "x = (x - x.mean(0)) / x.std(0).",
         )
     if optimizer is None:
