@@ -31,7 +31,11 @@ NEEDED = {
     "PrecisionAtRecall": {"recall": 0.5},
     "RecallAtPrecision": {"precision": 0.5},
 }
-by_name = pytest.mark.parametrize("kind", CLASSES, ids=lambda c: c.__name__)
+# The tests of a class run one after the other, as they need the same programs: that is
+# what the scope of their parameters is for.
+by_name = pytest.mark.parametrize(
+    "kind", CLASSES, ids=lambda c: c.__name__, scope="module"
+)
 
 
 def make(kind, **options):
@@ -52,7 +56,7 @@ def data_for(kind):
 
 @by_name
 def test_device_loop_equals_eager_updates(kind):
-    batches = [jnp.asarray(x) for x in data_for(kind)]
+    batches = data_for(kind)
     metric = make(kind)
     metric.build(batches[0].shape[1:], batches[-1].shape[1:])
     start = [v.value for v in metric.variables]
@@ -60,7 +64,8 @@ def test_device_loop_equals_eager_updates(kind):
     @jax.jit
     def gather(count, values):
         def body(i, values):
-            return metric.stateless_update_state(values, *(x[i] for x in batches))
+            batch = [jnp.asarray(x)[i] for x in batches]
+            return metric.stateless_update_state(values, *batch)
 
         return metric.stateless_result(jax.lax.fori_loop(0, count, body, values))
 

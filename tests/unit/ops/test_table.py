@@ -18,7 +18,11 @@ APPROXIMATE = {"gelu": 1e-3}  # the default is the formula with tanh
 MODULES = {"image", "linalg", "nn", "numpy"}
 HOST_ONLY = {"bincount", "convert_to_numpy", "nonzero", "unique", "unstack"}
 
-cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
+# The tests of a case run one after the other, as they need the same programs: that is
+# what the scope of their parameters is for.
+cases = pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: case.label, scope="module"
+)
 
 
 def is_array(value):
