@@ -1,7 +1,7 @@
 """An eager call gives what was recorded, and each row is independent of the others.
 
-The two tests of a layer run one after the other, as they need the same programs: that
-is what the scope of their parameters is for.
+The two tests of a layer run one after the other, as they need the same programs: pytest
+orders parameters of a scope by their positions, so both lists begin with the same cases.
 """
 
 from __future__ import annotations
@@ -17,11 +17,19 @@ from tests.oracles.observe import is_float, numbered, ready, values
 from tests.tables.cases import named
 from tests.tables.layers import LAYERS, WITH_ORACLE
 
+ROW_BY_ROW = [case for case in LAYERS if "couples rows" not in case.traits]
 # Recorded outputs are those of compiled calls.
 ONE_CALL = [case for case in WITH_ORACLE if case.calls == 1]
+IN_BOTH = [case for case in ONE_CALL if "couples rows" not in case.traits]
 
 
-@pytest.mark.parametrize("case", named(ONE_CALL), scope="module")
+def both_first(cases):
+    """The cases, those of both tests at the beginning."""
+    names = {case.name for case in IN_BOTH}
+    return named([*IN_BOTH, *(case for case in cases if case.name not in names)])
+
+
+@pytest.mark.parametrize("case", both_first(ONE_CALL), scope="module")
 def test_eager_call_does_what_was_compiled(case):
     layer = ready(lamina, case)
     observed = numbered("output", layer(case.argument, **case.call))
@@ -38,9 +46,7 @@ def only_first_row_kept(x):
     return other
 
 
-@pytest.mark.parametrize(
-    "case", named(LAYERS, without={"couples rows"}), scope="module"
-)
+@pytest.mark.parametrize("case", both_first(ROW_BY_ROW), scope="module")
 def test_first_row_does_not_see_the_others(case):
     layer = ready(lamina, case)
     changed = case._replace(inputs=tuple(map(only_first_row_kept, case.inputs)))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 import lamina
+from lamina.core.scope import StateScope
 from tests.laws.close import assert_trees_close
 from tests.oracles.observe import values
 from tests.tables.arrays import floats
@@ -20,21 +21,26 @@ from tests.tables.tolerances import tolerance
 @pytest.mark.parametrize("case", named(METRICS))
 def test_metric(case):
     metric = case.make(lamina)
-    for update in case.updates:
-        metric.update_state(*update.arguments, sample_weight=update.sample_weight)
-    twin = case.make(lamina)
-    # Some variables are born with the first update, as they depend on its shape.
-    first = case.updates[0]
-    twin.update_state(*first.arguments, sample_weight=first.sample_weight)
-    twin.reset_state()
-    state = values(twin.variables)
-    for update in case.updates:
-        weight = update.sample_weight
-        jax.eval_shape(twin.stateless_update_state, state, *update.arguments, weight)
-        state = twin.stateless_update_state(state, *update.arguments, weight)
-    jax.eval_shape(twin.stateless_result, state)
-    assert_trees_close(state, values(metric.variables))
-    assert_trees_close(twin.stateless_result(state), metric.result())
+
+    def update(updates):
+        with StateScope():
+            for arguments, weight in updates:
+                metric.update_state(*arguments, sample_weight=weight)
+            return values(metric.variables), metric.result()
+
+    @jax.jit  # Eager updates are compared with those of Keras.
+    def of_both(state, updates):
+        on_variables = update(updates)
+        for arguments, weight in updates:
+            state = metric.stateless_update_state(state, *arguments, weight)
+        return on_variables, (state, metric.stateless_result(state))
+
+    # Creates the variables whose shape depends on that of the data.
+    jax.eval_shape(update, case.updates[:1])
+    state = values(metric.variables)
+    on_variables, stateless = of_both(state, case.updates)
+    assert_trees_close(stateless, on_variables)
+    assert_trees_close(values(metric.variables), state)
 
 
 @pytest.mark.parametrize("case", named(OPTIMIZERS))
