@@ -40,10 +40,10 @@ from lamina.saving.legacy import config as _  # noqa: E402, F401
 # The last module registers a function. If a test imported it first, the function would
 # be removed with the test's registered objects.
 
-# Tests that depend on the machine code: kernels, equal bits, and whole programs. They
-# are compiled as for users. The laws of other tests hold for any machine code.
+# Tests that depend on the machine code: kernels and equal bits. They are compiled as
+# for users. The laws of other tests hold for any machine code.
 FULLY_COMPILED = (
-    *("flows/test_examples.py", "flows/test_same_bits.py", "laws/test_kernels.py"),
+    *("flows/test_same_bits.py", "laws/test_kernels.py"),
     *("unit/ops/kernels", "unit/training/test_loop.py"),
 )
 # A group for each option, as groups with unknown options are left out.
@@ -79,6 +79,16 @@ jax.monitoring.register_event_duration_secs_listener(count_lowered)
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores.
+
+    A worker waits for a tenth of its time: for devices, signals and other processes.
+    """
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return cores + 1
 
 
 @pytest.hookimpl(wrapper=True)
