@@ -33,6 +33,7 @@ from hypothesis import settings  # noqa: E402
 from lamina import config, execution, limits  # noqa: E402
 from lamina.core import custom_objects, module  # noqa: E402
 from lamina.core.random import seeds  # noqa: E402
+from lamina.data.pipeline.dataset import available_cores  # noqa: E402
 from lamina.garbage import collection_paused  # noqa: E402
 from lamina.runtime import executable  # noqa: E402
 from lamina.saving.legacy import config as _  # noqa: E402, F401
@@ -86,9 +87,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
     A worker waits for a tenth of its time: for devices, signals and other processes.
     """
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return cores + 1
+    return available_cores() + 1
 
 
 @pytest.hookimpl(wrapper=True)
