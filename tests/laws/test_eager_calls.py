@@ -1,7 +1,7 @@
 """An eager call gives what was recorded, and each row is independent of the others.
 
-The two tests of a layer run one after the other, as they need the same programs: pytest
-orders parameters of a scope by their positions, so both lists begin with the same cases.
+The two tests of a layer run one after the other, as they need the same programs. pytest
+orders parameters of a scope by position, so both lists begin with the same cases.
 """
 
 from __future__ import annotations
