@@ -54,8 +54,9 @@ examples:
 exit status: 0, 1 if it failed and OUT is unchanged, 2 if the arguments are not valid"""
 _CHECK = """\
 Runs a program up to each call of `fit` or `train_on_batch`, looks for mistakes in the
-model, the data and the arguments, and goes on without training. What `evaluate` and
-`predict` return is that of an untrained model. SCRIPT may be a notebook (.ipynb)."""
+model, the data and the arguments, and continues without training. `evaluate` and
+`predict` return the results of the untrained model. SCRIPT may be a notebook
+(.ipynb)."""
 _CHECK_EPILOG = """\
 examples:
   lamina check train.py
@@ -83,8 +84,8 @@ exit status: that of the program, 2 if the arguments are not valid"""
 
 _UPGRADE = """\
 Rewrites old spellings of Keras 1 and 2 and tf.keras in programs and notebooks, and
-shows the changes. Comments and layout stay. What has no translation gets a comment that
-starts with `# lamina upgrade:`, and is listed at the end."""
+shows the changes. Comments and layout are preserved. What has no translation gets a
+comment that starts with `# lamina upgrade:`, and is listed at the end."""
 _UPGRADE_EPILOG = """\
 examples:
   lamina upgrade mnist_cnn.py

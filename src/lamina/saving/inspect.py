@@ -245,7 +245,8 @@ def inspection_text(found: dict[str, Any]) -> str:
     }
     for head, rows in tables.items():
         texts = [tuple(_truncate(str(cell)) for cell in row) for row in rows]
-        lines += ["", *format_table([head, *texts])] if texts else []
+        sides = ["right" if title == "parameters" else "left" for title in head]
+        lines += ["", *format_table([head, *texts], sides)] if texts else []
     return "\n".join(printable(line) for line in lines)
 
 

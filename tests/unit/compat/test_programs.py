@@ -292,5 +292,5 @@ def test_command_runs_and_checks_old_programs(tmp_path, capsys):
 
 
 def test_missing_program_is_refused(tmp_path):
-    with pytest.raises(MissingFileError, match="There is no program"):
+    with pytest.raises(MissingFileError, match="No such file"):
         run_program(tmp_path / "no.py")

@@ -44,7 +44,7 @@ def upgrade_files(paths: Sequence[Path], in_place: bool, root: str) -> None:
     """
     for path in paths:
         if not path.is_file():
-            raise MissingFileError(f"There is no program {str(path)!r}.")
+            raise MissingFileError(f"No such file: {str(path)!r}.")
     upgraded = {path: _upgraded(path, root) for path in paths}
     if not in_place:
         for path, file in upgraded.items():

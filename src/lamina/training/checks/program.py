@@ -61,7 +61,7 @@ def run_script(
         SystemExit: the program called `sys.exit`.
     """
     if not is_module and not script.is_file():
-        raise MissingFileError(f"There is no program {str(script)!r}.")
+        raise MissingFileError(f"No such file: {str(script)!r}.")
     folder = os.getcwd() if is_module else str(script.resolve().parent)
     status = 0
     try:
@@ -81,7 +81,7 @@ def _loaded(script: Path, is_module: bool) -> Callable[[], object]:
     """Return a function that runs a program, after reading what is not Python."""
     if is_module:
         if not _has_module(str(script)):
-            raise MissingFileError(f"There is no module {str(script)!r}.")
+            raise MissingFileError(f"No module named {str(script)!r}.")
         return lambda: runpy.run_module(
             str(script), run_name="__main__", alter_sys=True
         )

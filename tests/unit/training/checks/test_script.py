@@ -224,4 +224,4 @@ def test_errors_of_the_program_are_shown(
     assert main(["check", str(path)]) == 1
     assert "ZeroDivisionError" in capsys.readouterr().err
     assert main(["check", str(tmp_path / "missing.py")]) == 1
-    assert "There is no program" in capsys.readouterr().err
+    assert "No such file" in capsys.readouterr().err

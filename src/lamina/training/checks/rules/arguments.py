@@ -60,7 +60,7 @@ def learning_rate_too_high(case: Case) -> Advice:
         return None
     return (
         f"The learning rate of {kind} is {rate:g}: its steps will probably be too "
-        "large, and the loss grow or stay high.",
+        "large, and the loss will grow or stay high.",
         f"Use optimizers.{kind}(learning_rate={_USUAL.get(kind, 0.001)}).",
         created_at(optimizer),
     )
