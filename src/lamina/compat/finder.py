@@ -17,6 +17,7 @@ from lamina.compat.names import (
     VERSIONS,
     advice_for,
 )
+from lamina.compat.patches.apply import extend_patches
 from lamina.compat.patches.functions import with_old_names
 from lamina.compat.paths import PATHS, SOURCES_OF_TENSORFLOW, library_paths
 from lamina.compat.source import SOURCE_NAMES, public_module, source_modules
@@ -31,6 +32,7 @@ _TENSORFLOW = ("compat.tensorflow", "compat.tensorflow.utilities", _VERSION_1)
 _SAME_IN_TENSORFLOW = ("initializers", "losses", "metrics", "optimizers")
 # Modules that have no names of their own.
 _FOLDERS = (*ROOTS, "tensorflow.contrib", "tensorflow.python")
+_shapes_of_arrays = LazyImport("lamina.compat.patches.layers:shapes_of_arrays")
 _MISSING = object()
 
 
@@ -175,6 +177,7 @@ class CompatFinder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Import what the module always brings; names are looked up when used."""
         if module.__name__ == "tensorflow":
+            extend_patches(_shapes_of_arrays.load())
             importlib.import_module("tensorflow.keras")
 
 

@@ -203,6 +203,60 @@ def test_sequences_of_features_become_rows():
     assert tf.io.parse_tensor(parts[1], tf.string).tolist() == [b"A", b"b"]
 
 
+def test_features_are_added_to_a_message():
+    import tensorflow as tf
+
+    example = tf.train.SequenceExample()
+    example.context.feature["length"].int64_list.value.append(2)
+    for value in (1.5, 2.5):
+        added = example.feature_lists.feature_list["x"].feature.add()
+        added.float_list.value.append(value)
+    context, sequences = tf.io.parse_single_sequence_example(
+        example.SerializeToString(),
+        {"length": tf.io.FixedLenFeature([], tf.int64)},
+        {
+            "x": tf.io.FixedLenSequenceFeature([], tf.float32),
+            "absent": tf.io.FixedLenSequenceFeature([2], tf.string),
+        },
+    )
+    assert int(context["length"]) == 2
+    assert sequences["x"].tolist() == [1.5, 2.5]
+    assert sequences["absent"].shape == (0, 2)
+
+
+def test_message_that_is_read_replaces_the_former_one():
+    import tensorflow as tf
+
+    old, new = tf.train.Example(), tf.train.Example()
+    old.features.feature["old"].int64_list.value[:] = [3]
+    new.features.feature["new"].bytes_list.value.append(b"x")
+    assert old.features.feature["old"].WhichOneof("kind") == "int64_list"
+    old.ParseFromString(new.SerializeToString())
+    assert list(old.features.feature) == ["new"]
+    assert old.features.feature["new"].values() == [b"x"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "values", "expected"),
+    [
+        ("bytes_list", "zz", [[b"a"], [b"b", b"c"]], [[b"a", b"zz"], [b"b", b"c"]]),
+        ("float_list", -1.0, [[1.0], [2.0, 3.0]], [[1, -1], [2, 3]]),
+    ],
+)
+def test_short_rows_are_filled_with_the_default(kind, default, values, expected):
+    import tensorflow as tf
+
+    lists = {"bytes_list": tf.train.BytesList, "float_list": tf.train.FloatList}
+    messages = []
+    for row in values:
+        feature = tf.train.Feature(**{kind: lists[kind](value=row)})
+        example = tf.train.Example(features=tf.train.Features(feature={"x": feature}))
+        messages.append(example.SerializeToString())
+    dtype = tf.string if kind == "bytes_list" else tf.float32
+    spec = tf.io.FixedLenSequenceFeature([], dtype, True, default)
+    assert tf.io.parse_example(messages, {"x": spec})["x"].tolist() == expected
+
+
 RAGGED = [
     ("from_row_lengths", ([1, 2, 3], [1, 0, 2]), [[1], [], [2, 3]]),
     ("from_row_splits", ([1, 2, 3], [0, 1, 3]), [[1], [2, 3]]),

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 import lamina
 from lamina.compat.tensorflow.base import declare, tables
+from lamina.errors import ArgumentError
 
 X = np.array([[1.0, 2.0], [3.0, 5.0]], "float32")
 X2 = np.repeat(X, 2, axis=0)[None, :, :, None]
@@ -30,6 +31,15 @@ CASES = [
     ("losses.log_loss", ([1, 0], np.float32([0.5, 0.5])), np.log(2)),
     ("losses.hinge_loss", ([1, 0], np.float32([0.5, 0.5])), 1),
     ("compat.v1.losses.mean_squared_error", (X, X + 2), 4),
+    ("losses.sparse_softmax_cross_entropy", ([[1], [1]], X), 0.2200948),
+    # Weights of one column are those of the rows.
+    (
+        "losses.sparse_softmax_cross_entropy",
+        ([1, 0], X[[0, 0]], [[1.0], [2.0]]),
+        (0.3132617 + 2 * 1.3132617) / 2,
+    ),
+    ("get_variable", ("a", None, None, [1, 2]), np.array([1, 2])),
+    ("get_variable", ("b", [2], "int32"), [0, 0]),
     ("compat.v1.nn.relu", (-X,), 0 * X),
     ("unpack", (X,), X),
     ("image.resize_images", (X[None, :, :, None], (4, 2), "nearest"), X2),
@@ -76,8 +86,55 @@ OPTIMIZERS = [
 @pytest.mark.parametrize(("name", "args", "kind"), OPTIMIZERS)
 def test_optimizer_of_tensorflow_1(name, args, kind):
     found = lookup(f"train.{name}")(*args)
-    assert type(found) is getattr(lamina.optimizers, kind)
+    assert isinstance(found, getattr(lamina.optimizers, kind))
     assert float(found.learning_rate) == pytest.approx(args[0] if args else 0.001)
+
+
+REDUCTIONS = [
+    ("none", [2, 0]),
+    ("weighted_sum", 2),
+    ("weighted_mean", 1),
+    ("weighted_sum_over_batch_size", 1),
+    ("weighted_sum_by_nonzero_weights", 2),
+]
+
+
+@pytest.mark.parametrize(("reduction", "expected"), REDUCTIONS)
+def test_reduction_of_a_loss_of_tensorflow_1(reduction, expected):
+    loss = lookup("losses.absolute_difference")
+    assert reduction in vars(lookup("compat.v1.losses.Reduction")).values()
+    found = loss(X[0], X[0] + [1, 2], weights=[2.0, 0.0], reduction=reduction)
+    assert_allclose(found, expected)
+
+
+def test_unknown_reduction_is_refused():
+    loss = lookup("losses.absolute_difference")
+    with pytest.raises(ArgumentError, match="weighted_sum"):
+        loss(X[0], X[0], reduction="sum")
+
+
+# Values after three steps down x ** 2 from 1 and 2, by TensorFlow 2.21.
+STEPS = [
+    ("RMSPropOptimizer", {"momentum": 0.5}, [0.3872, 1.1317]),
+    ("RMSPropOptimizer", {"centered": True}, [0.5589, 1.3637]),
+    ("AdagradOptimizer", {}, [0.7823, 1.7763]),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "expected"), STEPS)
+def test_steps_of_an_optimizer_of_tensorflow_1(name, options, expected):
+    import tensorflow as tf
+
+    values, step = tf.Variable([1.0, 2.0]), tf.Variable(0, trainable=False)
+    optimizer = lookup(f"train.{name}")(0.1, **options)
+    for _ in range(2):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(values**2)
+        pairs = [(tape.gradient(loss, values), values)]
+        optimizer.apply_gradients(pairs, global_step=step)
+    optimizer.minimize(lambda: tf.reduce_sum(values**2), [values], global_step=step)
+    assert_allclose(values, expected, atol=1e-4)
+    assert int(step) == 3
 
 
 SCHEDULES = [

@@ -17,6 +17,7 @@ from lamina.compat.keras.backend.text import get_item
 from lamina.compat.notices import tell
 from lamina.compat.patches.apply import Changes
 from lamina.compat.patches.constructors import mark_built, new_object
+from lamina.compat.shapes import TensorShape
 from lamina.core.graph import SymbolicTensor
 from lamina.core.module import Module
 from lamina.core.scope import local
@@ -38,23 +39,10 @@ ARRAY_CLASSES: list[Any] = [
 _metric = LazyImport("lamina.metrics:Metric")
 
 
-class Shape(tuple[Any, ...]):
-    """Shape with the methods of `TensorShape` in TensorFlow 1."""
-
-    def as_list(self) -> list[int | None]:
-        """Return the sizes in a list."""
-        return list(self)
-
-    @property
-    def ndims(self) -> int:
-        """The number of axes."""
-        return len(self)
-
-
-def get_shape(tensor: Array | SymbolicTensor) -> Shape:
+def get_shape(tensor: Array | SymbolicTensor) -> TensorShape:
     """Return the shape of an array or a symbolic tensor."""
     tell("x.get_shape()", "x.shape")
-    return Shape(tensor.shape)
+    return TensorShape(tensor.shape)
 
 
 def _history(tensor: SymbolicTensor) -> tuple[Any, int, int]:
@@ -189,7 +177,7 @@ _LAYER = {
 }
 _SYMBOLIC_TENSOR = {
     "shape": property(
-        lambda tensor: Shape(vars(tensor)["shape"]),
+        lambda tensor: TensorShape(vars(tensor)["shape"]),
         lambda tensor, shape: vars(tensor).update(shape=shape),
     ),
     "_keras_shape": property(lambda tensor: tuple(tensor.shape)),
@@ -198,7 +186,7 @@ _SYMBOLIC_TENSOR = {
     "__getitem__": get_item,
 }
 _ARRAY = {
-    "numpy": lambda array: np.asarray(array),
+    "numpy": lambda array: np.asarray(array)[()],  # a number has a hash
     "get_shape": get_shape,
     "set_shape": lambda array, shape: None,
 }
@@ -221,3 +209,10 @@ def changes(module: object) -> Changes:
     graph = call_graph.CallGraph
     yield graph, "run", batch.wrap_run(vars(graph)["run"])
     yield call_graph, "_fit_input", wrap_fit_input(vars(call_graph)["_fit_input"])
+
+
+def shapes_of_arrays() -> Changes:
+    """Yield the changes that give shapes of arrays the methods of TensorFlow's."""
+    for cls in ARRAY_CLASSES:
+        shape = vars(cls)["shape"].__get__
+        yield cls, "shape", property(lambda array, of=shape: TensorShape(of(array)))

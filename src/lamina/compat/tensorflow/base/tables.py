@@ -198,7 +198,7 @@ ROOT = {
     "GradientTape": f"{_RECORDING}.tape:GradientTape",
     "Module": f"{_RECORDING}.module:Module",
     "UnconnectedGradients": f"{_RECORDING}.tape:UnconnectedGradients",
-    "custom_gradient": f"{_RECORDING}.tape:custom_gradient",
+    "custom_gradient": f"{_RECORDING}.custom_gradient:custom_gradient",
     "function": f"{_RECORDING}.function:function",
     "random_normal_initializer": f"{_INITIALIZERS}:RandomNormal",
     "random_uniform_initializer": f"{_INITIALIZERS}:RandomUniform",

@@ -6,22 +6,34 @@ Data sets compute in NumPy too, so that each small item is not sent to a device.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.compat.shapes import TensorShape
 from lamina.compat.tensorflow.recording.record import recorded
 from lamina.core.graph import SymbolicTensor
 from lamina.core.tracing.trace_state import is_tracing
 from lamina.core.variable import Variable as _Variable
-from lamina.errors import ShapeError
 from lamina.typing import DTypeLike, Shape
 
 
 class DType(str):
     """Element type, a string with the attributes of TensorFlow's types."""
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (np.dtype, type)):
+            with suppress(TypeError):  # of a class that is not an element type
+                other = as_dtype(other)
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__
 
     @property
     def name(self) -> str:
@@ -79,55 +91,6 @@ def as_dtype(type_value: DTypeLike) -> DType:
     return DType("string" if found.kind in "OSU" else found.name)
 
 
-class TensorShape(tuple[int | None, ...]):
-    """Shape, a tuple with the methods of TensorFlow's shapes."""
-
-    def __new__(cls, dims: Sequence[int | None] | int | None = ()) -> TensorShape:
-        sizes = (dims,) if dims is None or isinstance(dims, int) else tuple(dims)
-        return super().__new__(cls, sizes)
-
-    @property
-    def rank(self) -> int:
-        """Number of axes."""
-        return len(self)
-
-    ndims = rank
-    dims = property(list[int | None])
-
-    def as_list(self) -> list[int | None]:
-        """Return the sizes as a list."""
-        return list(self)
-
-    def numpy(self) -> np.ndarray:
-        """Return the sizes as an array."""
-        return np.array(self, "int32")
-
-    def num_elements(self) -> int:
-        """Return the product of the sizes."""
-        return int(np.prod([n or 0 for n in self]))
-
-    def concatenate(self, other: Sequence[int | None]) -> TensorShape:
-        """Return the sizes followed by others."""
-        return TensorShape((*self, *other))
-
-    def merge_with(self, other: Sequence[int | None]) -> TensorShape:
-        """Return the sizes that are known here or in another shape.
-
-        Raises:
-            ShapeError: a size differs.
-        """
-        pairs = list(zip(self, other, strict=False))
-        if len(self) != len(other) or any(
-            m != n and None not in (m, n) for m, n in pairs
-        ):
-            raise ShapeError(f"The shapes {self} and {tuple(other)} differ.")
-        return TensorShape([n if m is None else m for m, n in pairs])
-
-    def is_fully_defined(self) -> bool:
-        """Return whether all sizes are known."""
-        return None not in self
-
-
 class TensorSpec:
     """Shape and element type of a tensor.
 
@@ -159,9 +122,11 @@ class TensorSpec:
 class HostTensor(np.ndarray):
     """Tensor in NumPy: text as bytes, or numbers within a data set."""
 
+    shape = property(lambda array: TensorShape(np.ndarray.shape.__get__(array)))
+
     def numpy(self) -> Any:
         """Return a plain array, or the bytes or number of a single one."""
-        return np.asarray(self) if self.ndim else self.item()
+        return np.asarray(self)[()]
 
     def get_shape(self) -> TensorShape:
         """Return the shape."""

@@ -118,6 +118,10 @@ class Variable(_Variable):
         values = jnp.asarray(sparse_delta.values, self.dtype)
         return self.assign(self.value.at[rows].set(values))
 
+    def numpy(self) -> Any:
+        """Return the value as an array, or as a number of NumPy."""
+        return super().numpy()[()]
+
     def get_shape(self) -> TensorShape:
         """Return the shape."""
         return self.shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -54,6 +55,9 @@ class Int64List(_Values):
         return field(1, b"".join(varint(int(value)) for value in self.value))
 
 
+_LISTS = ("bytes_list", "float_list", "int64_list")
+
+
 class Feature:
     """One list of values.
 
@@ -72,34 +76,38 @@ class Feature:
         self.bytes_list = bytes_list or BytesList()
         self.float_list = float_list or FloatList()
         self.int64_list = int64_list or Int64List()
-        self._given = bytes_list, float_list, int64_list
-
-    def values(self) -> list[Any]:
-        """Return the values of the list that the feature has."""
-        return next((given.value for given in self._given if given is not None), [])
+        lists = (bytes_list, float_list, int64_list)
+        given = zip(_LISTS, lists, strict=True)
+        self._given = next((n for n, v in given if v is not None), None)
 
     def WhichOneof(self, oneof_group: str) -> str | None:
         """Return the name of the list that the feature has."""
-        names = ("bytes_list", "float_list", "int64_list")
-        given = zip(names, self._given, strict=True)
-        return next((name for name, value in given if value is not None), None)
+        filled = [name for name in _LISTS if getattr(self, name).value]
+        return next(iter(filled), self._given)
+
+    def values(self) -> list[Any]:
+        """Return the values of the list that the feature has."""
+        name = self.WhichOneof("kind")
+        return [] if name is None else getattr(self, name).value
 
     def SerializeToString(self) -> bytes:
         """Return the message as bytes."""
-        given = enumerate(self._given, start=1)
-        return b"".join(field(n, v.encoded()) for n, v in given if v is not None)
+        name = self.WhichOneof("kind")
+        if name is None:
+            return b""
+        return field(1 + _LISTS.index(name), getattr(self, name).encoded())
 
     @classmethod
     def FromString(cls, serialized: bytes) -> Feature:
         """Return the message that bytes hold."""
         for number, content in fields(serialized):
             if isinstance(content, bytes) and number in (1, 2, 3):
-                name = ("bytes_list", "float_list", "int64_list")[number - 1]
-                return cls(**{name: _decoded(number, content)})
+                return cls(**{_LISTS[number - 1]: _decoded(number, content)})
         return cls()
 
     def __repr__(self) -> str:
-        return f"Feature({[v for v in self._given if v is not None]})"
+        name = self.WhichOneof("kind")
+        return f"Feature({'' if name is None else getattr(self, name)})"
 
 
 def _decoded(number: int, content: bytes) -> Any:
@@ -123,14 +131,14 @@ class Features:
     """Features by name.
 
     Args:
-        feature: the features.
+        feature: the features; one that is read by a new name is empty.
     """
 
     def __init__(self, feature: Mapping[str, Feature] | None = None) -> None:
-        self.feature: dict[str, Feature] = dict(feature or {})
+        self.feature: dict[str, Feature] = defaultdict(Feature, feature or {})
 
     def __repr__(self) -> str:
-        return f"Features({self.feature})"
+        return f"Features({dict(self.feature)})"
 
 
 class Example:
@@ -155,6 +163,7 @@ class Example:
         """Read the message that bytes hold, and return their number."""
         data = on_host(serialized).item()
         found = self.features.feature
+        found.clear()
         for _, features in fields(data):
             for _, entry in fields(_bytes(features)):
                 parts = dict(fields(_bytes(entry)))
@@ -173,6 +182,15 @@ class Example:
         return f"Example({self.features})"
 
 
+class _Features(list[Feature]):
+    """List of features, with the method of a list of messages."""
+
+    def add(self) -> Feature:
+        """Append an empty feature, and return it."""
+        self.append(Feature())
+        return self[-1]
+
+
 class FeatureList:
     """Sequence of features.
 
@@ -181,18 +199,18 @@ class FeatureList:
     """
 
     def __init__(self, feature: Sequence[Feature] = ()) -> None:
-        self.feature = list(feature)
+        self.feature = _Features(feature)
 
 
 class FeatureLists:
     """Sequences of features by name.
 
     Args:
-        feature_list: the sequences.
+        feature_list: the sequences; one that is read by a new name is empty.
     """
 
     def __init__(self, feature_list: Mapping[str, FeatureList] | None = None) -> None:
-        self.feature_list: dict[str, FeatureList] = dict(feature_list or {})
+        self.feature_list = defaultdict(FeatureList, feature_list or {})
 
 
 class SequenceExample:
@@ -309,13 +327,20 @@ def parse_single_sequence_example(
     found = SequenceExample.FromString(on_host(serialized).item())
     context = found.context.feature
     sequences = found.feature_lists.feature_list
+    # Each feature of a sequence is one row.
+    kinds = {
+        key: FixedLenFeature(kind.shape, kind.dtype)
+        if isinstance(kind, FixedLenSequenceFeature)
+        else kind
+        for key, kind in (sequence_features or {}).items()
+    }
     rows = {
         key: [_tensor(key, kind, {key: f}) for f in sequences[key].feature]
-        for key, kind in (sequence_features or {}).items()
+        for key, kind in kinds.items()
     }
     return (
         {k: _tensor(k, kind, context) for k, kind in (context_features or {}).items()},
-        {k: _joined(kind, rows[k]) for k, kind in (sequence_features or {}).items()},
+        {k: _joined(kind, rows[k]) for k, kind in kinds.items()},
     )
 
 
@@ -340,17 +365,24 @@ def _joined(kind: Kind, rows: list[Any]) -> Any:
         return ragged(rows)
     if isinstance(kind, FixedLenSequenceFeature):
         is_even = len({len(row) for row in rows}) == 1
-        fill = b"" if str(kind.dtype) == "string" else kind.default_value or 0
+        fill = kind.default_value or (b"" if str(kind.dtype) == "string" else 0)
         found = np.stack(rows) if is_even else ragged(rows).to_tensor(fill)
         return on_host(found)
+    if not rows:
+        return on_host(np.empty((0, *kind.shape), _numpy_type(kind)))
     return on_host(np.stack([np.asarray(row) for row in rows]))
 
 
-def _tensor(key: str, kind: Kind, found: Mapping[str, Feature]) -> Any:
+def _numpy_type(kind: Kind) -> Any:
+    """Return the element type of the array for a feature; text is in objects."""
     is_text = str(kind.dtype) == "string"
+    return object if is_text else np.dtype(dtype_of(kind.dtype))
+
+
+def _tensor(key: str, kind: Kind, found: Mapping[str, Feature]) -> Any:
     source = (isinstance(kind, RaggedFeature) and kind.value_key) or key
     values: list[Any] = found[source].values() if source in found else []
-    dtype = object if is_text else np.dtype(dtype_of(kind.dtype))
+    dtype = _numpy_type(kind)
     array = np.asarray(values, dtype)
     if isinstance(kind, VarLenFeature):
         return SparseTensor.of_row(on_host(array))
@@ -360,7 +392,7 @@ def _tensor(key: str, kind: Kind, found: Mapping[str, Feature]) -> Any:
     if isinstance(kind, FixedLenSequenceFeature):
         return on_host(array.reshape(-1, *shape))
     if source not in found and kind.default_value is not None:
-        default = np.asarray(kind.default_value, None if is_text else dtype)
+        default = np.asarray(kind.default_value, None if dtype is object else dtype)
         return on_host(np.broadcast_to(default, shape))
     if array.size != int(np.prod(shape)):
         raise DataError(

@@ -144,8 +144,13 @@ def compiled_updates(apply_gradients: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(apply_gradients)
     def call(
-        optimizer: Optimizer, grads_and_vars: Iterable[Any], **unused: object
+        optimizer: Optimizer,
+        grads_and_vars: Iterable[Any],
+        global_step: Any = None,
+        **unused: object,
     ) -> Any:
+        if global_step is not None:
+            global_step.assign_add(1)
         pairs = [(g, v) for g, v in grads_and_vars]
         found = [(g, v) for g, v in pairs if g is not None]
         if local.state is not None or is_tracing() or len(found) < len(pairs):

@@ -12,6 +12,7 @@ import jax
 from lamina.compat.tensorflow.recording.record import (
     FlatCall,
     add_call,
+    compiled_pullback,
     pull,
     read,
 )
@@ -105,7 +106,7 @@ def _run(
     _programs.move_to_end(key)
     smooth, pullback, *rest = found.forward(arrays)
     if pullback is not None:
-        pullback = functools.partial(found.backward, pullback)
+        pullback = compiled_pullback(found.backward, pullback)
     return found, (smooth, pullback, *rest)
 
 

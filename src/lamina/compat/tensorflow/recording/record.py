@@ -162,7 +162,7 @@ def record(
         program = _program(function, flat)
     if program is not None:
         smooth, pullback, others = program.forward(flat.arrays())
-        pullback = functools.partial(program.backward, pullback)
+        pullback = compiled_pullback(program.backward, pullback)
         pure, structure = program.pure(flat.leaves), program.flat
     else:
         pure, structure = flat.pure(_without_rest(function), flat.leaves), flat
@@ -202,6 +202,20 @@ class _OpProgram:
 def pull(pullback: Callable[..., Any], cotangents: object) -> Any:
     """Return the cotangents of the inputs of a call."""
     return pullback(cotangents)
+
+
+def compiled_pullback(program: Program, pullback: object) -> Callable[..., Any]:
+    """Return a compiled pullback that JAX may also transform, as for a Jacobian.
+
+    Args:
+        program: compiled `pull`.
+        pullback: its first argument.
+    """
+
+    def call(cotangents: object) -> Any:
+        return (pull if is_tracing() else program)(pullback, cotangents)
+
+    return call
 
 
 # Number of calls of a kind, and its program after `_HOT` calls; `None` if it cannot

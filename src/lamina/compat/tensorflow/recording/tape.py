@@ -1,4 +1,4 @@
-"""`GradientTape`, and functions with gradients of their own."""
+"""`GradientTape`, and optimizers of what it records."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class GradientTape:
         targets = [_array(t) for t in jax.tree.leaves(target, is_leaf=is_variable)]
         weights = jax.tree.leaves(output_gradients) or [None] * len(targets)
         seeds = [
-            (t, jnp.ones_like(t) if w is None else jnp.asarray(w, t.dtype))
+            (t, jnp.ones_like(t) if w is None else _conjugate(jnp.asarray(w, t.dtype)))
             for t, w in zip(targets, weights, strict=True)
             if jnp.issubdtype(t.dtype, jnp.inexact)
         ]
@@ -149,7 +149,7 @@ class GradientTape:
             arrays = self._record.arrays_of(source)
             parts = [found[id(a)] for a in arrays if id(a) in found]
             if parts:
-                return functools.reduce(_add, parts)
+                return _conjugate(functools.reduce(_add, parts))
             if unconnected_gradients == "none":
                 return None
             return jnp.zeros(source.shape, source.dtype)
@@ -181,12 +181,13 @@ class GradientTape:
                 found = _cotangents(self._record.calls, [(array, seed)])
                 arrays = self._record.arrays_of(source)
                 parts = [found[id(a)] for a in arrays if id(a) in found]
-                if parts:
-                    return functools.reduce(jnp.add, parts)
-                return jnp.zeros(source.shape, source.dtype)
+                return functools.reduce(jnp.add, parts) if parts else None
 
             found = jax.vmap(gradient)(basis)
-            return found.reshape(*array.shape, *source.shape)
+            shape = *array.shape, *source.shape
+            if found is not None:
+                return _conjugate(found).reshape(shape)
+            return None if unconnected_gradients == "none" else jnp.zeros(shape)
 
         with self.stop_recording():
             return jax.tree.map(rows, sources, is_leaf=is_variable)
@@ -204,7 +205,7 @@ class GradientTape:
         Shape:
             (rows, *sizes of a row of the target, *sizes of a row of the source)
         """
-        found = self.jacobian(target, source)
+        found = self.jacobian(target, source, unconnected_gradients="zero")
         rows = jnp.arange(source.shape[0])
         return jnp.moveaxis(found, jnp.ndim(target), 1)[rows, rows]
 
@@ -259,6 +260,12 @@ def _accumulate(found: dict[int, Array], array: Array, cotangent: Array) -> None
 
 
 _add = recorded(jnp.add)
+_conj = recorded(jnp.conj)
+
+
+def _conjugate(gradient: Array) -> Array:
+    """Return TensorFlow's gradient for that of JAX, or the reverse."""
+    return _conj(gradient) if jnp.iscomplexobj(gradient) else gradient
 
 
 def _array(value: object) -> Array:
@@ -324,7 +331,7 @@ def minimize(
     loss: Array | Callable[[], Array],
     var_list: Iterable[Variable] | Callable[[], Iterable[Variable]],
     tape: GradientTape | None = None,
-    **unused: object,
+    **options: Any,
 ) -> Any:
     """Update variables by the gradients of a loss, or of what a function returns.
 
@@ -333,7 +340,8 @@ def minimize(
         loss: a function without arguments, or a tensor that `tape` has recorded.
         var_list: the variables, or a function that returns them.
         tape: the tape of a tensor.
-        **unused: further arguments without effect.
+        **options: `global_step` is a variable that counts the updates; others have no
+            effect.
     """
     if callable(loss):
         with GradientTape() as tape:
@@ -345,48 +353,12 @@ def minimize(
     found: Any = var_list() if callable(var_list) else var_list
     variables: list[Variable] = list(found)
     gradients = tape.gradient(loss, variables)
-    return optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    update: Callable[..., Any] = optimizer.apply_gradients
+    pairs = zip(gradients, variables, strict=True)
+    return update(pairs, global_step=options.get("global_step"))
 
 
 class UnconnectedGradients:
     """Names of what `gradient` returns for a source that has no gradient."""
 
     NONE, ZERO = "none", "zero"
-
-
-def custom_gradient(f: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
-    """Return a function whose gradient is what `f` returns beside its value.
-
-    Args:
-        f: returns outputs, and a function of their cotangents that returns those of
-            the arguments.
-
-    Example:
-        >>> @tf.custom_gradient
-        ... def clipped(x):
-        ...     return x, lambda dy: tf.clip_by_value(dy, -1.0, 1.0)
-    """
-
-    @jax.custom_vjp
-    def call(*args: object) -> Any:
-        return f(*args)[0]
-
-    def forward(*args: object) -> tuple[Any, Any]:
-        return f(*args)[0], args
-
-    def backward(args: Sequence[Any], cotangent: PyTree) -> tuple[Any, ...]:
-        found = f(*args)[1](cotangent)
-        return tuple(found) if isinstance(found, (list, tuple)) else (found,)
-
-    call.defvjp(forward, backward)
-
-    @functools.wraps(f)
-    def converted(*args: object) -> Any:
-        if local.recorder is None:
-            return _on_arrays(*args)
-        return record(_on_arrays, args, {}, is_user_defined=True)
-
-    def _on_arrays(*args: object) -> Any:
-        return call(*jax.tree.map(jnp.asarray, args, is_leaf=is_variable))
-
-    return converted

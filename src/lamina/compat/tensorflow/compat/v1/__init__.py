@@ -13,9 +13,10 @@ from lamina import ops
 from lamina.compat.keras.backend.variables import Session as _Session
 from lamina.compat.tensorflow.base import control, tables
 from lamina.compat.tensorflow.base.declare import declared
+from lamina.compat.tensorflow.base.tensors import as_dtype
 from lamina.compat.tensorflow.base.variables import Variable
 from lamina.core.variable import Variable as _Variable
-from lamina.initializers import GlorotUniform
+from lamina.initializers import GlorotUniform, Zeros
 from lamina.ops.types import Tensor
 from lamina.typing import ArrayLike, DTypeLike, Shape
 
@@ -113,7 +114,7 @@ def variable_scope(
 def get_variable(
     name: str,
     shape: Shape | None = None,
-    dtype: DTypeLike = "float32",
+    dtype: DTypeLike = None,
     initializer: Any = None,
     regularizer: object = None,
     trainable: bool = True,
@@ -121,9 +122,12 @@ def get_variable(
 ) -> Variable:
     """Return a new variable; its initializer is `glorot_uniform` by default."""
     if initializer is None:
-        initializer = GlorotUniform()
-    value: Any = initializer
-    value = value(shape, str(dtype)) if callable(value) else value
+        is_float = dtype is None or as_dtype(dtype).is_floating
+        initializer = GlorotUniform() if is_float else Zeros()
+    value: Any = initializer() if isinstance(initializer, type) else initializer
+    if callable(value):
+        dtype = "float32" if dtype is None else dtype
+        value = value(shape, str(as_dtype(dtype)))
     return Variable(value, trainable, name=name, dtype=dtype)
 
 

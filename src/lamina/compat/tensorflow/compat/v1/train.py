@@ -1,14 +1,18 @@
 """Optimizers and schedules of `tensorflow.train` in TensorFlow 1.
 
-A schedule counts the steps of the optimizer: the variable `global_step` is not read.
+A schedule counts the updates of the optimizer and does not read `global_step`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from lamina import optimizers
 from lamina.compat.tensorflow.base.variables import Variable
+from lamina.core.variable import Variable as _Variable
 from lamina.optimizers import schedules
 
 Rate = float | schedules.LearningRateSchedule
@@ -44,19 +48,25 @@ def AdamOptimizer(
     return optimizers.Adam(learning_rate, beta1, beta2, epsilon, name=name)
 
 
-def RMSPropOptimizer(
-    learning_rate: Rate,
-    decay: float = 0.9,
-    momentum: float = 0.0,
-    epsilon: float = 1e-10,
-    use_locking: bool = False,
-    centered: bool = False,
-    name: str = "rmsprop",
-) -> optimizers.RMSprop:
-    """Return an optimizer by the RMSprop rule."""
-    return optimizers.RMSprop(
-        learning_rate, decay, momentum, epsilon, centered, name=name
-    )
+class RMSPropOptimizer(optimizers.RMSprop):
+    """Optimizer by the RMSprop rule, whose running mean of squares starts at 1."""
+
+    def __init__(
+        self,
+        learning_rate: Rate,
+        decay: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-10,
+        use_locking: bool = False,
+        centered: bool = False,
+        name: str = "rmsprop",
+    ) -> None:
+        super().__init__(learning_rate, decay, momentum, epsilon, centered, name=name)
+
+    def slots(self, variable: _Variable) -> Any:
+        """Return the running means and the previous update, as far as needed."""
+        ones = np.ones(variable.shape, variable.dtype)
+        return {**super().slots(variable), "velocity": ones}
 
 
 def AdagradOptimizer(
@@ -165,7 +175,7 @@ def piecewise_constant(
 
 
 def get_or_create_global_step(graph: object = None) -> Variable:
-    """Return a variable that is 0: optimizers count their steps themselves."""
+    """Return a new variable for `minimize(global_step=)` to count in."""
     return Variable(0, trainable=False, name="global_step")
 
 
