@@ -122,7 +122,10 @@ class TensorSpec:
 class HostTensor(np.ndarray):
     """Tensor in NumPy: text as bytes, or numbers within a data set."""
 
-    shape = property(lambda array: TensorShape(np.ndarray.shape.__get__(array)))
+    @property
+    def shape(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The shape."""
+        return TensorShape(super().shape)
 
     def numpy(self) -> Any:
         """Return a plain array, or the bytes or number of a single one."""

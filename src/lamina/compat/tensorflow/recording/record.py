@@ -204,7 +204,9 @@ def pull(pullback: Callable[..., Any], cotangents: object) -> Any:
     return pullback(cotangents)
 
 
-def compiled_pullback(program: Program, pullback: object) -> Callable[..., Any]:
+def compiled_pullback(
+    program: Program, pullback: Callable[..., Any]
+) -> Callable[..., Any]:
     """Return a compiled pullback that JAX may also transform, as for a Jacobian.
 
     Args:
