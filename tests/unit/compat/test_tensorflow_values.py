@@ -97,6 +97,33 @@ VALUES = [
     ("tf.RaggedTensor.from_row_splits([1, 2, 3], [0, 2, 3])[0]", [1, 2]),
     ("tf.RaggedTensor.from_value_rowids([1, 2], [0, 2]).row_lengths()", [1, 0, 1]),
     ("tf.ragged.constant([[1, 2], [3]]).bounding_shape()", [2, 2]),
+    ("(2 - tf.ragged.constant([[1, 2], [3]])).to_tensor()", [[1, 0], [-1, 0]]),
+    (
+        "(tf.ragged.constant([[1, 2], [3]]) * tf.ragged.constant([[3, 4], [5]]))[0]",
+        [3, 8],
+    ),
+    ("(tf.ragged.constant([[1, 2], [3]]) + [[10], [20]]).flat_values", [11, 12, 23]),
+    (
+        "(np.int32([[10]]) + tf.ragged.constant([[1, 2], [3]])).flat_values",
+        [11, 12, 13],
+    ),
+    ("(tf.ragged.constant([[1, 2], [3]]) > 1)[0]", [False, True]),
+    ("(tf.ragged.constant([[[1], [2, 3]], [[4]]]) + 1).flat_values", [2, 3, 4, 5]),
+    ("tf.ragged.constant([[1, 2, 3], [4]])[:, :2].to_tensor()", [[1, 2], [4, 0]]),
+    ("tf.ragged.constant([[1, 2, 3], [4]])[0, 1]", 2),
+    ("tf.ragged.constant([[[1], [2, 3]], [[4]]])[:, 0].to_tensor()", [[1], [4]]),
+    (
+        "tf.ragged.constant([[[1], [2, 3]], [[4]], []]).to_tensor()",
+        [[[1, 0], [2, 3]], [[4, 0], [0, 0]], [[0, 0], [0, 0]]],
+    ),
+    ("tf.ragged.constant([[[1], [2, 3]], [[4]]]).ragged_rank", 2),
+    ("tf.ragged.constant([[], [3]]).to_tensor()", np.array([[0], [3]])),
+    (
+        "tf.ragged.map_flat_values(tf.square, tf.ragged.constant([[[2]], [[3]]]))"
+        ".flat_values",
+        [4, 9],
+    ),
+    ("tf.strings.length(tf.ragged.constant([['ab'], [], ['c']])).flat_values", [2, 1]),
     ("tf.signal.dct([1., 2., 3.])", [12, -3.4641016, 0]),
 ]
 
@@ -135,6 +162,8 @@ TEXTS = [
     ("tf.strings.format('v={}', tf.constant('a'))", 'v="a"'),
     ("tf.strings.format('{} {}', (tf.constant([1, 2]), 2.5))", "[1 2] 2.5"),
     ("tf.zeros([2], tf.string)", ["", ""]),
+    ("tf.strings.substr(tf.ragged.constant([['abc'], []]), 0, 2)[0]", ["ab"]),
+    ("tf.strings.split(tf.ragged.constant([['a b'], ['c']]))[0, 0]", ["a", "b"]),
 ]
 
 

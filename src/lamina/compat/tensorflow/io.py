@@ -28,7 +28,7 @@ __getattr__ = declared(
     __name__,
     {
         **{
-            name: f"{_DATA}.examples:{name}"
+            name: f"{_DATA}.parsing:{name}"
             for name in (
                 *("FixedLenFeature", "FixedLenSequenceFeature", "VarLenFeature"),
                 *("RaggedFeature", "parse_example", "parse_single_example"),

@@ -40,6 +40,8 @@ def _each(
 
 def _rows(function: Callable[[bytes], list[Any]], input: Text) -> Any:
     """Apply a function that returns several texts to each text."""
+    if isinstance(input, RaggedTensor):
+        return input.map(lambda row: _rows(function, row))
     array = on_host(input)
     if not array.ndim:
         return on_host(function(array.item()))
@@ -47,6 +49,9 @@ def _rows(function: Callable[[bytes], list[Any]], input: Text) -> Any:
 
 
 def _numbers(function: Callable[[bytes], Any], input: Text, dtype: DTypeLike) -> Any:
+    """Apply a function that returns a number to each text."""
+    if isinstance(input, RaggedTensor):
+        return input.map(lambda row: _numbers(function, row, dtype))
     array = on_host(input)
     found = [function(item) for item in array.reshape(-1).tolist()]
     return jnp.asarray(np.array(found, dtype_of(dtype)).reshape(array.shape))
@@ -172,8 +177,9 @@ def substr(
     input: Text, pos: ArrayLike, len: ArrayLike, unit: str = "BYTE", name: str = ""
 ) -> Any:
     """Return a part of each text; a negative position counts from the end."""
-    texts = _each(lambda s: s, input)
-    texts, starts, sizes = np.broadcast_arrays(on_host(texts), pos, len)
+    if isinstance(input, RaggedTensor):
+        return input.map(lambda row: substr(row, pos, len, unit))
+    texts, starts, sizes = np.broadcast_arrays(on_host(input), pos, len)
     found = np.empty(texts.shape, object)
     triples = zip(texts.flat, starts.flat, sizes.flat, strict=True)
     found.reshape(-1)[:] = [_part(*triple, unit) for triple in triples]

@@ -154,13 +154,15 @@ def recompute_grad(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def py_function(
-    func: Callable[..., Any],
-    inp: Sequence[Any],
+    func: Callable[..., Any] | None = None,
+    inp: Sequence[Any] | None = None,
     Tout: PyTree = None,
     name: str = "",
 ) -> Any:
-    """Call a Python function on tensors."""
-    return func(*inp)
+    """Call a Python function on tensors; without one, return a decorator of it."""
+    if func is None:
+        return lambda function: function
+    return func if inp is None else func(*inp)
 
 
 def numpy_function(

@@ -249,7 +249,7 @@ def constant(
 ) -> Any:
     """Return a tensor; text stays on the host."""
     if is_text(value) or dtype == "string":
-        return on_host(value)
+        return on_host(value, object)
     if isinstance(value, SymbolicTensor):
         return value
     if is_size(value) and is_tracing() and shape is None and "float" not in str(dtype):
