@@ -7,7 +7,7 @@ from lamina.distribution.devices import DeviceMesh, get_device_count, list_devic
 from lamina.distribution.layouts import LayoutMap, TensorLayout, distribute_tensor
 from lamina.distribution.local_data import local_data
 from lamina.distribution.processes import initialize
-from lamina.distribution.shares import visualize
+from lamina.distribution.shards import visualize
 from lamina.distribution.strategies import (
     DataParallel,
     FullySharded,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.display import Side, html_table
-from lamina.distribution.shares import share_of, split_text
+from lamina.distribution.shards import shards_of, split_text
 from lamina.errors import ArgumentError, did_you_mean, invalid
 from lamina.kernels import Choice, choices
 from lamina.layers.base import Layer
@@ -133,8 +133,8 @@ def _row(
 
 def _share(layer: Layer) -> dict[str, str]:
     """Return the cells that say which part of a layer's weights each device holds."""
-    split = [w for w in layer.weights if share_of(w).parts > 1]
-    held = sum(share_of(w).bytes for w in layer.weights)
+    split = [w for w in layer.weights if shards_of(w).num_shards > 1]
+    held = sum(shards_of(w).bytes for w in layer.weights)
     names = ", ".join(f"{w.name} {split_text(w)}" for w in split)
     return {"split": names, "held": size(held)}
 

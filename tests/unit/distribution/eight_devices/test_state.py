@@ -30,7 +30,7 @@ from lamina.distribution import (
     list_devices,
     visualize,
 )
-from lamina.distribution.shares import share_of
+from lamina.distribution.shards import shards_of
 from lamina.runtime import executable
 from lamina.runtime.placement import place
 from lamina.training.checkpoint.shards import read_shards, variables_of, write_shards
@@ -114,7 +114,7 @@ def test_copies_and_files(tmp_path: Path) -> None:
     loaded = lamina.saving.load_model(tmp_path / "model.keras")
     with FullySharded().scope():
         split = lamina.saving.load_model(tmp_path / "model.keras")
-        assert share_of(split.layers[0].kernel).parts == 8
+        assert shards_of(split.layers[0].kernel).num_shards == 8
         assert_allclose(split.predict(VECTORS, verbose=0), expected, atol=1e-6)
         split.fit(VECTORS, CLASSES, **QUIET)
     copies = loaded, copy.deepcopy(model), pickle.loads(pickle.dumps(model))
@@ -183,7 +183,7 @@ def test_variables_with_a_layout() -> None:
     layout = TensorLayout([None, "model"], mesh)
     variable = lamina.Variable(np.ones((2, 8)), layout=layout)
     with ModelParallel(layout_map=LayoutMap(mesh)).scope():
-        assert share_of(variable).axes == (None, "model")
+        assert shards_of(variable).axes == (None, "model")
     x = jax.jit(lambda a: distribute_tensor(a * 2, layout))(np.ones((2, 8)))
     assert x.sharding.spec == jax.sharding.PartitionSpec(None, "model")
     assert distribute_tensor(variable, layout).addressable_shards[0].data.shape == (
@@ -213,7 +213,7 @@ def test_program_of_the_guide_of_keras_runs() -> None:
             model.compile(loss="mse")
             model.fit(x, y, batch_size=16, epochs=3, verbose=0)
             assert np.isfinite(model.evaluate(x, y, batch_size=16, verbose=0))
-            parts = share_of(model.get_layer("d1").kernel).parts
+            parts = shards_of(model.get_layer("d1").kernel).num_shards
             assert parts == (4 if chosen.splits_variables else 1)
 
 

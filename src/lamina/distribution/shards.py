@@ -1,4 +1,4 @@
-"""Parts of a model's variables on each device, as text and as a picture."""
+"""Shards of a model's variables on the devices, as text and as a picture."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 _MOST_ROWS = 60
 
 
-class Share(NamedTuple):
-    """Part of a variable that each device holds.
+class Shards(NamedTuple):
+    """Shards of a variable, one on each device.
 
     Args:
         axes: the axis of the mesh that each dimension is split along, or `None`.
-        parts: number of different parts.
-        bytes: size of a part in bytes.
-        devices: number of devices that hold a part.
+        num_shards: number of different shards.
+        bytes: size of a shard in bytes.
+        devices: number of devices that hold one.
     """
 
     axes: tuple[str | None, ...]
-    parts: int
+    num_shards: int
     bytes: int
     devices: int
 
@@ -50,14 +50,14 @@ class Built(Protocol):
         ...
 
 
-def share_of(variable: Variable) -> Share:
-    """Return the part of a variable that each device holds or will hold.
+def shards_of(variable: Variable) -> Shards:
+    """Return the shards of a variable that devices hold or will hold.
 
     Args:
         variable: a variable, placed already or not.
 
     Example:
-        >>> share_of(lamina.Variable([1.0, 2.0])).bytes
+        >>> shards_of(lamina.Variable([1.0, 2.0])).bytes
         8
     """
     distribution = placement.current()
@@ -66,18 +66,18 @@ def share_of(variable: Variable) -> Share:
         sharding = distribution.variable_sharding(variable)
     total = variable.size * variable.raw.dtype.itemsize
     if not isinstance(sharding, NamedSharding):
-        return Share((None,) * variable.ndim, 1, total, 1)
+        return Shards((None,) * variable.ndim, 1, total, 1)
     axes = (*sharding.spec, *[None] * (variable.ndim - len(sharding.spec)))
     sizes = dict(sharding.mesh.shape)
-    parts = math.prod(sizes[axis] for axis in axes if axis is not None)
-    return Share(axes, parts, total // parts, sharding.mesh.size)
+    number = math.prod(sizes[axis] for axis in axes if axis is not None)
+    return Shards(axes, number, total // number, sharding.mesh.size)
 
 
 def visualize(model: Built) -> Figure:
-    """Draw the part of each weight that each device holds, as a figure.
+    """Draw the shard of each weight that each device holds, as a figure.
 
     A row is a weight and a column is a device; a full cell is a copy of the whole
-    weight, and its number is the size of the part. Call it before training, inside
+    weight, and its number is the size of the shard. Call it before training, inside
     the scope of a distribution, or after `fit(..., devices=...)`.
 
     Args:
@@ -103,28 +103,28 @@ def visualize(model: Built) -> Figure:
             "call it on data first."
         )
     weights = sorted(model.weights, key=lambda v: -v.size)[:_MOST_ROWS]
-    shares = [share_of(v) for v in weights]
-    count = max((s.devices for s in shares), default=1)
+    shards = [shards_of(v) for v in weights]
+    count = max((s.devices for s in shards), default=1)
     height = 1.2 + 0.28 * len(weights)
     figure, (axes,) = new_figure(1, 1, 4 + 0.7 * count, height)
-    _draw(axes, weights, shares, count)
-    total = sum(share_of(v).bytes for v in model.weights)
+    _draw(axes, weights, shards, count)
+    total = sum(shards_of(v).bytes for v in model.weights)
     axes.set_title(f"{model.name}: {size(total)} of weights on each device")
     return figure
 
 
 def _draw(
-    axes: Any, weights: Sequence[Variable], shares: Sequence[Share], count: int
+    axes: Any, weights: Sequence[Variable], shards: Sequence[Shards], count: int
 ) -> None:
-    filled = np.array([[1 / s.parts] * count for s in shares])
+    filled = np.array([[1 / s.num_shards] * count for s in shards])
     axes.imshow(filled, aspect="auto", cmap="Blues", vmin=0, vmax=1.6)
     axes.set_xticks(range(count), [str(i) for i in range(count)])
     axes.set_xlabel("device")
     labels = [f"{v.path}  {split_text(v)}" for v in weights]
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
-    for row, share in enumerate(shares):
+    for row, shard in enumerate(shards):
         for column in range(count):
-            text = size(share.bytes)
+            text = size(shard.bytes)
             axes.text(column, row, text, ha="center", va="center", fontsize=7)
     axes.set_xticks(np.arange(count + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(len(labels) + 1) - 0.5, minor=True)
@@ -139,5 +139,5 @@ def split_text(variable: Variable) -> str:
         >>> split_text(lamina.Variable([[1.0, 2.0]]))
         '1 x 2'
     """
-    parts = zip(variable.shape, share_of(variable).axes, strict=True)
+    parts = zip(variable.shape, shards_of(variable).axes, strict=True)
     return " x ".join(f"{n}" if a is None else f"{n} ({a})" for n, a in parts)
