@@ -34,6 +34,7 @@ from lamina.models.class_arguments import (
 from lamina.models.graph_config import graph_config, graph_from_config
 from lamina.models.graph_layers import infer_outputs, layers_of
 from lamina.models.structure import Structure
+from lamina.models.summary import notebook_table, print_summary
 from lamina.runtime.compiled_function import CompiledFunction
 from lamina.saving import LoadReport, load_weights, save_model, save_weights
 from lamina.saving.keras_zip import prepare_model
@@ -41,7 +42,6 @@ from lamina.saving.named_weights import NameMap
 from lamina.saving.weight_files import prepare_weights
 from lamina.training.state import ModelFunctions, TrainingState
 from lamina.typing import Config, PartialShape, PyTree
-from lamina.viz.summary import notebook_table, print_summary
 
 
 class Model(Structure):

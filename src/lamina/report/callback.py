@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from lamina.core.process import is_first_process
 from lamina.core.tracebacks import warn
 from lamina.data.adapt import is_array_data
+from lamina.diagrams.svg import model_svg
 from lamina.errors import StateError
 from lamina.report.collect.layers import layers_of
 from lamina.report.collect.predictions import evaluate
@@ -30,7 +31,6 @@ from lamina.report.write import (
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.learning_rate import rates_of
 from lamina.typing import Logs
-from lamina.viz.svg import model_svg
 
 T = TypeVar("T")
 # Parts of the time of an epoch.

@@ -10,6 +10,7 @@ from pathlib import Path
 import jax
 
 from lamina.core.check import Check, check_arguments
+from lamina.diagrams.svg import model_svg
 from lamina.errors import ArgumentError, StateError
 from lamina.io.files import atomic_write
 from lamina.report.collect.layers import layers_of
@@ -22,7 +23,6 @@ from lamina.report.run import Run
 from lamina.training.checks.findings import Finding
 from lamina.training.trainer import Trainer
 from lamina.typing import Data
-from lamina.viz.svg import model_svg
 
 page_path = Check(
     "the path of an .html file",

@@ -31,7 +31,7 @@ from lamina.training.checks.label_shapes import check_label_shapes
 from lamina.training.options import EvaluateOptions, FitOptions
 from lamina.training.state import MetricsOwner, TrainingState, is_overridden
 
-_CHECKS = LazyImport("lamina.training.checks.report")
+_CHECKS = LazyImport("lamina.training.checks.before_training")
 _REPORT = LazyImport("lamina.report.callback:Report")
 
 

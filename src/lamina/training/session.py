@@ -28,7 +28,7 @@ from lamina.training.prepare import check_fit_data, fit_callbacks
 from lamina.training.state import MetricsOwner, TrainingState
 
 _BETWEEN, _STEPS, _VALIDATION = "between epochs", "steps", "validation"
-_watch = LazyImport("lamina.training.checks.watch")
+_checks = LazyImport("lamina.training.checks.after_training")
 
 
 class FitSession:
@@ -83,11 +83,11 @@ class FitSession:
                     is_whole = not (stopped or self._feed.is_share)
                     if is_whole and self._options.check_level in ("all", "probe"):
                         run = self._loop.engine, self._feed, self._is_fresh
-                        found = _watch.load().watch(self._model, callbacks, *run)
+                        found = _checks.load().examine(self._model, callbacks, *run)
                     self._model.history.findings = found
                     callbacks.on_train_end(logs)
                     if self._options.verbose and found:
-                        print(_watch.load().text_of(found), flush=True)
+                        print(_checks.load().text_of(found), flush=True)
                     checkpoints.complete = not stopped
                 any_process(False)  # wait until callbacks have written their files
                 interrupt.check()

@@ -46,11 +46,11 @@ if TYPE_CHECKING:
         timeseries_dataset_from_array,
     )
     from lamina.datasets.fetch import get_file
+    from lamina.diagrams.dot import model_to_dot
+    from lamina.diagrams.model_plot import plot_model
     from lamina.models.feature_space import FeatureSpace
     from lamina.models.function import get_source_inputs
     from lamina.utils import bounding_boxes
-    from lamina.viz.dot import model_to_dot
-    from lamina.viz.model_plot import plot_model
 else:
     _MODULES = {
         "data.adapt": ("pack_x_y_sample_weight", "unpack_x_y_sample_weight"),
@@ -65,8 +65,8 @@ else:
         "datasets.fetch": ("get_file",),
         "models.feature_space": ("FeatureSpace",),
         "models.function": ("get_source_inputs",),
-        "viz.dot": ("model_to_dot",),
-        "viz.model_plot": ("plot_model",),
+        "diagrams.dot": ("model_to_dot",),
+        "diagrams.model_plot": ("plot_model",),
     }
     __getattr__ = lazy_attributes(
         __name__,

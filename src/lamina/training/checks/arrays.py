@@ -15,7 +15,7 @@ from lamina.errors import ArgumentError, DataError
 from lamina.layers import Embedding
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.losses.base import Loss
-from lamina.training.checks.history import Output, nodes_of
+from lamina.training.checks.output_nodes import Output, nodes_of
 from lamina.training.plan.arguments import loss_kind
 from lamina.training.plan.plan import Plan
 from lamina.typing import Array, ArrayLike

@@ -15,14 +15,14 @@ from lamina.core.tracebacks import created_at
 from lamina.data.arrays import Parts
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.training.callbacks.base import Callback
-from lamina.training.checks.history import (
+from lamina.training.checks.label_values import labels_of
+from lamina.training.checks.monitors import unknown_monitors
+from lamina.training.checks.output_nodes import (
     LossCall,
     Output,
     nodes_of,
     recorded_graph,
 )
-from lamina.training.checks.label_values import labels_of
-from lamina.training.checks.monitors import unknown_monitors
 from lamina.training.options import FitOptions
 from lamina.training.plan.arguments import is_known_loss, loss_kind
 from lamina.training.plan.plan import OutputPlan, Plan

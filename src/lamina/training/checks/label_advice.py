@@ -11,8 +11,8 @@ from lamina.core.module import Module
 from lamina.layers.base import Layer
 from lamina.layers.base.call_graph import graph_of
 from lamina.layers.base.lineage import as_code, described, origin, returns_last_step
-from lamina.training.checks.history import Output, nodes_of
 from lamina.training.checks.label_values import Labels, labels_of
+from lamina.training.checks.output_nodes import Output, nodes_of
 from lamina.typing import Array, PartialShape
 
 SPARSE = "sparse_categorical_crossentropy"

@@ -9,8 +9,8 @@ import jax
 from lamina.errors import ShapeError
 from lamina.layers.base.input_shapes import sizes_agree
 from lamina.losses.base import Loss
-from lamina.training.checks.history import Output
 from lamina.training.checks.label_advice import SPARSE, Misfit, explanation
+from lamina.training.checks.output_nodes import Output
 from lamina.training.plan.arguments import is_known_loss, loss_kind
 from lamina.training.plan.plan import Plan
 from lamina.typing import PartialShape, PyTree

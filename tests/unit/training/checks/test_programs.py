@@ -11,7 +11,7 @@ import pytest
 
 import lamina
 from lamina import Input, Model, Sequential, layers, losses, metrics
-from lamina.training.checks.history import recorded_graph
+from lamina.training.checks.output_nodes import recorded_graph
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 8)).astype("float32")

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from lamina.diagrams.diagram import Box, Group, Tone
+from lamina.diagrams.layout import Point, layered_layout
 from lamina.errors import invalid
-from lamina.viz.diagram import Box, Group, Tone
-from lamina.viz.layout import Point, layered_layout
 
 FONT_SIZE = 12.0
 # Color of border and area of each kind of rectangle; none for the color of the text.

@@ -9,7 +9,7 @@ from lamina import Input, Sequential, config, layers, regularizers
 from lamina.data.adapt import adapt
 from lamina.errors import AdviceWarning
 from lamina.optimizers import SGD, Adam
-from lamina.training.checks.watch import dead_units, update_ratios
+from lamina.training.checks.after_training import dead_units, update_ratios
 
 X = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
 Y = X @ np.array([[1.0], [-2.0], [0.5]], "float32")

@@ -38,7 +38,7 @@ _ROWS = 256
 _WIDTH = 120
 
 
-def watch(
+def examine(
     model: MetricsOwner,
     callbacks: CallbackList,
     engine: Engine,

@@ -10,12 +10,12 @@ import pytest
 
 import lamina
 from lamina import layers
+from lamina.diagrams import model_plot
+from lamina.diagrams.diagram import Details
+from lamina.diagrams.svg import model_svg
 from lamina.errors import ArgumentError, StateError
 from lamina.utils import plot_model
-from lamina.viz import model_plot
-from lamina.viz.diagram import Details
-from lamina.viz.svg import model_svg
-from tests.unit.viz.test_dot import wired
+from tests.unit.diagrams.test_dot import wired
 
 HOSTILE = "<script>alert('1')<_script>&\"x"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 
+from lamina.diagrams.diagram import Details, diagram_of
+from lamina.diagrams.layout import Point
+from lamina.diagrams.scene import COLORS, Rectangle, arrowhead, scene_of
 from lamina.training.trainer import Trainer
-from lamina.viz.diagram import Details, diagram_of
-from lamina.viz.layout import Point
-from lamina.viz.scene import COLORS, Rectangle, arrowhead, scene_of
 
 # Inside a page the drawing has the page's text color. A file of its own is the root
 # element, and follows the light or dark theme of its viewer.

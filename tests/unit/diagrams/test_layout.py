@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from lamina.viz.layout import layered_layout
+from lamina.diagrams.layout import layered_layout
 
 # Number of nodes, and edges.
 GRAPHS = {

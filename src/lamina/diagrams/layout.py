@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from lamina.viz.columns import Ranked, columns
+from lamina.diagrams.columns import Ranked, columns
 
 Point: TypeAlias = tuple[float, float]
 Edge: TypeAlias = tuple[int, int]

@@ -8,12 +8,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lamina.diagrams.diagram import Details, diagram_of
+from lamina.diagrams.dot import dot_of
+from lamina.diagrams.scene import (
+    COLORS,
+    FONT_SIZE,
+    Rectangle,
+    Scene,
+    arrowhead,
+    scene_of,
+)
+from lamina.diagrams.svg import model_svg
 from lamina.errors import ArgumentError
 from lamina.training.trainer import Trainer
-from lamina.viz.diagram import Details, diagram_of
-from lamina.viz.dot import dot_of
-from lamina.viz.scene import COLORS, FONT_SIZE, Rectangle, Scene, arrowhead, scene_of
-from lamina.viz.svg import model_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

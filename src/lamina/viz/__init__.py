@@ -1,1 +1,0 @@
-"""Tables and diagrams of models, and plots of training."""
