@@ -415,6 +415,31 @@ def test_batches_of_csv_files(tmp_path):
         make(str(path), 2, select_columns=[0], **options)
 
 
+def test_list_that_a_function_returns_has_several_parts():
+    import tensorflow as tf
+
+    numbers = tf.data.Dataset.from_tensor_slices([1.0, 2.0])
+    pairs = numbers.map(lambda x: [x, x + 1])
+    assert [(float(a), float(b)) for a, b in pairs] == [(1, 2), (2, 3)]
+    called = numbers.map(
+        lambda x: tf.py_function(lambda x: (x, int(x)), [x], [tf.float32, tf.int32])
+    )
+    assert called.element_spec[1].dtype == tf.int32
+    assert [int(b) for _, b in called] == [1, 2]
+
+
+def test_python_function_returns_tensors():
+    import tensorflow as tf
+
+    @tf.py_function(Tout=tf.string)
+    def text(x):
+        return b"x" * int(x)
+
+    assert text(2).numpy() == b"xx"
+    assert tf.py_function(lambda: [1, 2], [], tf.int64).numpy().tolist() == [1, 2]
+    assert tf.py_function(lambda x: None, [1], []) == []
+
+
 def test_iterators_of_data_sets():
     import tensorflow as tf
 
@@ -428,7 +453,7 @@ def test_iterators_of_data_sets():
         == ((), (1,))
         == tuple(spec.shape for spec in iterator.element_spec)
     )
-    assert pairs.output_types == ("int64", "float64")
+    assert pairs.output_types == ("int32", "float32")
     first = next(iter(pairs))[1]
     first.set_shape([1])
     assert first.shape == (1,)

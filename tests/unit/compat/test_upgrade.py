@@ -35,6 +35,10 @@ SAME = [
         "import keras\nm = keras.Model(a, b)  # model\n",
     ),
     ("from keras.layers.core import *\n", "from keras.layers import *\n"),
+    (
+        "from tensorflow.keras.layers import TFSMLayer\nTFSMLayer('folder')\n",
+        "from keras.layers import TFSMLayer\nTFSMLayer('folder')\n",
+    ),
     ("K = keras.backend\n", "K = keras.backend\n"),
     (
         "import tensorflow as tf\nK = tf.keras.backend\nK.square(x)\n",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from lamina.compat.defaults import Release, release
 from lamina.compat.finder import ROOTS, lookup
 from lamina.compat.keras.functions import model_from_yaml
-from lamina.compat.keras.layers import FORMER
+from lamina.compat.keras.layers import FORMER, TFSMLayer
 from lamina.compat.tensorflow.base.variables import Variable
 
 # Modules whose functions and classes old modules publish under other names.
@@ -25,6 +25,7 @@ _MODULES = (
 # Today's names of what lamina has for old programs only.
 _REPLACED: Mapping[object, str] = {
     Variable: "Variable",
+    TFSMLayer: "layers.TFSMLayer",
     model_from_yaml: "models.model_from_json",
 }
 # What Keras 3 has for `tf.keras` only, by the module below `keras.preprocessing`.

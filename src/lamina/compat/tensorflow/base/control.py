@@ -11,7 +11,7 @@ import numpy as np
 from jax.core import Tracer
 
 from lamina import ops
-from lamina.compat.tensorflow.base.tensors import on_host, tensor
+from lamina.compat.tensorflow.base.tensors import constant, on_host, tensor
 from lamina.errors import StateError
 from lamina.ops.types import Tensor
 from lamina.typing import Array, ArrayLike, DTypeLike, PyTree
@@ -161,8 +161,16 @@ def py_function(
 ) -> Any:
     """Call a Python function on tensors; without one, return a decorator of it."""
     if func is None:
-        return lambda function: function
-    return func if inp is None else func(*inp)
+        return lambda function: lambda *args: py_function(function, args, Tout)
+    found = func(*(inp or ()))
+    if not isinstance(Tout, (list, tuple)):
+        return _as_tensor(found, Tout)
+    return list(map(_as_tensor, found or (), Tout))
+
+
+def _as_tensor(value: object, dtype: DTypeLike) -> Any:
+    is_tensor = value is None or dtype is None or hasattr(value, "dtype")
+    return value if is_tensor else constant(value, dtype)
 
 
 def numpy_function(

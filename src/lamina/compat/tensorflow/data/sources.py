@@ -33,7 +33,13 @@ def host_items(value: object) -> Any:
         return value
     if isinstance(value, list) and any(isinstance(v, jax.Array) for v in value):
         value = np.stack([np.asarray(v) for v in value])
-    return on_host(value)
+    found = on_host(value)
+    is_python = isinstance(value, (int, float, list))
+    if is_python and found.dtype == "float64":
+        return found.astype("float32")
+    if is_python and found.dtype == "int64" and np.all(np.abs(found) < 2**31):
+        return found.astype("int32")
+    return found
 
 
 def slices(tensors: PyTree) -> tuple[Callable[[], Iterator[Any]], int]:

@@ -147,5 +147,7 @@ def zipped(sources: Sequence[Iterator[Any]], structure: Any) -> Iterator[Any]:
 
 
 def mapped(items: Iterable[Any], function: Callable[..., Any]) -> Iterator[Any]:
-    """Yield the results of a function of each item."""
-    return (host_items(call(function, item)) for item in items)
+    """Yield the results of a function of each item; a list is that of several parts."""
+    for item in items:
+        found = call(function, item)
+        yield host_items(tuple(found) if isinstance(found, list) else found)
