@@ -168,7 +168,7 @@ def py_function(
     return list(map(_as_tensor, found or (), Tout))
 
 
-def _as_tensor(value: object, dtype: DTypeLike) -> Any:
+def _as_tensor(value: object, dtype: Any) -> Any:
     is_tensor = value is None or dtype is None or hasattr(value, "dtype")
     return value if is_tensor else constant(value, dtype)
 
