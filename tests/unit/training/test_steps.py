@@ -247,7 +247,8 @@ def test_stateless_steps_may_call_those_of_the_base_class(run_eagerly):
         model.layers[-1].kernel.assign(np.ones((3, 1), "float32"))
         model.compile("adam", "mse", metrics=["mae"], run_eagerly=run_eagerly)
         logs = model.fit(x, x.sum(1), batch_size=4, epochs=2, seed=1, verbose=0).history
-        test = model.evaluate(x, x.sum(1), verbose=0, return_dict=True)
+        fixed = {"batch_size": 4, "verbose": 0, "return_dict": True}
+        test = model.evaluate(x, x.sum(1), **fixed)
         results.append((logs, test, model.get_weights()))
     (plain, plain_test, weights), (logs, test, same_weights) = results
     assert logs.pop("extra") == [1.0, 1.0] and test.pop("extra") == 2.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -27,6 +28,7 @@ STREAMS: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 
 
+@functools.lru_cache(8)
 def words(stream: str, count: int = STEPS, places: int = PLACES) -> np.ndarray:
     """Bits of many draws, (count, places)."""
     key = STREAMS[stream]
