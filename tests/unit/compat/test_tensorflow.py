@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas
 import pytest
@@ -212,14 +215,19 @@ def test_transposed_convolution_is_the_gradient_for_each_shape():
         shape = (2, rows, 5, 3) if is_last else (2, 3, rows, 5)
         kernel = draw(size=(window, 2, 3, 4)).astype("float32")
         step = (1, stride, 1, 1) if is_last else (1, 1, stride, 1)
-        rest = (step, padding, data_format)
-        y, pull = jax.vjp(
-            lambda x, kernel=kernel, rest=rest: tf.nn.conv2d(x, kernel, *rest),
-            np.zeros(shape, "float32"),
-        )
-        cotangent = draw(size=y.shape).astype("float32")
-        found = tf.nn.conv2d_transpose(cotangent, kernel, shape, *rest)
-        assert_allclose(found, pull(cotangent)[0], rtol=1e-4, atol=1e-5)
+        options = {"strides": step, "padding": padding, "data_format": data_format}
+        forward = partial(tf.nn.conv2d, filters=kernel, **options)
+        given = {"filters": kernel, "output_shape": shape, **options}
+        transpose = partial(tf.nn.conv2d_transpose, **given)
+
+        @jax.jit
+        def both(y, forward=forward, transpose=transpose, shape=shape):
+            _, pull = jax.vjp(forward, jnp.zeros(shape))
+            return transpose(y), pull(y)[0]
+
+        y = jax.eval_shape(forward, np.zeros(shape, "float32"))
+        found, expected = both(draw(size=y.shape).astype("float32"))
+        assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(
         ShapeError, match=r"does not lead to an output of shape \(1, 9, 9, 3\)"
     ):
