@@ -9,7 +9,7 @@ row tells. docs/old-code.md gets the results, and FILE, by default one in tests/
 the value of each seed, which another run does not repeat. Needs, beside lamina's own
 packages: `pip install keras==3.15.1 libcst matplotlib mlxtend pandas scipy seaborn
 tensorflow-cpu`; TensorFlow is for stateful layers, which Keras 3.15.1 does not carry
-over with JAX.
+over with JAX, and for convolutions, whose gradients JAX computes slowly on a CPU.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ PROGRAMS = (
         "test accuracy",
         "score[1]",
         rows=1000,
+        backend="tensorflow",
     ),
     Program(
         "mnist_transfer_cnn",
@@ -91,6 +92,7 @@ PROGRAMS = (
         "test accuracy, digits 5 to 9",
         "(model.predict(X_test_gte5[..., None] / 255).argmax(1) == y_test_gte5).mean()",
         rows=2000,
+        backend="tensorflow",
     ),
     Program(
         "stateful_lstm",
@@ -107,6 +109,7 @@ PROGRAMS = (
         (_KERAS, "2.2.4", "examples/mnist_siamese.py"),
         "test accuracy",
         "te_acc",
+        backend="tensorflow",
     ),
     Program(
         "lstm_stateful",
@@ -124,6 +127,7 @@ PROGRAMS = (
         "((x_decoded - x_test) ** 2).mean()",
         {"epochs=30": "epochs=10"},
         rows=1000,
+        backend="tensorflow",
     ),
     Program(
         "quickstart/beginner",
@@ -153,6 +157,7 @@ PROGRAMS = (
         "test accuracy",
         "score[1]",
         rows=2000,
+        backend="tensorflow",
     ),
     Program(
         "antirectifier",

@@ -14,6 +14,7 @@ from lamina.core.module import Module
 from lamina.core.random.seeds import SeedGenerator, set_seed
 from lamina.core.registry import Registry
 from lamina.errors import ArgumentError, ShapeError, UnknownNameError
+from tests.events import LOWERING, recorded_events
 
 RANDOM = [
     initializers.GlorotNormal, initializers.GlorotUniform, initializers.HeNormal,
@@ -204,19 +205,10 @@ def test_stft_refuses_unknown_and_mismatched_windows():
 
 @pytest.mark.parametrize("kind", [layers.Dense, layers.GRU, layers.LSTM])
 def test_initial_weights_compile_nothing(kind):
-    lowered = []
-
-    def listen(event, _seconds, **_tags):
-        if event.endswith("jaxpr_to_mlir_module_duration"):
-            lowered.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
+    with recorded_events(LOWERING) as lowered:
         # No other test has these sizes, so that nothing was compiled before.
         kind(37).build((None, 5, 23))
         while_building = len(lowered)
         jax.jit(lambda x: x + 37)(np.ones(23)).block_until_ready()
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
     assert while_building == 0
     assert lowered, "the listener received no event"

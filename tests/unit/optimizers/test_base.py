@@ -19,6 +19,7 @@ from lamina.errors import (
     UnknownNameError,
 )
 from lamina.optimizers import SGD, Adam, RMSprop, schedules
+from tests.events import COMPILATION, recorded_events
 from tests.unit.optimizers.helpers import GRADIENTS, DeviceLoop, weights
 
 
@@ -55,19 +56,12 @@ def test_invalid_arguments_are_refused(arguments):
 
 
 def test_building_compiles_nothing():
-    compiled = []
-
-    def listen(event: str, seconds: float, **_: object) -> None:
-        if event.endswith("backend_compile_duration"):
-            compiled.append(seconds)
-
     variables = [Variable(np.zeros(s, "float32")) for s in [(11, 7), (7,), (5, 3, 2)]]
     optimizer = Adam(amsgrad=True, use_ema=True, gradient_accumulation_steps=2)
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    optimizer.build(variables)
-    while_building = len(compiled)
-    jax.jit(lambda x: x * 3 + 1)(np.ones((13, 17))).block_until_ready()
-    jax.monitoring.unregister_event_duration_listener(listen)
+    with recorded_events(COMPILATION) as compiled:
+        optimizer.build(variables)
+        while_building = len(compiled)
+        jax.jit(lambda x: x * 3 + 1)(np.ones((13, 17))).block_until_ready()
     assert while_building == 0
     assert compiled, "the listener received no event"
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from jax import lax
 
-from lamina import layers
+from lamina import config, layers
 from lamina.core.scope import RunKey
 from lamina.core.tracing import stateless
 from lamina.errors import ArgumentError, ShapeError
+from tests.events import COMPILATION, recorded_events
 from tests.tables.arrays import floats
 
 X = floats(4, 6, 3)
@@ -383,3 +384,48 @@ def test_paths_name_the_layer_and_its_cell():
     layer.build(X.shape)
     assert layer.weights[0].path == "both/forward_lstm/lstm_cell/kernel"
     assert layer.weights[-1].path == "both/backward_lstm/lstm_cell/bias"
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(kind(2) for kind in KINDS),
+        layers.LSTM(2, activation="relu", name="relu"),
+        layers.Bidirectional(layers.GRU(2, return_sequences=True)),
+        layers.RNN([layers.GRUCell(2), layers.LSTMCell(3)]),
+    ],
+    ids=lambda layer: layer.name,
+)
+@pytest.mark.parametrize(
+    "mask", [None, np.arange(7) < [[3], [7], [5]]], ids=["whole", "gaps"]
+)
+def test_second_call_outside_of_programs_compiles_nothing(layer, mask):
+    # No other test has these sizes, so that the first call does compile.
+    x = floats(3, 7, 5)
+    with recorded_events(COMPILATION) as compiled:
+        first = layer(x, mask=mask)
+        in_first = len(compiled)
+        second = layer(x, mask=mask)
+    assert len(compiled) == in_first > 0
+    np.testing.assert_array_equal(first, second)
+
+
+def test_weights_of_an_activation_are_read_in_each_call():
+    scale = layers.PReLU()
+    cell = layers.SimpleRNN(2, activation=scale)
+    before = cell(X)
+    scale.alpha.assign(scale.alpha + 1.0)
+    assert not np.allclose(before, cell(X))
+
+
+def test_another_kernel_is_another_program():
+    layer = layers.GRU(2)
+    outputs = [layer(X)]
+    config.set_kernel("recurrence", "reference")
+    try:
+        with recorded_events(COMPILATION) as compiled:
+            outputs.append(layer(X))
+    finally:
+        config.set_kernel("recurrence", None)
+    assert compiled
+    np.testing.assert_allclose(*outputs, rtol=1e-6)

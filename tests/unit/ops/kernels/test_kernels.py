@@ -15,6 +15,7 @@ from lamina.ops.kernels.cpu.conv import forward_convolutions
 from lamina.ops.kernels.cpu.onednn import is_available
 from lamina.ops.nn.conv_params import ConvParams
 from lamina.runtime.executable import Program, in_process_compile
+from tests.events import COMPILATION, recorded_events
 from tests.laws.close import assert_trees_close
 from tests.tables.arrays import floats
 from tests.tables.tolerances import KERNELS
@@ -271,16 +272,7 @@ def test_onednn_takes_no_negative_padding():
     ids=["conv", "average_pool"],
 )
 def test_windows_outside_of_programs_are_no_programs_of_their_own(call):
-    compiled = []
-
-    def count(event, _, **__):
-        if event.endswith("backend_compile_duration"):
-            compiled.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(count)
-    try:
+    with recorded_events(COMPILATION) as compiled:
         call()
-    finally:
-        jax.monitoring.unregister_event_duration_listener(count)
     # No other test has these shapes, so that nothing was compiled before.
     assert 0 < len(compiled) < 12
