@@ -59,7 +59,7 @@ def test_module_runs_by_its_name(tmp_path, capsys, monkeypatch):
     name = "package_of_program.main"
     assert run_script(Path(name), ["--x"], is_module=True) == 0
     assert capsys.readouterr().out == f"__main__ {name} 3 ['--x']\n"
-    with pytest.raises(MissingFileError, match="No module named 'package_of_program.no'"):
+    with pytest.raises(MissingFileError, match="No module named 'package"):
         run_script(Path("package_of_program.no"), is_module=True)
 
 
