@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 from typing import Any
 
 from lamina.compat.defaults import LOG_NAMES
 from lamina.compat.notices import tell
+from lamina.core.custom_objects import snake_case
 from lamina.training.callbacks import Callback
 from lamina.training.callbacks.history import History
 
@@ -19,13 +20,25 @@ OTHER_NAMES = {
 }
 
 
-def _today(name: str, known: Container[str]) -> str:
+def _other_name(metric: str, known: Collection[str]) -> str:
+    """Return the name of a metric among those that are known, "" if there is none."""
+    new = OTHER_NAMES.get(metric, "")
+    if new in known:
+        return new
+    # `metrics=["MeanIoU"]` was logged as `mean_io_u`, of an output `y` as `y_mean_io_u`.
+    return next((n for n in known if _snake_case(n) == metric), "")
+
+
+def _snake_case(name: str) -> str:
+    return snake_case(name).replace("__", "_")
+
+
+def _today(name: str, known: Collection[str]) -> str:
     """Return the name of `known` for a metric, or the name itself if there is none."""
     metric = name.removeprefix("val_")
-    new = OTHER_NAMES.get(metric, metric)
-    if name in known or metric in known or new not in known:
+    if name in known or metric in known:
         return name
-    return name.removesuffix(metric) + new
+    return name.removesuffix(metric) + (_other_name(metric, known) or metric)
 
 
 class _OldKeys(dict[str, Any]):
@@ -34,14 +47,17 @@ class _OldKeys(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         prefix = "val_" if name.startswith("val_") else ""
         metric = name.removeprefix(prefix)
-        new = prefix + OTHER_NAMES.get(metric, "")
-        if new not in self and metric in ("acc", "accuracy"):
+        known = [
+            n.removeprefix(prefix) for n in self if n.startswith("val_") == bool(prefix)
+        ]
+        new = _other_name(metric, known)
+        if not new and metric in ("acc", "accuracy"):
             # The name of the only accuracy, such as `binary_accuracy`.
-            found = [n for n in self if n.endswith("_accuracy")]
-            known = [n for n in found if n.startswith("val_") == bool(prefix)]
-            new = known[0] if len(known) == 1 else new
-        if new not in self:
+            found = [n for n in known if n.endswith("_accuracy")]
+            new = found[0] if len(found) == 1 else ""
+        if not new:
             raise KeyError(name)
+        new = prefix + new
         tell(f"history[{name!r}]", f"history[{new!r}]")
         return self[new]
 
@@ -55,7 +71,7 @@ def init_history(history: History) -> None:
     history.history = _OldKeys()
 
 
-def _metrics(callback: Callback) -> Container[str]:
+def _metrics(callback: Callback) -> Collection[str]:
     """Return the names of the metrics of a callback's model, once it is known."""
     return getattr(callback.model, "metrics_names", ())
 

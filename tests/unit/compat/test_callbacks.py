@@ -68,6 +68,33 @@ def test_history_finds_the_only_accuracy():
         logs["acc"]
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Precision", "precision"),
+        ("AUC", "auc"),
+        ("val_FalsePositives", "val_false_positives"),
+        ("val_digits_MeanIoU", "val_digits_mean_io_u"),
+        ("learning_rate", "lr"),
+    ],
+)
+def test_metric_of_a_class_has_the_name_of_its_object_too(name, key):
+    logs = callbacks.History().history
+    logs.update({name: [0.5], "loss": [1.0]})
+    assert logs[key] == [0.5]
+    with pytest.raises(KeyError):
+        logs[key.replace("_", "__") if "_" in key else f"val_{key}"]
+
+
+def test_metric_of_a_class_is_monitored_by_the_name_of_its_object():
+    model = Sequential([layers.Input((2,)), layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=["Precision"])
+    stop = callbacks.EarlyStopping(monitor="precision", mode="max")
+    x = np.ones((20, 2))
+    model.fit(x, x[:, :1], verbose=0, callbacks=[stop])
+    assert stop.monitor == "Precision"
+
+
 class Watcher(callbacks.Callback):
     """Callback that reads what Keras 1 and 2 gave to callbacks."""
 
