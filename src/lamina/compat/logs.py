@@ -25,7 +25,7 @@ def _other_name(metric: str, known: Collection[str]) -> str:
     new = OTHER_NAMES.get(metric, "")
     if new in known:
         return new
-    # `metrics=["MeanIoU"]` was logged as `mean_io_u`, of an output `y` as `y_mean_io_u`.
+    # `metrics=["MeanIoU"]` was logged as `mean_io_u`, or as `y_mean_io_u` of an output.
     return next((n for n in known if _snake_case(n) == metric), "")
 
 
