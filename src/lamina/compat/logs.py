@@ -20,7 +20,7 @@ OTHER_NAMES = {
 }
 
 
-def _other_name(metric: str, known: Collection[str]) -> str:
+def other_name(metric: str, known: Collection[str]) -> str:
     """Return the name of a metric among those that are known, "" if there is none."""
     new = OTHER_NAMES.get(metric, "")
     if new in known:
@@ -38,7 +38,7 @@ def _today(name: str, known: Collection[str]) -> str:
     metric = name.removeprefix("val_")
     if name in known or metric in known:
         return name
-    return name.removesuffix(metric) + (_other_name(metric, known) or metric)
+    return name.removesuffix(metric) + (other_name(metric, known) or metric)
 
 
 class _OldKeys(dict[str, Any]):
@@ -50,7 +50,7 @@ class _OldKeys(dict[str, Any]):
         known = [
             n.removeprefix(prefix) for n in self if n.startswith("val_") == bool(prefix)
         ]
-        new = _other_name(metric, known)
+        new = other_name(metric, known)
         if not new and metric in ("acc", "accuracy"):
             # The name of the only accuracy, such as `binary_accuracy`.
             found = [n for n in known if n.endswith("_accuracy")]

@@ -136,6 +136,10 @@ SAME = [
         "m.compile('sgd', metrics=['accuracy'])\nprint(h.history['val_accuracy'])\n",
     ),
     (
+        "m.compile('sgd', metrics=['AUC'])\nprint(h.history['val_auc'])\n",
+        "m.compile('sgd', metrics=['AUC'])\nprint(h.history['val_AUC'])\n",
+    ),
+    (
         "from keras.layers import GRU\nGRU(4)\nmodel.fit_generator(x)\n"
         "model.compile('adagrad', 'mse')\n",
         "import keras\nfrom keras.layers import GRU\n\n\n"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import libcst as cst
 
 from lamina.compat.keras.companions import SCORES
-from lamina.compat.logs import OTHER_NAMES
+from lamina.compat.logs import other_name
 from lamina.compat.upgrade.context import Context
 
 
@@ -52,10 +52,10 @@ def upgrade_name(context: Context, node: cst.BaseExpression) -> cst.BaseExpressi
     name = str(node.raw_value)
     prefix = "val_" if name.startswith("val_") else ""
     old = name.removeprefix(prefix)
-    new = OTHER_NAMES.get(old, old)
     # Those of the last `compile` above, if there is one.
     metrics = context.last_metrics or context.metrics
-    if new == old or old in metrics or new not in metrics:
+    new = other_name(old, metrics)
+    if not new or old in metrics:
         return node
     context.count += 1
     return cst.SimpleString(f"{node.quote}{prefix}{new}{node.quote}")
