@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from lamina.errors import ArgumentError, invalid
+from lamina.errors import ArgumentError, end_at_caller, invalid
 from lamina.execution import (
     autotune,
     cache_folder,
@@ -116,6 +116,7 @@ def floatx() -> str:
     return _settings["floatx"]
 
 
+@end_at_caller
 def set_floatx(value: str) -> None:
     """Set the default float type: bfloat16, float16, float32 or float64.
 
@@ -150,6 +151,7 @@ def dtype_policy() -> Any:
     return _settings["make_policy"](floatx()) if policy is None else policy
 
 
+@end_at_caller
 def set_dtype_policy(policy: object) -> None:
     """Set the default policy of new layers; `None` restores that of `floatx()`.
 
@@ -210,6 +212,7 @@ def checks() -> str:
     return _settings["checks"]
 
 
+@end_at_caller
 def set_checks(level: str = "all", silence: Iterable[str] = ()) -> None:
     """Set which mistakes `fit` looks for in the model, the data and the arguments.
 
@@ -288,6 +291,7 @@ def epsilon() -> float:
     return _settings["epsilon"]
 
 
+@end_at_caller
 def set_epsilon(value: float) -> None:
     """Set the value of `epsilon()`.
 
@@ -310,6 +314,7 @@ def image_data_format() -> str:
     return _settings["image_data_format"]
 
 
+@end_at_caller
 def set_image_data_format(data_format: str) -> None:
     """Set the default data format of image layers.
 
@@ -335,6 +340,7 @@ def is_nnx_enabled() -> bool:
     return False
 
 
+@end_at_caller
 def set_backend(backend: str) -> None:
     """Accept `"jax"`, the only backend; Keras's function for other programs.
 

@@ -28,8 +28,10 @@ it. The built-in base classes let code written for Keras catch the same exceptio
 from __future__ import annotations
 
 import difflib
+import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, cast
 
 __all__ = [
     "AdviceWarning",
@@ -61,6 +63,8 @@ def __dir__() -> list[str]:
 
 
 _MAX_MESSAGE = 10_000
+F = TypeVar("F", bound=Callable[..., Any])
+
 _MAX_VALUE = 1000
 _MAX_NAME = 200
 
@@ -288,6 +292,8 @@ def shown(value: object) -> str:
         >>> shown([1, 2]), len(shown("a" * 5000))
         ('[1, 2]', 1004)
     """
+    if getattr(value, "ndim", 0) and hasattr(value, "dtype"):
+        return f"<{type(value).__name__} of shape {getattr(value, 'shape', ())}>"
     text = repr(value)
     return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]} ..."
 
@@ -340,6 +346,28 @@ def invalid(
         f"{owner}: `{argument}` must be {expected}. Received: {argument}={shown(got)}."
     )
     return ArgumentError(f"{text} {hint}".rstrip())
+
+
+def end_at_caller(function: F) -> F:
+    """Let the errors of a function that sets something end in its caller's frame.
+
+    Example:
+        >>> @end_at_caller
+        ... def set_size(size):
+        ...     if size < 1:
+        ...         raise invalid("set_size", "size", size, "positive")
+        >>> set_size(3)
+    """
+
+    @functools.wraps(function)
+    def call(*args: object, **kwargs: object) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except LaminaError as error:
+            error.__traceback__ = None
+            raise
+
+    return cast("F", call)
 
 
 def missing_package(package: str, purpose: str, extra: str) -> MissingPackageError:

@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from lamina.errors import invalid
+from lamina.errors import end_at_caller, invalid
 
 # JAX's names. Its "bfloat16" would leave the choice to the device.
 _PRECISIONS = {
@@ -38,6 +38,7 @@ def matmul_precision() -> str | None:
     return _settings["matmul_precision"]
 
 
+@end_at_caller
 def set_matmul_precision(precision: str | None) -> None:
     """Set the precision of matrix products and convolutions of float32 arrays.
 
@@ -73,6 +74,7 @@ def kernel(op: str) -> str | None:
     return _settings["kernels"].get(op)
 
 
+@end_at_caller
 def set_kernel(op: str, kernel: str | None) -> None:
     """Select a kernel for an op wherever the kernel applies.
 

@@ -33,7 +33,8 @@ def test_mistake_is_explained_before_the_first_step(
     def run(*_: object) -> None:
         raise AssertionError("a training step ran")
 
-    monkeypatch.setattr(engine.LoopRunner, "run", run)
+    monkeypatch.setattr(engine.LoopRunner, "start", run)
+    monkeypatch.setattr(engine.StepRunner, "start", run)
     with pytest.raises(case.error) as caught:
         case.call()
     message = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])

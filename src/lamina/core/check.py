@@ -11,9 +11,18 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
+import jax.numpy as jnp
 import numpy as np
 
-from lamina.errors import ArgumentError, did_you_mean, invalid, shown
+from lamina.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    ShapeError,
+    did_you_mean,
+    invalid,
+    shown,
+)
+from lamina.typing import DTypeLike, Initializer
 
 
 class Check(NamedTuple):
@@ -220,3 +229,39 @@ def require_dense(
         if value:
             hint = f"Arrays are dense: {hints[name]}"
             raise invalid(owner, name, value, "False", hint)
+
+
+def initial_array(
+    name: str, initializer: Initializer, shape: tuple[int, ...], dtype: DTypeLike
+) -> Any:
+    """Return the array that an initializer makes for a variable.
+
+    A scalar fills the shape.
+
+    Raises:
+        ArgumentTypeError: the initializer takes other arguments, or returns None.
+        ShapeError: it returns an array of another shape.
+    """
+    title = f"The initializer {getattr(initializer, '__name__', initializer)!r} of "
+    try:
+        value = initializer(shape, dtype=dtype)
+    except TypeError as error:
+        if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+            raise  # of its own code
+        raise ArgumentTypeError(
+            f"{title}{name!r} is called with `shape` and `dtype`, which it does not "
+            f"take: {error}. Define it with the parameters (shape, dtype=None)."
+        ) from None
+    if value is None:
+        raise ArgumentTypeError(
+            f"{title}{name!r} returned None. Let it return an array of shape {shape}."
+        )
+    found = tuple(np.shape(value))
+    if found == shape:
+        return value
+    if found != ():
+        raise ShapeError(
+            f"{title}{name!r} returned an array of shape {found}, not {shape}. Make "
+            "one of its argument `shape`."
+        )
+    return np.full(shape, value, jnp.dtype(dtype))

@@ -14,7 +14,7 @@ import numpy as np
 from jax.core import Tracer
 from numpy.typing import ArrayLike
 
-from lamina.core.check import Check, check_arguments, one_of, optional
+from lamina.core.check import Check, check_arguments, initial_array, one_of, optional
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.process import host_array, is_split, put, use_device
 from lamina.core.scope import local, override, traced_assignment_error
@@ -322,7 +322,7 @@ def _initial_value(
         if local.uninitialized is not None:
             local.uninitialized.append((variable, initializer))
             return np.broadcast_to(np.zeros((), jnp.dtype(dtype)), dims)
-        return _on_device(initializer(dims, dtype=dtype))
+        return _on_device(initial_array(variable.name, initializer, dims, dtype))
 
 
 def _converted(value: object, dtype: DTypeLike) -> jax.Array:
@@ -395,5 +395,5 @@ def deferred_init() -> Iterator[None]:
         yield
         for variable, initializer in deferred:
             if variable.storage.is_uninitialized():
-                first = initializer(variable.shape, dtype=variable.dtype)
-                variable.raw = _on_device(first)
+                given = variable.name, initializer, variable.shape, variable.dtype
+                variable.raw = _on_device(initial_array(*given))

@@ -9,8 +9,15 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import is_int
-from lamina.core.tracebacks import warn
-from lamina.data.arrays import Parts, as_arrays, is_array_like, map_arrays, num_rows
+from lamina.core.tracebacks import filter_traceback, warn
+from lamina.data.arrays import (
+    Parts,
+    as_arrays,
+    is_array_like,
+    map_arrays,
+    num_rows,
+    rows_mend,
+)
 from lamina.data.feeds import STACK_STEPS, ArrayFeed, Feed, StreamFeed
 from lamina.data.host import HostFunction, host_arrays, host_rows
 from lamina.data.pipeline.dataset import Dataset
@@ -24,13 +31,20 @@ from lamina.data.streams import (
     StreamSource,
     require_batches,
 )
-from lamina.errors import ArgumentError, ArgumentTypeError, DataError, invalid
+from lamina.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    invalid,
+    shown,
+)
 from lamina.typing import PyTree
 
 # Share of memory above which data is batched on the host.
 RESIDENT_SHARE = 0.4
 
 
+@filter_traceback
 def unpack_x_y_sample_weight(data: PyTree) -> Parts:
     """Return `(x, y, sample_weight)` of a batch: x, (x,), (x, y) or all three.
 
@@ -51,6 +65,7 @@ def unpack_x_y_sample_weight(data: PyTree) -> Parts:
     return x, y, weight
 
 
+@filter_traceback
 def pack_x_y_sample_weight(
     x: PyTree, y: PyTree = None, sample_weight: PyTree = None
 ) -> PyTree:
@@ -109,8 +124,10 @@ def adapt(
             "There is no data: `x` is None. Pass arrays, or an iterable of batches."
         )
     if batch_size is not None and not (is_int(batch_size) and batch_size > 0):
+        hint = " For several inputs, pass one list: fit([a, b], y)."
         raise ArgumentError(
-            f"`batch_size` must be a positive integer. Received: {batch_size!r}."
+            f"`batch_size` must be a positive integer. Received: {shown(batch_size)}."
+            f"{hint if is_array_like(batch_size) else ''}"
         )
     shuffle, share = bool(shuffle), is_share(x, is_marked)
     if is_array_data(x):
@@ -159,9 +176,8 @@ def _as_parts(x: PyTree, y: PyTree, weight: PyTree, keep_sparse: bool = False) -
     for name, part in parts.items():
         count = rows if part is None else num_rows(part, name)
         if count != rows:
-            raise DataError(
-                f"x has {rows} rows, but {name} has {count}. Each row of x needs one."
-            )
+            mend = rows_mend(x, name, part, count)
+            raise DataError(f"x has {rows} rows, but {name} has {count}. {mend}")
     return parts["x"], parts["y"], parts["sample_weight"]
 
 

@@ -167,6 +167,10 @@ def _not_numeric(example: object, what: str) -> DataError:
     kind, mend = "Python objects", "Pad rows of different lengths to one length."
     if isinstance(example, (str, bytes)):
         kind = "strings"
+        if what == "sample_weight":
+            return DataError(
+                f"sample_weight must be numbers, one for each row, not {example!r}."
+            )
         mend = "Convert it before the model: `x = StringLookup(vocabulary=[...])(x)`."
         if what == "y":
             mend = "Number the classes: `names, y = np.unique(y, return_inverse=True)`."
@@ -194,7 +198,10 @@ def num_rows(tree: PyTree, what: str) -> int:
     rows: dict[int, tuple[int, ...]] = {}
     for array in jax.tree.leaves(tree):
         if array.ndim == 0:
-            raise DataError(f"{what} is a scalar; it needs an axis of rows.")
+            raise DataError(
+                f"{what} is a scalar; it needs an axis of rows. A data set must give "
+                "batches of rows, not single ones."
+            )
         rows[array.shape[0]] = tuple(array.shape)
     if len(rows) > 1:
         shapes = " and ".join(str(s) for s in rows.values())
@@ -203,3 +210,33 @@ def num_rows(tree: PyTree, what: str) -> int:
             f"shapes {shapes}."
         )
     return next(iter(rows), 0)
+
+
+def rows_mend(x: PyTree, name: str, part: PyTree, count: int) -> str:
+    """Return how to mend parts of data with different numbers of rows.
+
+    Args:
+        x: the data, as it was passed.
+        name: name of the other part, such as "y".
+        part: that part as arrays.
+        count: its number of rows.
+    """
+    if not jax.tree.leaves(part):
+        return f"{name} holds None."
+    if isinstance(x, (list, tuple)) and len(x) == count > 1:
+        return (
+            f"A list is one array for each of several inputs. If its {count} arrays "
+            "are rows, pass np.array(x)."
+        )
+    shape = getattr(x, "shape", ())
+    if len(shape) > 1 and shape[1] == count:
+        return (
+            f"x has shape {tuple(shape)}, and rows are counted along its first axis. "
+            f"If it holds {shape[0]} inputs, pass list(x)."
+        )
+    if len(shape) == 1 and count == 1:
+        return (
+            f"If x of shape {tuple(shape)} is one row, make it a batch of rows: "
+            "`.batch(32)` for a data set, x[None] for an array."
+        )
+    return "Each row of x needs one."

@@ -15,6 +15,7 @@ from urllib import request
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.archives import unpack
 from lamina.errors import (
     DownloadError,
@@ -34,6 +35,7 @@ _NETWORK_ERRORS = (OSError, HTTPException, ValueError, OverflowError)
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+@filter_traceback
 def get_file(
     fname: str | os.PathLike[str] | None = None,
     origin: str | None = None,

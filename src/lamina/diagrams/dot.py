@@ -6,11 +6,13 @@ import html
 from types import ModuleType
 from typing import Any
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.diagrams.diagram import Box, Details, Group, diagram_of
 from lamina.errors import missing_package
 from lamina.training.trainer import Trainer
 
 
+@filter_traceback
 def model_to_dot(
     model: Trainer,
     show_shapes: bool = False,

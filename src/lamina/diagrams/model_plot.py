@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.diagrams.diagram import Details, diagram_of
 from lamina.diagrams.dot import dot_of
 from lamina.diagrams.scene import (
@@ -32,6 +33,7 @@ _NARROWER = 0.9  # the letters of Matplotlib's font are wider than those of Helv
 _LARGEST_SIDE, _MOST_PIXELS = 2**16 - 1, 10**8
 
 
+@filter_traceback
 def plot_model(
     model: Trainer,
     to_file: str | os.PathLike[str] = "model.png",

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from lamina.core.tracebacks import warn
+from lamina.core.tracebacks import filter_traceback, warn
 from lamina.core.variable import Variable
 from lamina.distribution.devices import DeviceMesh
 from lamina.distribution.layouts import LayoutMap, TensorLayout
@@ -39,6 +39,7 @@ class Distribution:
     splits_variables = False
     _layout_map: LayoutMap | None = None
 
+    @filter_traceback
     def __init__(
         self,
         device_mesh: DeviceMesh,
@@ -221,6 +222,7 @@ def distribution() -> Distribution | None:
     return placement.current()
 
 
+@filter_traceback
 def set_distribution(value: Distribution | None) -> None:
     """Set the distribution of models that are built or trained from now on.
 

@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from lamina.core.check import Check, check_arguments, one_of, optional
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, invalid
 
 
@@ -114,6 +115,7 @@ class DeviceMesh:
         <DeviceMesh shape=(1,), axis_names=['batch']>
     """
 
+    @filter_traceback
     def __init__(
         self,
         shape: Sequence[int],

@@ -13,7 +13,7 @@ from jax.sharding import NamedSharding, PartitionSpec, Sharding
 from lamina.core.check import matching_key
 from lamina.core.graph import SymbolicTensor
 from lamina.core.process import put
-from lamina.core.tracebacks import warn
+from lamina.core.tracebacks import filter_traceback, warn
 from lamina.core.variable import Variable
 from lamina.distribution.devices import DeviceMesh
 from lamina.errors import (
@@ -44,6 +44,7 @@ class TensorLayout:
         <TensorLayout axes=(None, 'model'), device_mesh=(1, 1)>
     """
 
+    @filter_traceback
     def __init__(
         self, axes: Sequence[str | None], device_mesh: DeviceMesh | None = None
     ) -> None:
@@ -168,6 +169,7 @@ class LayoutMap(MutableMapping[str, TensorLayout]):
         None
     """
 
+    @filter_traceback
     def __init__(self, device_mesh: DeviceMesh) -> None:
         self._layouts: dict[str, TensorLayout] = {}
         self._device_mesh = device_mesh
@@ -249,6 +251,7 @@ class LayoutMap(MutableMapping[str, TensorLayout]):
         return f"LayoutMap({{{rows}}}, mesh={self._device_mesh.shape})"
 
 
+@filter_traceback
 def distribute_tensor(tensor: Any, layout: TensorLayout | Sharding) -> Any:
     """Return an array with a layout; inside a compiled function too.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from lamina.core.tracebacks import warn
+from lamina.core.tracebacks import filter_traceback, warn
 from lamina.core.variable import Variable
 from lamina.distribution.base import Distribution
 from lamina.distribution.devices import Device, DeviceMesh, find_device, list_devices
@@ -32,6 +32,7 @@ class DataParallel(Distribution):
         1
     """
 
+    @filter_traceback
     def __init__(
         self,
         device_mesh: DeviceMesh | None = None,
@@ -76,6 +77,7 @@ class ModelParallel(Distribution):
 
     splits_variables = True
 
+    @filter_traceback
     def __init__(
         self,
         *,
@@ -124,6 +126,7 @@ class FullySharded(Distribution):
 
     splits_variables = True
 
+    @filter_traceback
     def __init__(
         self,
         device_mesh: DeviceMesh | None = None,

@@ -89,6 +89,7 @@ class Model(Structure):
         if inputs is not None:
             self._set_graph(inputs, outputs)
 
+    @filter_traceback
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         wired = len(args) > 1 or "outputs" in kwargs
         kind: Any = Functional if cls is Model and wired else cls

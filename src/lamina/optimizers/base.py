@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import jax
 import jax.numpy as jnp
 
+from lamina import constraints
 from lamina.core.check import Check, at_least, between, optional, positive_number
 from lamina.core.module import Hyperparameter, signature, with_parameters
 from lamina.core.registry import Registry
@@ -147,7 +148,7 @@ class Optimizer(UpdateRule):
             update_averages(pairs, self.ema_momentum, *when)
         for variable in variables:
             if variable.constraint is not None:
-                variable.assign(variable.constraint(variable.value))
+                variable.assign(constraints.value_for(variable))
         self._iterations.assign_add(1)
 
     def _resolve_variables(

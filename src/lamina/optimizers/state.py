@@ -103,7 +103,10 @@ class OptimizerState(OptimizerVariables):
     def _require_known(self, variables: Iterable[Variable]) -> None:
         unknown = [v.path for v in variables if v not in self._positions]
         if unknown:
-            mend = "Create a new optimizer for them."
+            mend = (
+                "Create a new optimizer for them, or call `compile` again if "
+                "`trainable` has changed."
+            )
             if local.state is not None:  # a step is traced
                 mend += " If a layer creates them in `call`, create them in `build`."
             raise StateError(

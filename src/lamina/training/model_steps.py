@@ -19,10 +19,10 @@ from lamina.core.tracing import stateless
 from lamina.core.tracing.stateless import value_and_grad
 from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
+from lamina.training.plan.user_loss import batch_loss
 from lamina.training.state import (
     MetricsOwner,
     accepts_state,
-    batch_loss,
     is_overridden,
 )
 from lamina.typing import Array, PyTree

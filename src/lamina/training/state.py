@@ -33,7 +33,8 @@ from lamina.training.engine import Engine, compiled, eager
 from lamina.training.plan.arguments import CompileArgs
 from lamina.training.plan.outputs import Outputs
 from lamina.training.plan.plans import Plans
-from lamina.typing import Array, PyTree
+from lamina.training.plan.user_loss import batch_loss
+from lamina.typing import PyTree
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -302,15 +303,6 @@ def training_of(model: MetricsOwner) -> TrainingState:
 def is_overridden(model: MetricsOwner, *methods: str) -> bool:
     """Return whether a user's class defines one of these methods of a model."""
     return any(is_user_defined(type(model), name) for name in methods)
-
-
-def batch_loss(model: MetricsOwner, **parts: object) -> Array:
-    """Call `compute_loss`; a user-defined one may lack the argument `training`."""
-    parameters = signature(type(model).compute_loss).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    if not takes_any and "training" not in parameters:
-        del parts["training"]
-    return model.compute_loss(**parts)
 
 
 def _step_function(model: MetricsOwner, name: str) -> Callable[[Any], Any]:

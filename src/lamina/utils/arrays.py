@@ -11,10 +11,12 @@ import numpy as np
 from jax.core import Tracer
 from numpy.typing import ArrayLike
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, invalid
 from lamina.typing import DTypeLike
 
 
+@filter_traceback
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Any:
     """Convert class indices to one-hot rows.
 
@@ -54,6 +56,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Any:
     return jnp.asarray(rows, "float32") if isinstance(x, jax.Array) else rows
 
 
+@filter_traceback
 def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> Any:
     """Scale vectors along an axis to a norm of 1; zero vectors are unchanged.
 
@@ -75,6 +78,7 @@ def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> Any:
     return array / xp.where(norm == 0, 1.0, norm)
 
 
+@filter_traceback
 def pad_sequences(
     sequences: Sequence[Any],
     maxlen: int | None = None,

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.data.files.images import pillow
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
 from lamina.ops.nn.conv_params import is_channels_last
@@ -20,6 +21,7 @@ _FONT_SIZE = 22  # pixels of a letter with `font_scale=1`
 _GAP = 8  # pixels between a label and its box
 
 
+@filter_traceback
 def draw_bounding_boxes(
     images: ArrayLike,
     bounding_boxes: Boxes,
@@ -86,6 +88,7 @@ def draw_bounding_boxes(
     return pixels.transpose(0, 3, 1, 2)
 
 
+@filter_traceback
 def draw_segmentation_masks(
     images: ArrayLike,
     segmentation_masks: ArrayLike,

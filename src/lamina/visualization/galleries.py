@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError
 from lamina.typing import ArrayLike
 from lamina.visualization.drawing import (
@@ -21,6 +22,7 @@ from lamina.visualization.drawing import (
 )
 
 
+@filter_traceback
 def plot_image_gallery(
     images: ArrayLike,
     y_true: ArrayLike | None = None,
@@ -114,6 +116,7 @@ def _draw_panels(axes: np.ndarray, pixels: np.ndarray, titles: Sequence[str]) ->
         panel.set_title(title, fontsize=8)
 
 
+@filter_traceback
 def plot_bounding_box_gallery(
     images: ArrayLike,
     bounding_box_format: str,
@@ -199,6 +202,7 @@ def plot_bounding_box_gallery(
     )
 
 
+@filter_traceback
 def plot_segmentation_mask_gallery(
     images: ArrayLike,
     num_classes: int,

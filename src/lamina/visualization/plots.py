@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.display import new_figure
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers import (
@@ -29,6 +30,7 @@ _COLUMNS = 8  # of a grid of images
 _MOST_WRITTEN = 20  # classes of a matrix whose cells have numbers
 
 
+@filter_traceback
 def plot_confusion(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -83,6 +85,7 @@ def plot_confusion(
     return _saved(figure, path)
 
 
+@filter_traceback
 def show_predictions(
     model: Trainer,
     x: ArrayLike,
@@ -147,6 +150,7 @@ def show_predictions(
     return _saved(figure, path)
 
 
+@filter_traceback
 def plot_filters(
     layer: Layer,
     count: int = 64,

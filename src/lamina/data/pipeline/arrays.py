@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from lamina.core.check import check_arguments, integer, one_of, optional, positive_int
+from lamina.core.tracebacks import filter_traceback
 from lamina.data.arrays import num_rows
 from lamina.data.pipeline.collate import row
 from lamina.data.pipeline.dataset import Dataset
@@ -21,6 +22,7 @@ from lamina.typing import ArrayLike
 FORMAT = one_of("tf", "grain")
 
 
+@filter_traceback
 def split_dataset(
     dataset: Any,
     left_size: float | int | None = None,
@@ -97,6 +99,7 @@ def _count(total: int, name: str, size: float | None) -> int | None:
     return int(size)
 
 
+@filter_traceback
 def timeseries_dataset_from_array(
     data: ArrayLike,
     targets: ArrayLike | None,

@@ -17,7 +17,7 @@ from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
 from lamina.core.tracebacks import warn
 from lamina.errors import ArgumentError
-from lamina.layers.base.input_shapes import fitted_shape, input_error
+from lamina.layers.base.input_shapes import fitted_shape, input_error, missing_input
 from lamina.layers.base.shapes import is_shape
 from lamina.typing import PyTree
 
@@ -355,10 +355,7 @@ def _pair(wanted: PyTree, given: PyTree, found: dict[int, Any]) -> None:
     wanted, given = _by_key(wanted), _by_key(given)
     for key, part in wanted.items():
         if key not in given:
-            raise ArgumentError(
-                f"The model's inputs are {list(wanted)}; {key!r} is missing. Received: "
-                f"{list(given)}. The keys are names of inputs: Input(..., name=...)."
-            )
+            raise missing_input(key, list(wanted), list(given))
         _pair(part, given[key], found)
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from lamina.core.graph import SymbolicTensor
-from lamina.errors import ShapeError
+from lamina.errors import ArgumentError, ShapeError
 from lamina.typing import PartialShape
 
 
@@ -47,6 +47,24 @@ def input_error(
         f"any size. Received: shape {shape}. "
         + (hint or _common_hint(tensor.shape, shape)),
         code="input-shape",
+    )
+
+
+def missing_input(
+    key: object, names: list[object], given: list[object]
+) -> ArgumentError:
+    """Return the error for data that lacks an input.
+
+    Args:
+        key: the input that is missing.
+        names: the inputs of the model.
+        given: the keys of the data.
+    """
+    mend = "The keys are names of inputs: Input(..., name=...)."
+    if {"x", "y"} <= set(map(str, given)):
+        mend = "For data and labels, use a tuple: (x, y)."
+    return ArgumentError(
+        f"The model's inputs are {names}; {key!r} is missing. Received: {given}. {mend}"
     )
 
 

@@ -350,7 +350,7 @@ class WeightOwner(Operation):
     def weight_penalties(self) -> list[Any]:
         """Return the penalties of the trainable weights' regularizers."""
         weights = [v for v in self.trainable_variables if v.regularizer is not None]
-        return [v.regularizer(v.value) for v in weights if v.regularizer is not None]
+        return [regularizers.penalty_of(v) for v in weights]
 
     def stateless_call(
         self,

@@ -15,6 +15,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from lamina.core.check import one_of
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.layers.base import Layer
 from lamina.typing import Array, ArrayLike, DTypeLike
@@ -26,6 +27,7 @@ FORMATS = (
 box_format = one_of(*FORMATS)
 
 
+@filter_traceback
 def convert_format(
     boxes: ArrayLike | Mapping[str, Any],
     source: str,
@@ -124,6 +126,7 @@ def _from_corners(corners: Array, target: str) -> Array:
     return jnp.concatenate([first, second], -1)
 
 
+@filter_traceback
 def clip_to_image_size(
     bounding_boxes: Mapping[str, Any],
     height: ArrayLike | None = None,
@@ -170,6 +173,7 @@ def box_areas(corners: Array) -> Array:
     return jnp.prod(corners[..., 2:] - corners[..., :2], -1)
 
 
+@filter_traceback
 def affine_transform(
     boxes: ArrayLike,
     angle: ArrayLike,
@@ -269,6 +273,7 @@ def enclosing_boxes(points: Array) -> Array:
     return jnp.concatenate([points.min(-2), points.max(-2)], -1)
 
 
+@filter_traceback
 def crop(
     boxes: ArrayLike,
     top: ArrayLike,
@@ -297,6 +302,7 @@ def crop(
     return jnp.clip(boxes, 0, _size(height, width, boxes.dtype))
 
 
+@filter_traceback
 def pad(
     boxes: ArrayLike,
     top: ArrayLike,

@@ -11,6 +11,7 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import one_of
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.layers.image.box_formats import box_areas, convert_format, is_relative
 from lamina.typing import Array, ArrayLike
@@ -18,6 +19,7 @@ from lamina.typing import Array, ArrayLike
 _ENCODINGS = one_of("center_xywh", "center_yxhw")
 
 
+@filter_traceback
 def compute_iou(
     boxes1: ArrayLike,
     boxes2: ArrayLike,
@@ -87,6 +89,7 @@ def _intersection(one: Array, other: Array) -> Array:
     return jnp.prod(jnp.maximum(high - low, 0), -1)
 
 
+@filter_traceback
 def compute_ciou(
     boxes1: ArrayLike,
     boxes2: ArrayLike,
@@ -138,6 +141,7 @@ def _aspect_ratio(corners: Array) -> Array:
     return sides[..., 0] / (sides[..., 1] + config.epsilon())
 
 
+@filter_traceback
 def encode_box_to_deltas(
     anchors: ArrayLike,
     boxes: ArrayLike,
@@ -183,6 +187,7 @@ def encode_box_to_deltas(
     return jnp.concatenate([shift, jnp.log(sides / scale)], -1) / factor
 
 
+@filter_traceback
 def decode_deltas_to_boxes(
     anchors: ArrayLike | Mapping[Any, ArrayLike],
     boxes_delta: ArrayLike | Mapping[Any, ArrayLike],

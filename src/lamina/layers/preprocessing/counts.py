@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina.core.module import overridable
+from lamina.core.tracebacks import filter_traceback
 from lamina.layers.preprocessing.batches import (
     batches_of,
     is_batched,
@@ -59,6 +60,7 @@ class CountingLayer(HostLayer):
 
     output_mode: Any
 
+    @filter_traceback
     @overridable
     def adapt(self, data: PyTree, steps: int | None = None) -> None:
         """Compute the vocabulary of data, most frequent values first.

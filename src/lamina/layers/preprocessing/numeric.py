@@ -11,6 +11,7 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import at_least, boolean, one_of, optional, positive_int
+from lamina.core.tracebacks import filter_traceback
 from lamina.core.untrusted import untrusted_config
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.base.layer import Layer
@@ -166,6 +167,7 @@ class Normalization(Layer):
             (), "zeros", "int32", trainable=False, name="count"
         )
 
+    @filter_traceback
     def adapt(self, data: PyTree) -> None:
         """Compute mean and variance of data.
 
@@ -298,6 +300,7 @@ class Discretization(Layer):
         self.summary: np.ndarray
         self.reset_state()
 
+    @filter_traceback
     def adapt(self, data: PyTree, steps: int | None = None) -> None:
         """Choose boundaries so that the bins have equal fractions of the data.
 

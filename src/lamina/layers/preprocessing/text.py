@@ -12,6 +12,7 @@ import numpy as np
 from lamina import config
 from lamina.core.check import Check, one_of, optional, positive_int
 from lamina.core.module import Module, Untracked
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.preprocessing.categorical import dense, encode
 from lamina.layers.preprocessing.tokens import (
@@ -169,6 +170,7 @@ class TextVectorization(VocabularyLayer):
         for token, index in self._table.indices.items():
             self._index_of[str(token).encode()] = index
 
+    @filter_traceback
     def adapt(
         self,
         data: PyTree,

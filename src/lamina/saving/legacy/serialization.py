@@ -8,9 +8,11 @@ from typing import Any
 
 from lamina.core.custom_objects import custom_object_scope, get_registered_name
 from lamina.core.registry import deserialize
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, UnknownNameError, did_you_mean, shown
 
 
+@filter_traceback
 def serialize_keras_object(instance: Any) -> Any:
     """Return the config of an object in the form of Keras 2.
 
@@ -47,6 +49,7 @@ def _serialized(value: object) -> Any:
     return serialize_keras_object(value) if is_object else value
 
 
+@filter_traceback
 def deserialize_keras_object(
     identifier: object,
     module_objects: Mapping[str, Any] | None = None,

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 from lamina.core.check import Check, is_int
-from lamina.core.module import checked_arguments, short, signature
+from lamina.core.module import (
+    checked_arguments,
+    is_user_defined,
+    short,
+    signature,
+)
 from lamina.core.process import is_first_process
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentTypeError, invalid
@@ -82,6 +87,11 @@ class Callback:
     former: ClassVar[dict[str, str]] = {}
 
     _arguments: dict[str, Any]
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls) and not is_user_defined(cls):
+            cls.__init__ = filter_traceback(cls.__init__)
 
     @filter_traceback
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

@@ -44,8 +44,8 @@ def check_data(
     x, y, _ = arrays
     if finite:
         for what, part in zip(("x", "y", "sample_weight"), arrays, strict=True):
-            for leaf in jax.tree.leaves(part):
-                _check_finite(leaf, what)
+            for path, leaf in jax.tree_util.tree_leaves_with_path(part):
+                _check_finite(leaf, f"{what}{jax.tree_util.keystr(path)}")
     if graph is not None:
         for tensor, array in zip(graph.input_leaves, graph.match(x), strict=True):
             _check_real(array, tensor)
