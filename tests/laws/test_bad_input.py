@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from typing import Any
 
 import pytest
 
@@ -30,11 +31,13 @@ CASES = (
 def test_mistake_is_explained_before_the_first_step(
     case: BadInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(*_: object) -> None:
-        raise AssertionError("a training step ran")
+    for runner in (engine.LoopRunner, engine.StepRunner):
 
-    monkeypatch.setattr(engine.LoopRunner, "start", run)
-    monkeypatch.setattr(engine.StepRunner, "start", run)
+        def start(*given: Any, start: Any = runner.start) -> Any:
+            assert bad_input.earlier_training, "a training step ran"
+            return start(*given)
+
+        monkeypatch.setattr(runner, "start", start)
     with pytest.raises(case.error) as caught:
         case.call()
     message = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])

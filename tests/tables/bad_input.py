@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,20 @@ class BadInput(NamedTuple):
     call: Callable[[], Any]
     error: type[Exception]
     words: tuple[str, ...]
+
+
+# Not empty while a program does what precedes its mistake.
+earlier_training: list[bool] = []
+
+
+@contextmanager
+def before_the_mistake() -> Iterator[None]:
+    """Allow training steps in this block."""
+    earlier_training.append(True)
+    try:
+        yield
+    finally:
+        earlier_training.pop()
 
 
 def ones(*shape: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
@@ -11,7 +10,13 @@ import numpy as np
 
 import lamina
 from lamina import callbacks, errors, layers, ops, optimizers
-from tests.tables.bad_input import BadInput, fit, ones, small_model
+from tests.tables.bad_input import (
+    BadInput,
+    before_the_mistake,
+    fit,
+    ones,
+    small_model,
+)
 from tests.tables.bad_programs import argument, data, user_model, wrong_type
 
 X, Y = ones(8, 4), ones(8, 3)
@@ -84,7 +89,7 @@ def resumed(**changed: Any) -> Callable[[], Any]:
     def call() -> Any:
         folder = mkdtemp()
         given: dict[str, Any] = {"x": X, "y": Y, "resume": folder, "verbose": 0}
-        if not Path(folder, "run.json").exists():
+        with before_the_mistake():
             small_model().fit(**given)
         return small_model().fit(**given | changed, epochs=2)
 
@@ -104,7 +109,9 @@ def _old_name_of_rate() -> None:
 
 
 def _unknown_metric() -> Any:
-    return small_model().fit(X, Y, verbose=0).history["los"]
+    with before_the_mistake():
+        history = small_model().fit(X, Y, verbose=0).history
+    return history["los"]
 
 
 def _wrong_matmul(self: Any, x: Any) -> Any:
