@@ -244,7 +244,7 @@ def initial_array(
     """
     title = f"The initializer {getattr(initializer, '__name__', initializer)!r} of "
     try:
-        value = initializer(shape, dtype=dtype)
+        value: Any = initializer(shape, dtype=dtype)
     except TypeError as error:
         if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
             raise  # of its own code

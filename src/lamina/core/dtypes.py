@@ -57,7 +57,15 @@ def shape_to_trace(shape: Sequence[int], dtype: DTypeLike) -> jax.ShapeDtypeStru
     """Return the shape and type on the device of an array on the host.
 
     By default JAX replaces 64-bit types by 32-bit types.
+
+    Raises:
+        ArgumentTypeError: the type is that of strings.
     """
+    if str(dtype) == "string":
+        raise ArgumentTypeError(
+            "The input holds strings, but numbers are needed. Put a layer before it: "
+            "layers.TextVectorization() for texts, layers.StringLookup() for classes."
+        )
     return jax.ShapeDtypeStruct(tuple(shape), jax.dtypes.canonicalize_dtype(dtype))
 
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeAlias
 
-from lamina.core.tracebacks import warn
+from lamina.core.tracebacks import user_location, warn
 from lamina.data.arrays import Parts
 from lamina.data.dataset import PyDataset
 from lamina.data.pipeline.dataset import Dataset
@@ -73,6 +73,7 @@ class StreamSource:
         self._shuffle, self._seed, self._convert = shuffle, seed, convert
         self._wanted, self._yielded = steps, False
         self.steps = steps if steps is not None else _length(stream)
+        self._created_at = user_location()
         self._rest: Any = None
         self._restored: tuple[int, Iterator[Any]] | None = None
 
@@ -136,12 +137,16 @@ class StreamSource:
             dataset.on_epoch_end()
         early = count == 0 if self._wanted is None else count < self._wanted
         if early and self._yielded:
-            warnings.warn(
+            self._warn(
                 f"The data ended after {count} batches of epoch {epoch + 1}. A "
                 "generator can be iterated only once: pass an object that can be "
-                "iterated again, or fewer steps or epochs.",
-                stacklevel=2,
+                "iterated again, or fewer steps or epochs."
             )
+
+    def _warn(self, message: str) -> None:
+        """Warn at the line that passed the stream; a thread may read the stream."""
+        file, _, line = self._created_at.rpartition(":")
+        warnings.warn_explicit(message, UserWarning, file or "stream", int(line or 1))
 
     def _from(self, epoch: int, first: int) -> Iterator[Any]:
         """Return an iterator from batch `first` of an epoch on, without its end."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from lamina.core.registry import deserialize
 from lamina.core.tracebacks import filter_traceback
-from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError
+from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, shown
 from lamina.io.bounded_json import MAX_BYTES, read_json
 from lamina.io.files import HDF5_SUFFIXES, check_target, open_file
 from lamina.models.model import Model
@@ -42,6 +42,11 @@ def model_from_json(
         raise ArgumentTypeError(
             "model_from_json: `json_string` must be a string that `to_json` returned, "
             f"got {type(json_string).__name__}."
+        )
+    if str(json_string).endswith(".json"):
+        raise ArgumentError(
+            "model_from_json: `json_string` is the text of the config, not a path. "
+            f"Read the file: open({shown(json_string)}).read()."
         )
     config = read_json(json_string, "The JSON text")
     config.pop("compile_config", None)

@@ -91,9 +91,8 @@ class Model(Structure):
 
     @filter_traceback
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        wired = len(args) > 1 or "outputs" in kwargs
-        kind: Any = Functional if cls is Model and wired else cls
-        return super().__new__(kind, *args, **kwargs)
+        is_graph = cls is Model and (len(args) > 1 or "outputs" in kwargs)
+        return super().__new__(Functional if is_graph else cls, *args, **kwargs)
 
     def _set_graph(self, inputs: PyTree, outputs: PyTree) -> CallGraph:
         graph = self.call_graph = CallGraph(inputs, outputs)

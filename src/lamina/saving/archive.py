@@ -183,6 +183,7 @@ def read_contents(file: BufferedReader) -> Contents:
     raise FileFormatError(
         f"{region.what} is not a model file: it must be a `.keras`, `.weights.h5`, "
         "`.h5` or `.safetensors` file."
+        + (" For JSON, use models.model_from_json(text)." if start[:1] == b"{" else "")
     )
 
 

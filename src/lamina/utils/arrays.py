@@ -12,7 +12,7 @@ from jax.core import Tracer
 from numpy.typing import ArrayLike
 
 from lamina.core.tracebacks import filter_traceback
-from lamina.errors import ArgumentError, invalid
+from lamina.errors import ArgumentError, ArgumentTypeError, invalid
 from lamina.typing import DTypeLike
 
 
@@ -31,6 +31,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Any:
     Raises:
         ArgumentError: an index is negative or too high; or `x` is traced by JAX and
             `num_classes` is missing.
+        ArgumentTypeError: `x` does not hold numbers.
 
     Example:
         >>> to_categorical([0, 2])
@@ -43,7 +44,14 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Any:
             raise invalid("to_categorical", "num_classes", None, needed)
         labels = x[..., 0] if x.ndim > 1 and x.shape[-1] == 1 else x
         return jax.nn.one_hot(labels, num_classes)
-    labels = np.asarray(x).astype("int64")
+    labels = np.asarray(x)
+    if labels.dtype.kind not in "biuf":
+        raise ArgumentTypeError(
+            "to_categorical: `x` must be class indices. Received: "
+            f"{labels.dtype.name} values. Number the classes: "
+            "`names, x = np.unique(x, return_inverse=True)`."
+        )
+    labels = labels.astype("int64")
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     count = int(labels.max()) + 1 if num_classes is None else num_classes
@@ -103,6 +111,7 @@ def pad_sequences(
     Raises:
         ArgumentError: a sequence is not a list of numbers or of vectors of one
             length, or `padding` or `truncating` is unknown.
+        ArgumentTypeError: the sequences hold strings, and `dtype` is one of numbers.
 
     Example:
         >>> pad_sequences([[1], [2, 3, 4]], maxlen=2)
@@ -120,6 +129,12 @@ def pad_sequences(
         raise ArgumentError(
             "pad_sequences: each sequence must be a list of numbers, or of vectors of "
             f"one length. Received elements of the shapes {sorted(shapes)}."
+        )
+    is_text = any(array.dtype.kind in "SU" and array.size for array in arrays)
+    if is_text and np.dtype(dtype).kind in "biufc":
+        raise ArgumentTypeError(
+            f"pad_sequences: the sequences hold strings, and dtype={dtype!r}. Number "
+            "them first, as with layers.TextVectorization(), or pass dtype=object."
         )
     length = max(map(len, arrays), default=0) if maxlen is None else maxlen
     rest = next(iter(shapes), ())

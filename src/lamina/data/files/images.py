@@ -176,7 +176,7 @@ def save_img(
 def load_img(
     path: ImagePath,
     color_mode: str = "rgb",
-    target_size: Sequence[int] | None = None,
+    target_size: int | Sequence[int] | None = None,
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
 ) -> Picture:
@@ -185,7 +185,8 @@ def load_img(
     Args:
         path: the file's path, or its bytes in an `io.BytesIO`.
         color_mode: `"grayscale"`, `"rgb"` or `"rgba"`.
-        target_size: (height, width) in pixels; that of the file by default.
+        target_size: (height, width) in pixels, or one number for both; that of the
+            file by default.
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos"`, `"box"` or
             `"hamming"`.
         keep_aspect_ratio: whether to crop the center to the target's aspect ratio
@@ -209,6 +210,8 @@ def load_img(
         "target_size": optional(sizes(2)),
     }
     check_arguments("load_img", checks, locals())
+    if isinstance(target_size, int):
+        target_size = (target_size, target_size)
     img = convert_mode(open_image(path), color_mode.lower())
     if target_size is None or img.size == (target_size[1], target_size[0]):
         return img

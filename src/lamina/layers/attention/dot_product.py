@@ -12,7 +12,7 @@ from lamina.core.check import boolean, fraction, one_of
 from lamina.core.module import Hyperparameter
 from lamina.core.random.masks import dropout
 from lamina.core.random.seeds import SeedGenerator
-from lamina.errors import ArgumentError, shown
+from lamina.errors import ArgumentError, ShapeError, shown
 from lamina.layers.base import Layer, Options
 from lamina.layers.base.shapes import is_shape
 from lamina.typing import Array, PartialShape
@@ -100,6 +100,12 @@ class Attention(Layer):
 
     def scores(self, query: Array, key: Array) -> Array:
         """Return the score of each query and key, (batch, queries, keys)."""
+        if query.shape[-1] != key.shape[-1]:
+            raise ShapeError(
+                f"Layer {self.name!r} ({type(self).__name__}) compares queries with "
+                f"keys, so both need the same last axis. Received: {query.shape} and "
+                f"{key.shape}. Project one: layers.Dense({key.shape[-1]})(query)."
+            )
         if self.concat_score_weight is None:
             scores = query @ jnp.swapaxes(key, -2, -1)
             return scores if self.scale is None else scores * self.scale.value

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 from lamina import constraints, initializers, regularizers
 from lamina.core.check import boolean, fraction, optional, positive_int
@@ -147,6 +148,8 @@ class MultiHeadBase(Layer):
         queries = dense.query(query)
         keys = dense.key(value if key is None else key)
         heads = _repeat_heads(queries, keys, dense.value(value))
+        if attention_mask is not None and heads[0].ndim == 4:
+            _check_pair_mask(self, attention_mask, heads[0].shape[1], heads[1].shape[1])
         masks = _pair_masks(query_mask, value_mask, key_mask, attention_mask)
         scale = 1 / math.sqrt(heads[0].shape[-1])
         config = AttentionConfig(scale, use_causal_mask, self.sliding_window)
@@ -219,6 +222,24 @@ def _pair_masks(
         pairs,
     ]
     return [jnp.asarray(mask, bool) for mask in masks if mask is not None]
+
+
+def _check_pair_mask(
+    layer: MultiHeadBase, mask: Array, queries: int, keys: int
+) -> None:
+    """Refuse a mask that is not one of pairs of a query and a key.
+
+    Raises:
+        ShapeError: its last two axes are not those of queries and keys.
+    """
+    shape = np.shape(mask)
+    pairs = zip(reversed(shape), (keys, queries), strict=False)
+    if len(shape) < 2 or any(size not in (1, wanted) for size, wanted in pairs):
+        raise ShapeError(
+            f"Layer {layer.name!r} ({type(layer).__name__}): `attention_mask` must be "
+            f"of shape (batch, {queries}, {keys}), for queries and keys. Received: "
+            f"shape {shape}. For a mask of keys alone, pass mask[:, None, :]."
+        )
 
 
 def _repeat_heads(q: Array, k: Array, v: Array) -> tuple[Array, Array, Array]:

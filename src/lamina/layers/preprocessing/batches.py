@@ -60,6 +60,21 @@ def batches_of(
         )
 
 
+def as_numbers(layer: Any, batch: np.ndarray) -> np.ndarray:
+    """Return a batch for the `adapt` of a layer of numbers.
+
+    Raises:
+        DataError: it holds something else.
+    """
+    try:
+        return batch.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) needs numbers: {error}. "
+            "For strings, use StringLookup, or in a FeatureSpace 'string_categorical'."
+        ) from None
+
+
 def _items(data: Any) -> Iterable[Any]:
     if isinstance(data, Path):
         return _lines(data)

@@ -11,13 +11,13 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import at_least, boolean, one_of, optional, positive_int
-from lamina.core.tracebacks import filter_traceback
+from lamina.core.tracebacks import filter_traceback, warn
 from lamina.core.untrusted import untrusted_config
-from lamina.errors import ArgumentError, ShapeError, StateError
+from lamina.errors import ArgumentError, LikelyMistakeWarning, ShapeError, StateError
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
-from lamina.layers.preprocessing.batches import batches_of, with_progress
+from lamina.layers.preprocessing.batches import as_numbers, batches_of, with_progress
 from lamina.layers.preprocessing.categorical import dense, encode
 from lamina.typing import Array, ArrayLike, DTypeLike, PartialShape, PyTree
 
@@ -187,13 +187,20 @@ class Normalization(Layer):
         self._moments = _Moments()
         for batch in with_progress(batches_of(data), f"Adapting {self.name}"):
             self._check_batch(batch)
-            self._moments.add(batch.astype(np.float64), self._kept_axes)
+            self._moments.add(as_numbers(self, batch), self._kept_axes)
         self.finalize_state()
 
     def finalize_state(self) -> None:
         """Store the mean and the variance of the batches that `adapt` has read."""
         moments, self._moments = self._moments, _Moments()
         if moments.count:
+            if not np.isfinite(moments.mean).all():
+                warn(
+                    f"Layer {self.name!r} (Normalization) was adapted to data with "
+                    "values that are not finite, so it makes all values NaN. Remove or "
+                    "fill them, as with np.nan_to_num(x), and call `adapt` again.",
+                    LikelyMistakeWarning,
+                )
             self.adapt_mean.assign(moments.mean)
             self.adapt_variance.assign(moments.squares / moments.count)
 

@@ -59,7 +59,8 @@ class _Groups:
 
     def add_layers(self, root: str, model: Layer, orders: dict[str, list[str]]) -> None:
         """Add a group for each layer of a model."""
-        names = [layer.name for layer in model.layers]
+        layers = list(dict.fromkeys(model.layers))
+        names = [layer.name for layer in layers]
         counts = Counter([*names, weights.MODEL_WEIGHTS])
         repeated = [name for name in counts if counts[name] > 1]
         if repeated:
@@ -71,7 +72,7 @@ class _Groups:
         prefix = f"{root}/".lstrip("/")
         self.attributes.setdefault(root, {}).update(_VERSION)
         self.set_names(root, "layer_names", names)
-        for layer in model.layers:
+        for layer in layers:
             self.add(prefix + layer.name, weights.legacy_order(layer, orders))
         self.add(prefix + weights.MODEL_WEIGHTS, model.own_weights())
 

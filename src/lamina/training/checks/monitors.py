@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 import jax
 
 from lamina.core.module import is_user_defined
-from lamina.errors import UnknownNameError
+from lamina.errors import UnknownNameError, did_you_mean
 from lamina.metrics.base import metric_registry
 from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.monitoring.model_checkpoint import ModelCheckpoint
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 from lamina.training.state import MetricsOwner
 
 # Entries that lamina's callbacks add to the logs.
 _ADDED = ("learning_rate",)
+_IN_PATHS = ("epoch", "batch")
 _STEPS = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
 
 
@@ -31,6 +33,8 @@ def unknown_monitors(
     if any(is_user_defined(type(model), name) for name in _STEPS):
         return
     for callback in callbacks:
+        if isinstance(callback, ModelCheckpoint):
+            yield from _unknown_in_path(model, callback, validates)
         if isinstance(callback, MonitorCallback):
             problem = _problem(model, callback, validates)
             callback.is_explained = problem is not None
@@ -38,6 +42,24 @@ def unknown_monitors(
                 yield problem
         elif _adds_logs(callback):
             return
+
+
+def _unknown_in_path(
+    model: MetricsOwner, callback: ModelCheckpoint, validates: bool
+) -> Iterator[str]:
+    """Yield an explanation of each name in a path that no metric has."""
+    wanted = [n for n in callback.names_in_path if n not in (*_IN_PATHS, *_ADDED)]
+    if not wanted:
+        return
+    names = [*model.metrics_names, *jax.eval_shape(model.get_metrics_result)]
+    known = [p + name for p in ("", "val_")[: 1 + validates] for name in names]
+    for name in wanted:
+        if name not in known:
+            yield (
+                f"The path of ModelCheckpoint, {callback.filepath!r}, has the name "
+                f"{name!r}, but the metrics are {', '.join(dict.fromkeys(known))}, so "
+                f"nothing can be saved.{did_you_mean(name, known)}"
+            )
 
 
 def _adds_logs(callback: Callback) -> bool:

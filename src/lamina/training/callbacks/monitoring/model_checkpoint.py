@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from concurrent.futures import Future
 from pathlib import Path
+from string import Formatter
 
 from lamina.core.process import is_first_process
-from lamina.errors import ArgumentError, did_you_mean
+from lamina.errors import ArgumentError, SaveError, did_you_mean
 from lamina.io.files import HDF5_SUFFIXES, is_legacy_hdf5, warn_legacy_format
 from lamina.runtime.interrupts import run_in_thread
 from lamina.training.callbacks.base import path_like
@@ -69,6 +70,23 @@ class ModelCheckpoint(SavingCallback):
         self.save_weights_only = save_weights_only
         self._writer: Future[None] | None = None
         _check_ending(self.filepath, save_weights_only)
+        self.names_in_path = _names_in(self.filepath)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Check that the file can be written, and reset the best value.
+
+        Raises:
+            SaveError: the path is that of a folder, or goes through a file.
+        """
+        super().on_train_begin(logs)
+        path = Path(self.filepath)
+        wrong = [p for p in path.parents if p.is_file()]
+        if wrong or path.is_dir():
+            is_what = f"{str(wrong[0])!r} is a file" if wrong else "it is a folder"
+            raise SaveError(
+                f"ModelCheckpoint cannot write {self.filepath!r}: {is_what}. Give "
+                "`filepath` another name."
+            )
 
     def write(self, logs: Logs) -> str:
         """Start to write the file and return its path."""
@@ -98,6 +116,24 @@ class ModelCheckpoint(SavingCallback):
                 f"{did_you_mean(name, values)} Available: {', '.join(values)}. "
                 f"Received: filepath={self.filepath!r}."
             ) from None
+
+
+def _names_in(path: str) -> list[str]:
+    """Return the names in braces of a path.
+
+    Raises:
+        ArgumentError: the braces are not a format.
+    """
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(path) if name is not None]
+        path.format(**dict.fromkeys(names, 1))
+    except (ValueError, LookupError) as error:
+        raise ArgumentError(
+            "ModelCheckpoint: `filepath` has braces that cannot be filled in: "
+            f"{error}. Received: filepath={path!r}. Write names, as in "
+            "'{epoch:02d}.keras'."
+        ) from None
+    return names
 
 
 def _check_ending(path: str, weights_only: bool) -> None:

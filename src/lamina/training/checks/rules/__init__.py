@@ -8,6 +8,7 @@ section with its code in docs/mistakes.md.
 
 from lamina.training.checks.rules import (
     arguments,
+    code,
     inputs,
     labels,
     layers,
@@ -19,6 +20,7 @@ from lamina.training.checks.rules.base import RULES, find
 __all__ = [
     "RULES",
     "arguments",
+    "code",
     "find",
     "inputs",
     "labels",

@@ -10,9 +10,14 @@ import numpy as np
 from lamina import config, optimizers
 from lamina.core.tracebacks import created_at
 from lamina.layers import Embedding
+<<<<<<< HEAD
 from lamina.optimizers.state import schedule_of
+=======
+from lamina.optimizers import schedules
+>>>>>>> 3681c4d (More likely mistakes are found before training: random numbers in call, misspelt attributes, schedules, class weights)
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.hooks import misnamed_methods
+from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 from lamina.training.checks.case import Case
 from lamina.training.checks.rules.base import Advice, rule
 
@@ -34,6 +39,12 @@ _LOWEST = 1e-7
 # Default learning rate, for the fix.
 _USUAL = {"SGD": 0.01, "Adagrad": 0.01, "Lion": 1e-4}
 _FEW_UPDATES = 50
+_DIRECTIONS = {
+    **dict.fromkeys(("accuracy", "acc", "auc", "precision", "recall"), "max"),
+    **dict.fromkeys(("mae", "mse", "mean_absolute_error", "mean_squared_error"), "min"),
+}
+# Largest share of a weight that one step of weight decay usually removes.
+_LARGEST_DECAY = 0.02
 
 
 def _optimizer(case: Case) -> tuple[Any, str, float]:
@@ -110,6 +121,64 @@ def large_epsilon(case: Case) -> Advice:
     )
 
 
+@rule("schedule-ends-early", "warning")
+def schedule_that_ends_early(case: Case) -> Advice:
+    optimizer, kind, _ = _optimizer(case)
+    schedule, total = getattr(optimizer, "_learning_rate", None), _steps(case)
+    if not isinstance(schedule, schedules.LearningRateSchedule) or total < 20:
+        return None
+    last = _last_useful_step(schedule)
+    if last is None or 5 * last > total:
+        return None
+    name = type(schedule).__name__
+    return (
+        f"The learning rate of {kind} is almost 0 after {math.ceil(last)} of {total} "
+        f"steps: `decay_steps` of {name} counts batches, and an epoch has "
+        f"{total // max(case.options.epochs, 1)}.",
+        f"Use optimizers.schedules.{name}(..., decay_steps={total}, ...).",
+        created_at(optimizer),
+    )
+
+
+def _steps(case: Case) -> int:
+    """Return the number of training steps, 0 if it is unknown."""
+    options = case.options
+    steps = options.steps_per_epoch or 0
+    if not steps and case.is_whole and case.inputs:
+        steps = -(-len(case.inputs[0].array) // (options.batch_size or 32))
+    return steps * options.epochs
+
+
+def _last_useful_step(schedule: schedules.LearningRateSchedule) -> float | None:
+    """Return the step at which a schedule is almost 0, `None` if it never is.
+
+    It is computed without the schedule, whose operations would be compiled.
+    """
+    kind, low = type(schedule), 1e-4 * getattr(schedule, "initial_learning_rate", 0.0)
+    given: Any = schedule
+    if kind is schedules.ExponentialDecay and 0 < given.decay_rate < 1:
+        return given.decay_steps * math.log(1e-4) / math.log(given.decay_rate)
+    if kind is schedules.CosineDecay and given.alpha < 1e-4:
+        return given.decay_steps + given.warmup_steps
+    if kind is schedules.PolynomialDecay and not given.cycle:
+        return given.decay_steps if given.end_learning_rate < low else None
+    return None
+
+
+@rule("weight-decay-large", "warning")
+def weights_that_vanish(case: Case) -> Advice:
+    optimizer, kind, rate = _optimizer(case)
+    decay = getattr(optimizer, "weight_decay", None)
+    if not isinstance(decay, (int, float)) or not decay * rate > _LARGEST_DECAY:
+        return None
+    return (
+        f"{kind} has weight_decay={decay:g} and the learning rate {rate:g}: each step "
+        f"makes all weights {decay * rate:.0%} smaller.",
+        f"Use optimizers.{kind}(weight_decay=0.01).",
+        created_at(optimizer),
+    )
+
+
 @rule("one-batch-per-epoch", "advice")
 def one_batch_per_epoch(case: Case) -> Advice:
     size, options = case.options.batch_size, case.options
@@ -144,6 +213,21 @@ def steps_per_epoch_of_few_rows(case: Case) -> Advice:
 @rule("unknown-monitor", "warning", each="unknown_monitors")
 def monitored_metric_that_will_not_exist(problem: str) -> Advice:
     return problem, ""
+
+
+@rule("monitor-mode", "warning", each="callbacks")
+def metric_whose_worst_value_is_taken(callback: Callback) -> Advice:
+    if not isinstance(callback, MonitorCallback) or not callback.is_watching():
+        return None
+    name = callback.monitor.removeprefix("val_")
+    right = "min" if name == "loss" else _DIRECTIONS.get(name)
+    if callback.mode == "auto" or right in (None, callback.mode):
+        return None
+    return (
+        f"{type(callback).__name__}(monitor={callback.monitor!r}, mode="
+        f"{callback.mode!r}) takes the worst value for the best.",
+        f"Use mode={right!r}, or 'auto'.",
+    )
 
 
 @rule("callback-method", "warning", each="callbacks")

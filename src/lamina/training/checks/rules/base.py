@@ -48,7 +48,7 @@ class LintRule(NamedTuple):
 
 RULES: dict[str, LintRule] = {}
 # Files of rules; mistakes of the first ones are most often why a model does not learn.
-_SUBJECTS = ("outputs", "losses", "labels", "layers", "arguments", "inputs")
+_SUBJECTS = ("outputs", "losses", "labels", "layers", "code", "arguments", "inputs")
 
 
 def rule(

@@ -280,6 +280,48 @@ def class_weight_without_a_class(out: OutputCase) -> Advice:
     )
 
 
+@rule("class-weight-values", "warning", each="outputs")
+def class_weights_for_other_targets(out: OutputCase) -> Advice:
+    weights, labels = out.case.options.class_weight, out.labels
+    if not weights or labels is None:
+        return None
+    negative = [c for c, w in weights.items() if w < 0]
+    if negative:
+        return (
+            f"`class_weight` is negative for {_shown(negative)}, so training makes "
+            "its loss larger.",
+            "Use weights of at least 0.",
+        )
+    if labels.width > 1 or labels.are_integers or not labels.values.size:
+        return None
+    return (
+        "`class_weight` needs classes, but the targets are continuous, from "
+        f"{labels.range[0]:g} to {labels.range[1]:g}: each is rounded towards 0.",
+        "Pass a weight for each row as `sample_weight`.",
+    )
+
+
+@rule("sorted-batches", "warning", each="outputs")
+def batches_of_one_class(out: OutputCase) -> Advice:
+    counts, options = _classes(out), out.case.options
+    if options.shuffle or not counts or len(counts) < 2 or options.validation_split:
+        return None
+    labels, size = out.labels, options.batch_size or 32
+    assert labels is not None  # it has classes
+    if 4 * size * len(counts) > sum(counts.values()) or not out.case.is_whole:
+        return None
+    values = labels.values
+    indices = values.argmax(-1) if labels.width > 1 else values
+    order = np.diff(indices.ravel().astype("float64"))
+    if not ((order >= 0).all() or (order <= 0).all()):
+        return None
+    return (
+        "The rows are sorted by class and shuffle=False, so almost every batch has "
+        "one class only, and the model forgets the others.",
+        "Remove shuffle=False.",
+    )
+
+
 @rule("zero-sample-weight", "warning")
 def sample_weights_of_zero(case: Case) -> Advice:
     weight = case.arrays[2]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy as np
 
 from lamina import initializers
 from lamina.core.graph import Node
+from lamina.core.module import is_user_defined
 from lamina.core.tracebacks import created_at
 from lamina.layers import RNN, BatchNormalization, Bidirectional, Dense, Dropout
 from lamina.layers.convolution.regular import Conv
@@ -278,8 +280,19 @@ def penalty_that_dominates(case: Case) -> Advice:
 @rule("nothing-trainable", "warning")
 def no_weight_is_trained(case: Case) -> Advice:
     model = case.model
-    if not case.is_plain or model.trainable_variables or not model.variables:
+    if not case.is_plain or model.trainable_variables:
         return None
+    for layer in filter(lambda layer: is_user_defined(type(layer)), model.all_layers()):
+        for name, value in vars(layer).items():
+            is_array = isinstance(value, (np.ndarray, jax.Array))
+            if is_array and value.ndim and value.dtype.kind == "f":
+                return (
+                    f"The model has no weights: `{name}` of layer {layer.name!r} is an "
+                    "array, which is not trained.",
+                    f"Create it in `build`: self.{name} = self.add_weight("
+                    f"shape={value.shape}).",
+                    created_at(layer),
+                )
     if not any(layer.own_weights() for layer in model.all_layers()):
         return None
     return (

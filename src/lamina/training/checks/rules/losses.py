@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from lamina.training.checks.case import OutputCase
+from lamina.training.checks.case import Case, OutputCase
 from lamina.training.checks.rules.base import Advice, rule
 
 
 @rule("loss-without-gradient", "warning", each="outputs")
 def loss_without_gradient(out: OutputCase) -> Advice:
     call = out.loss_call
-    if call is None or call.has_gradient or not call.uses_pred:
+    if call is None or call.has_gradient:
         return None
+    if not call.uses_pred:
+        return _loss_without_predictions(out)
     return (
         f"The gradient of the loss {out.loss.name!r} is zero for all predictions, so "
         "nothing is trained: rounding, comparisons, argmax and integers have no "
@@ -18,6 +20,39 @@ def loss_without_gradient(out: OutputCase) -> Advice:
         "Compute the loss from the predictions themselves, and pass such a function in "
         "`metrics`.",
         out.case.compiled_at,
+    )
+
+
+def _loss_without_predictions(out: OutputCase) -> Advice:
+    """Return the finding for a loss that is not there for `add_loss` or a penalty."""
+    model, plan = out.case.model, out.case.plan
+    if len(out.case.outputs) > 1 or model.losses or (plan is not None and plan.groups):
+        return None
+    for layer in (*model.all_layers(), model):
+        call = getattr(type(layer), "call", None)
+        if "add_loss" in getattr(getattr(call, "__code__", None), "co_names", ()):
+            return None
+        if getattr(layer, "activity_regularizer", None) is not None:
+            return None
+    return (
+        f"The loss {out.loss.name!r} does not depend on the predictions, so nothing is "
+        "trained.",
+        "Compute it from `y_pred`, its second argument.",
+        out.case.compiled_at,
+    )
+
+
+@rule("zero-loss-weights", "warning")
+def all_losses_have_weight_zero(case: Case) -> Advice:
+    weights = [out.plan.loss_weight for out in case.outputs]
+    if not weights or any(w is None or float(w) != 0 for w in weights):
+        return None
+    if case.plan is None or case.plan.groups or case.model.losses:
+        return None
+    return (
+        "`loss_weights` is 0 for every output, so nothing is trained.",
+        "Give the losses positive weights.",
+        case.compiled_at,
     )
 
 

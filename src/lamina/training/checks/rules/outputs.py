@@ -29,6 +29,7 @@ _RANGES = {
     "relu": (0.0, float("inf")),
     "softplus": (0.0, float("inf")),
 }
+_TOP_K = metrics.TopKCategoricalAccuracy, metrics.SparseTopKCategoricalAccuracy
 _OFF = 0.1  # difference of a sum of probabilities from 1
 _DIFFERENCES = (
     *("mean_squared_error", "mean_absolute_error", "huber", "log_cosh"),
@@ -228,6 +229,13 @@ def threshold_of_logits(out: OutputCase) -> Advice:
         kind, name = type(metric), "threshold"
         if kind in (metrics.Precision, metrics.Recall):
             name = "thresholds"
+        elif isinstance(metric, metrics.AUC) and not metric.from_logits:
+            return (
+                f"The metric {metric.name!r} compares outputs with thresholds from 0 "
+                "to 1, but they are logits.",
+                "Use metrics=[lamina.metrics.AUC(from_logits=True)].",
+                out.case.compiled_at,
+            )
         elif kind is not metrics.BinaryAccuracy:
             continue
         if getattr(metric, name) in (0.5, [0.5]):
@@ -235,6 +243,21 @@ def threshold_of_logits(out: OutputCase) -> Advice:
                 f"The metric {metric.name!r} counts outputs above 0.5 as class 1, but "
                 "the outputs are logits, whose middle is 0.",
                 f"Use metrics=[lamina.metrics.{kind.__name__}({name}=0.0)].",
+                out.case.compiled_at,
+            )
+    return None
+
+
+@rule("top-k-of-all", "advice", each="outputs")
+def top_k_of_all_classes(out: OutputCase) -> Advice:
+    for metric in (*out.plan.metrics, *out.plan.weighted_metrics):
+        k = metric.k if isinstance(metric, _TOP_K) else None
+        if k is not None and out.units and k >= out.units:
+            return (
+                f"The metric {metric.name!r} counts a row as right if its class is "
+                f"among the {k} highest outputs, and there are {out.units}, so it is "
+                "always 1.",
+                f"Use metrics=[lamina.metrics.{type(metric).__name__}(k=2)].",
                 out.case.compiled_at,
             )
     return None
