@@ -92,12 +92,12 @@ class Model(Structure):
     @filter_traceback
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         is_graph = cls is Model and (len(args) > 1 or "outputs" in kwargs)
-        return super().__new__(Functional if is_graph else cls, *args, **kwargs)
+        kind: Any = Functional if is_graph else cls
+        return super().__new__(kind, *args, **kwargs)
 
     def _set_graph(self, inputs: PyTree, outputs: PyTree) -> CallGraph:
         graph = self.call_graph = CallGraph(inputs, outputs)
-        self._graph_layers = layers_of(graph)
-        self.built = True
+        self._graph_layers, self.built = layers_of(graph), True
         return graph
 
     @overridable
