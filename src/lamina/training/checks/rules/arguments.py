@@ -10,11 +10,8 @@ import numpy as np
 from lamina import config, optimizers
 from lamina.core.tracebacks import created_at
 from lamina.layers import Embedding
-<<<<<<< HEAD
-from lamina.optimizers.state import schedule_of
-=======
 from lamina.optimizers import schedules
->>>>>>> 3681c4d (More likely mistakes are found before training: random numbers in call, misspelt attributes, schedules, class weights)
+from lamina.optimizers.state import schedule_of
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.hooks import misnamed_methods
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback
@@ -124,7 +121,7 @@ def large_epsilon(case: Case) -> Advice:
 @rule("schedule-ends-early", "warning")
 def schedule_that_ends_early(case: Case) -> Advice:
     optimizer, kind, _ = _optimizer(case)
-    schedule, total = getattr(optimizer, "_learning_rate", None), _steps(case)
+    schedule, total = schedule_of(optimizer), _steps(case)
     if not isinstance(schedule, schedules.LearningRateSchedule) or total < 20:
         return None
     last = _last_useful_step(schedule)
