@@ -28,6 +28,10 @@ def zeros(variable: Variable) -> np.ndarray:
     return np.zeros(variable.shape, variable.dtype)
 
 
+# For variables that an optimizer does not know.
+_MEND = "Create a new optimizer for them, or call `compile` again if `trainable` has changed."
+
+
 class OptimizerState(OptimizerVariables):
     """Base class of optimizers without the update: slots, learning rate and config."""
 
@@ -103,10 +107,7 @@ class OptimizerState(OptimizerVariables):
     def _require_known(self, variables: Iterable[Variable]) -> None:
         unknown = [v.path for v in variables if v not in self._positions]
         if unknown:
-            mend = (
-                "Create a new optimizer for them, or call `compile` again if "
-                "`trainable` has changed."
-            )
+            mend = _MEND
             if local.state is not None:  # a step is traced
                 mend += " If a layer creates them in `call`, create them in `build`."
             raise StateError(
