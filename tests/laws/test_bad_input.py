@@ -15,6 +15,7 @@ from tests.tables import (
     bad_shapes,
     bad_training_input,
     bad_user_code,
+    bad_user_functions,
 )
 from tests.tables.bad_input import BadInput
 
@@ -24,6 +25,7 @@ CASES = (
     *bad_training_input.CASES,
     *bad_shapes.CASES,
     *bad_user_code.CASES,
+    *bad_user_functions.CASES,
 )
 
 

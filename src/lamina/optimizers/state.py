@@ -29,7 +29,9 @@ def zeros(variable: Variable) -> np.ndarray:
 
 
 # For variables that an optimizer does not know.
-_MEND = "Create a new optimizer for them, or call `compile` again if `trainable` has changed."
+_MEND = (
+    "Create a new optimizer for them, or `compile` again if `trainable` has changed."
+)
 
 
 class OptimizerState(OptimizerVariables):
