@@ -29,9 +29,7 @@ def zeros(variable: Variable) -> np.ndarray:
 
 
 # For variables that an optimizer does not know.
-_MEND = (
-    "Create a new optimizer for them, or `compile` again if `trainable` has changed."
-)
+_MEND = "Create a new optimizer for them, or `compile` again if `trainable` changed."
 
 
 class OptimizerState(OptimizerVariables):
