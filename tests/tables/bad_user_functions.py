@@ -25,6 +25,7 @@ from lamina import (
     utils,
 )
 from lamina.distribution import DeviceMesh
+from lamina.models import model_from_json
 from tests.tables.bad_input import (
     BadInput,
     before_the_mistake,
@@ -48,9 +49,8 @@ def shape(name: str, call: Callable[[], Any], *words: str) -> BadInput:
 
 def trained(
     *stack: Any,
-    loss: Any = SPARSE,
     y: Any = CLASSES,
-    optimizer: Any = "sgd",
+    optimizer: Callable[[], Any] = optimizers.SGD,
     **given: Any,
 ) -> Any:
     """Return a function that fits a classifier on a table."""
@@ -60,7 +60,7 @@ def trained(
         hidden = stack or (layers.Dense(8, activation="relu"),)
         last = layers.Dense(3, activation="softmax")
         model = lamina.Sequential([layers.Input((4,)), *hidden, last])
-        model.compile(optimizer, loss, metrics=[metric] if metric else None)
+        model.compile(optimizer(), SPARSE, metrics=[metric] if metric else None)
         return model.fit(TABLE, y, verbose=0, **given)
 
     return call
@@ -316,7 +316,7 @@ CASES = (
     mistake(
         "schedule of epochs",
         trained(
-            optimizer=optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 10)),
+            optimizer=lambda: optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 10)),
             epochs=10,
         ),
         "after 10 of 70 steps",
@@ -325,7 +325,7 @@ CASES = (
     mistake(
         "schedule that decays at once",
         trained(
-            optimizer=optimizers.SGD(
+            optimizer=lambda: optimizers.SGD(
                 optimizers.schedules.ExponentialDecay(0.1, 1, 0.1)
             ),
             epochs=10,
@@ -334,7 +334,7 @@ CASES = (
     ),
     mistake(
         "weight decay",
-        trained(optimizer=optimizers.AdamW(weight_decay=100.0)),
+        trained(optimizer=lambda: optimizers.AdamW(weight_decay=100.0)),
         "10% smaller",
     ),
     mistake(
@@ -438,9 +438,7 @@ CASES = (
         lambda: utils.FeatureSpace({"age": "float"}, output_mode="list"),
         "`output_mode`",
     ),
-    argument(
-        "path of a config", lambda: lamina.models.model_from_json("m.json"), "open("
-    ),
+    argument("path of a config", lambda: model_from_json("m.json"), "open("),
     shape("mask of keys", masked(2, 6), "'attention'", "mask[:, None, :]"),
     shape(
         "widths of queries and keys",
