@@ -421,6 +421,9 @@ def test_list_that_a_function_returns_has_several_parts():
     numbers = tf.data.Dataset.from_tensor_slices([1.0, 2.0])
     pairs = numbers.map(lambda x: [x, x + 1])
     assert [(float(a), float(b)) for a, b in pairs] == [(1, 2), (2, 3)]
+    nested = tf.data.Dataset.range(2).map(lambda x: {"a": [x, x], "b": [1, 2]})
+    types = {name: spec.dtype for name, spec in nested.element_spec.items()}
+    assert types == {"a": tf.int64, "b": tf.int32}
     called = numbers.map(
         lambda x: tf.py_function(lambda x: (x, int(x)), [x], [tf.float32, tf.int32])
     )

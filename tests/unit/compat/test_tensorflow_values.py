@@ -83,6 +83,12 @@ VALUES = [
     ("tf.constant(['a', 'b']).shape.as_list()", [2]),
     ("{3: 1}[tf.constant(3).numpy()]", 1),
     ("{3: 1}[tf.Variable(3).numpy()]", 1),
+    ("tf.image.flip_left_right(M).numpy()", M[:, ::-1]),
+    ("tf.image.flip_up_down(M).numpy()", M[::-1]),
+    (
+        "tf.image.central_crop(np.arange(16.).reshape(4, 4, 1), 0.5).numpy().ravel()",
+        [5, 6, 9, 10],
+    ),
     ("tf.image.psnr(M[:, None], M[:, None] + 1, 10.)", [20, 20]),
     ("tf.image.convert_image_dtype(np.uint8([[[255]]]), tf.uint16)", [[[65280]]]),
     ("tf.image.convert_image_dtype(np.uint16([[[65280]]]), tf.uint8)", [[[255]]]),

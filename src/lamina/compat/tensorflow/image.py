@@ -13,7 +13,7 @@ from lamina import ops
 from lamina.compat.tensorflow import random
 from lamina.compat.tensorflow.base.arrays import cast
 from lamina.compat.tensorflow.base.declare import declared, static
-from lamina.compat.tensorflow.base.tensors import dtype_of
+from lamina.compat.tensorflow.base.tensors import constant, dtype_of
 from lamina.errors import ArgumentError
 from lamina.ops.types import Tensor
 from lamina.typing import Array, ArrayLike, DTypeLike
@@ -168,7 +168,12 @@ def convert_image_dtype(
 
 
 def _box(image: Any, top: int, left: int, height: int, width: int) -> Any:
-    return image[..., top : top + height, left : left + width, :]
+    return _tensor(image)[..., top : top + height, left : left + width, :]
+
+
+def _tensor(image: Any) -> Any:
+    """Return an array of NumPy as a tensor."""
+    return constant(image) if type(image) is np.ndarray else image
 
 
 def crop_to_bounding_box(
@@ -208,12 +213,12 @@ def central_crop(image: Any, central_fraction: float) -> Any:
 
 def flip_left_right(image: Any) -> Any:
     """Reverse the columns."""
-    return image[..., ::-1, :]
+    return _tensor(image)[..., ::-1, :]
 
 
 def flip_up_down(image: Any) -> Any:
     """Reverse the rows."""
-    return image[..., ::-1, :, :]
+    return _tensor(image)[..., ::-1, :, :]
 
 
 def transpose(image: Tensor, name: str = "") -> Any:

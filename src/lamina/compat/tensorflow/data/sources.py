@@ -34,12 +34,20 @@ def host_items(value: object) -> Any:
     if isinstance(value, list) and any(isinstance(v, jax.Array) for v in value):
         value = np.stack([np.asarray(v) for v in value])
     found = on_host(value)
-    is_python = isinstance(value, (int, float, list))
+    first = _first(value)
+    is_python = isinstance(first, (int, float)) and not isinstance(first, np.generic)
     if is_python and found.dtype == "float64":
         return found.astype("float32")
     if is_python and found.dtype == "int64" and np.all(np.abs(found) < 2**31):
         return found.astype("int32")
     return found
+
+
+def _first(value: Any) -> object:
+    """Return the first item of nested lists."""
+    while isinstance(value, list) and value:
+        value = value[0]
+    return value
 
 
 def slices(tensors: PyTree) -> tuple[Callable[[], Iterator[Any]], int]:
