@@ -16,10 +16,13 @@ from lamina.typing import ArrayLike, DTypeLike
 
 
 def to_array(values: ArrayLike, dtype: DTypeLike) -> jax.Array:
-    """Convert to a JAX array of a dtype; `None` for `config.floatx()`."""
+    """Convert to a JAX array of a dtype; `None` for `config.floatx()`.
+
+    The array may share the memory of the values.
+    """
     # NumPy converts, because `jnp.asarray` would compile a program for every shape.
     dtype = jnp.dtype(standardize_dtype(dtype))
-    return jax.device_put(np.asarray(values).astype(dtype))
+    return jax.device_put(np.asarray(values, dtype))
 
 
 class Initializer(Module):

@@ -57,7 +57,8 @@ class Constant(Initializer):
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         value = np.asarray(self.value)
         try:
-            return to_array(np.broadcast_to(value, tuple(shape)), dtype)
+            # A copy: the array must not change with the user's.
+            return to_array(np.array(np.broadcast_to(value, tuple(shape))), dtype)
         except ValueError:
             raise ShapeError(
                 f"Constant: values of shape {value.shape} do not broadcast to the "

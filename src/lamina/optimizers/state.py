@@ -24,8 +24,11 @@ Slots = dict[str, Any]
 
 
 def zeros(variable: Variable) -> np.ndarray:
-    """Return zeros for a slot, created by NumPy so that nothing is compiled."""
-    return np.zeros(variable.shape, variable.dtype)
+    """Return zeros for a slot, created by NumPy so that nothing is compiled.
+
+    They take no memory until the slot's variable copies them.
+    """
+    return np.broadcast_to(np.zeros((), variable.dtype), variable.shape)
 
 
 # For variables that an optimizer does not know.

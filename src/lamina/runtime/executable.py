@@ -135,6 +135,7 @@ class Program:
 
     def prepare(self, *args: object) -> None:
         """Trace now and compile in a background thread."""
+        use_device()
         key = _key(args)
         if key not in self._ready:
             self._start(key, args)

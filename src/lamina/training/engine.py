@@ -162,7 +162,7 @@ class LoopRunner:
         self.overlaps = self._is_small or not self._guard
         self._program = loop_program(spec)
         self._executable: Any = None
-        self._is_large = False
+        self._is_new, self._is_large = True, False
 
     def prepare(self, data: Data) -> None:
         """Start to compile in a background thread."""
@@ -173,13 +173,22 @@ class LoopRunner:
         """Run batches; the variables then hold the new state."""
         return self.start(data, args).finish()
 
+    def compile(self, data: Data, args: DispatchArgs) -> None:
+        """Compile, if that is not done."""
+        if self._executable is not None:
+            return
+        inputs, values = self._inputs(data, args), [v.raw for v in self._changed]
+        with compiling():
+            self._program.prepare(inputs, values)
+            # Meanwhile, so that the first dispatch of 32 MB takes 20 to 30 ms less.
+            for variable in self._changed:
+                variable.storage.reserve_donation_buffer()
+            self._executable = self._program.executable(inputs, values)
+
     def start(self, data: Data, args: DispatchArgs) -> Started:
         """Start to run batches."""
-        is_first = self._executable is None
-        if is_first:
-            values = [v.raw for v in self._changed]
-            inputs = self._inputs(data, args)
-            self._executable = self._program.executable(inputs, values)
+        self.compile(data, args)
+        is_first, self._is_new = self._is_new, False
         if is_first or self._is_large:
             jax.block_until_ready([v.raw for v in self._changed])
             time.sleep(_PAUSE)
@@ -285,6 +294,9 @@ class StepRunner:
         self._step, self._execute, self._batches = step, execute, batches
 
     def prepare(self, data: Data) -> None:
+        """Do nothing: no loop is compiled."""
+
+    def compile(self, data: Data, args: DispatchArgs) -> None:
         """Do nothing: no loop is compiled."""
 
     def run(self, data: Data, args: DispatchArgs) -> DispatchResult:

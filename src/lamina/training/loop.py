@@ -313,6 +313,8 @@ class _Epoch:
             if loop.needs == "model":
                 loop.hooks.begin(first)
             if self._pending is None:
+                # Else the first chunks would be as small as if steps took that long.
+                runner.compile(segment.data, self._args(first, last))
                 loop.sizer.start()
             sent = self._dispatch(runner, segment, first, last)
             loop.done = last

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -102,8 +103,7 @@ class Embedding(Adaptable):
         self._create_weight("embeddings", (self.input_dim, self.output_dim))
 
     def call(self, inputs: Array) -> Array:
-        # Unsigned, so that a negative index does not count from the end.
-        index = jnp.asarray(inputs).astype(jnp.int32).astype(jnp.uint32)
+        index = jnp.asarray(inputs).astype(jnp.int32)
         rows = _rows(self._frozen_weight, index)
         if self.lora_enabled:
             # Cheaper than the update of the whole table.
@@ -117,4 +117,16 @@ class Embedding(Adaptable):
 
 
 def _rows(table: Variable, index: Array) -> Array:
-    return table.value.at[index].get(mode="fill", fill_value=jnp.nan)
+    # Indexing takes longer to trace, and counts negative indices from the end.
+    values = table.value
+    windows = jax.lax.GatherDimensionNumbers(
+        offset_dims=(index.ndim,), collapsed_slice_dims=(0,), start_index_map=(0,)
+    )
+    return jax.lax.gather(
+        values,
+        jax.lax.expand_dims(index, (index.ndim,)),
+        windows,
+        (1, values.shape[1]),
+        mode="fill",
+        fill_value=np.nan,
+    )
