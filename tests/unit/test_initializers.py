@@ -212,3 +212,12 @@ def test_initial_weights_compile_nothing(kind):
         jax.jit(lambda x: x + 37)(np.ones(23)).block_until_ready()
     assert while_building == 0
     assert lowered, "the listener received no event"
+
+
+def test_constant_copies_its_array():
+    buffer = np.zeros(16 * 9, np.uint8)
+    start = -buffer.ctypes.data % 64  # JAX shares memory with this alignment
+    values = buffer[start : start + 64].view(np.float32)
+    weights = initializers.Constant(values)((16,))
+    values[:] = 1
+    assert not weights.any()

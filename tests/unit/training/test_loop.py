@@ -49,6 +49,28 @@ def test_any_cut_of_an_epoch_gives_the_same_bits(cut: Any, monkeypatch: Any) -> 
     assert logs == cut_logs
 
 
+def test_first_step_is_timed_without_its_compilation(monkeypatch: Any) -> None:
+    events = []
+
+    class Sizer(loop.ChunkSizer):
+        def start(self) -> None:
+            events.append("start")
+            super().start()
+
+    compile_program = executable.Program.executable
+
+    def compiled(self: Any, *args: Any) -> Any:
+        events.append("compile")
+        return compile_program(self, *args)
+
+    monkeypatch.setattr(loop, "ChunkSizer", Sizer)
+    monkeypatch.setattr(executable.Program, "executable", compiled)
+    x, y = blobs(16)
+    classifier().fit(x, y, batch_size=8, verbose=0)
+    assert events[:2] == ["compile", "start"]
+    assert events.count("compile") == 1
+
+
 @pytest.mark.parametrize("rows", [8400, 8448], ids=["rest", "no rest"])
 @pytest.mark.parametrize("cut", [[40], [26, 3], [5, 7]], ids=str)
 def test_rows_that_are_gathered_together_give_the_same_bits(
