@@ -125,7 +125,10 @@ class _DeviceLoop:
         """Run the batches of the arguments and return the new values and the logs."""
         step, changed = self.step, self.inputs.changed
         logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), self.traced.logs)
-        shapes = jax.eval_shape(self._logs, changed, logs)
+        variables = [
+            jax.ShapeDtypeStruct(v.shape, v.dtype) for v in self.traced.changed
+        ]
+        shapes = jax.eval_shape(self._logs, variables, logs)
         recorded = jax.tree.map(
             lambda s: jnp.zeros((self.log_mode.limit, *s.shape), s.dtype), shapes
         )
@@ -138,8 +141,9 @@ class _DeviceLoop:
             # steps again is cheaper than a copy of the state every few steps.
             bad = jnp.where(all_finite(state.changed), bad, self.args.last)
             bad = jnp.where(position.is_finite, bad, position.next - 1)
-        logs = self._logs(state.changed, state.logs)
-        values = placed(self.traced.changed, self._shaped(state.changed))
+        shaped = self._shaped(state.changed)
+        logs = self._logs(shaped, state.logs)
+        values = placed(self.traced.changed, shaped)
         return values, gathered(DispatchResult(logs, bad, state.recorded))
 
     def run(self, start: LoopState) -> _Position:
@@ -201,11 +205,10 @@ class _DeviceLoop:
 
     def _reset_metrics(self, changed: Sequence[Array], where: Array) -> list[Array]:
         """Return the variables with the metrics reset, if `where` is true."""
-        new = self._call(self.step.reset_metrics, changed).changed
-        pairs = zip(self.traced.assigned, self._shaped(changed), strict=True)
-        return as_rows(
-            jnp.where(where, new[i], value) if i in new else value for i, value in pairs
-        )
+        new = self._call(self.step.reset_metrics, self._shaped(changed)).changed
+        reset = dict(zip(new, as_rows(new.values()), strict=True))
+        pairs = zip(self.traced.assigned, changed, strict=True)
+        return [jnp.where(where, reset[i], a) if i in reset else a for i, a in pairs]
 
     def _run_step(
         self, shape: int, n: Array, state: LoopState, batch: PyTree
@@ -230,22 +233,20 @@ class _DeviceLoop:
         def put(recorded: jax.Array, value: jax.Array) -> jax.Array:
             return jax.lax.dynamic_update_index_in_dim(recorded, value, index, 0)
 
-        logs = self._logs(state.changed, state.logs)
+        logs = self._logs(self._shaped(state.changed), state.logs)
         return state._replace(recorded=jax.tree.map(put, state.recorded, logs))
 
-    def _logs(self, changed: Sequence[Array], logs: PyTree) -> PyTree:
+    def _logs(self, shaped: Sequence[Array], logs: PyTree) -> PyTree:
         """Return the logs: a function of the variables, or what the step returned."""
         results = self.step.results
         if results is None:
             return logs
         # In the order of the metrics, not of their names.
-        return OrderedDict(self._call(results, changed).outputs)
+        return OrderedDict(self._call(results, shaped).outputs)
 
-    def _call(
-        self, function: Callable[[], Any], changed: Sequence[Array]
-    ) -> PureResult:
+    def _call(self, function: Callable[[], Any], shaped: Sequence[Array]) -> PureResult:
         """Call a function of the variables."""
-        values = self.traced.values(self._shaped(changed), self.inputs.fixed)
+        values = self.traced.values(shaped, self.inputs.fixed)
         pure = PureFunction(function, self.traced.state)
         return pure(values, self.inputs.hyperparameters)
 
