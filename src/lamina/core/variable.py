@@ -92,12 +92,6 @@ class Storage:
         """Make a replaced array the donation buffer, unless others may use it."""
         self._donation_buffer = None if aliased else array
 
-    def reserve_donation_buffer(self) -> None:
-        """Allocate the array that `take_donation_buffer` returns, if there is none."""
-        if self._donation_buffer is None and self.sharding is None:
-            empty = np.empty(self.array.shape, self.array.dtype)
-            self._donation_buffer = jax.device_put(empty)
-
     def take_donation_buffer(self) -> Any:
         """Return an array of this shape and type that a program may overwrite."""
         buffer, self._donation_buffer = self._donation_buffer, None

@@ -181,8 +181,10 @@ class LoopRunner:
         with compiling():
             self._program.prepare(inputs, values)
             # Meanwhile, so that the first dispatch of 32 MB takes 20 to 30 ms less.
-            for variable in self._changed:
-                variable.storage.reserve_donation_buffer()
+            for storage in [v.storage for v in self._changed]:
+                if storage.sharding is None:
+                    buffer = jax.device_put(storage.take_donation_buffer())
+                    storage.retire(buffer, aliased=False)
             self._executable = self._program.executable(inputs, values)
 
     def start(self, data: Data, args: DispatchArgs) -> Started:

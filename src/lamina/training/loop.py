@@ -316,7 +316,7 @@ class _Epoch:
                 # Else the first chunks would be as small as if steps took that long.
                 runner.compile(segment.data, self._args(first, last))
                 loop.sizer.start()
-            sent = self._dispatch(runner, segment, first, last)
+            sent = self._dispatch(runner, segment, last)
             loop.done = last
             if loop.needs != "epochs":
                 sent = sent.finished()
@@ -333,10 +333,8 @@ class _Epoch:
             self._settle()
         return self._loop.should_stop()
 
-    def _dispatch(
-        self, runner: Runner, segment: Segment, first: int, last: int
-    ) -> Dispatched:
-        loop = self._loop
+    def _dispatch(self, runner: Runner, segment: Segment, last: int) -> Dispatched:
+        loop, first = self._loop, self._loop.done
         if loop.needs == "model":
             runner = loop.runner(segment)
         running = runner.start(segment.data, self._args(first, last))
