@@ -13,6 +13,7 @@ from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from typing import TypeAlias
 
+from lamina import config
 from lamina.core.untrusted import readable_size
 from lamina.errors import ArgumentError, FileFormatError, MissingFileError, SaveError
 
@@ -63,6 +64,24 @@ def open_file(filepath: StrPath) -> Iterator[BufferedReader]:
         ) from error
     with file:
         yield file
+
+
+def read_file(filepath: StrPath) -> bytes:
+    """Return the contents of a local file, if they fit in memory.
+
+    Raises:
+        MissingFileError: the file does not exist, or is not a regular one.
+        ArgumentError: the path is a folder.
+        FileFormatError: the file is larger than the memory limit.
+    """
+    with open_file(filepath) as file:
+        size, limit = os.fstat(file.fileno()).st_size, config.memory_limit()
+        if size > limit:
+            raise FileFormatError(
+                f"{str(filepath)!r} has {readable_size(size)}, more than the memory "
+                f"limit of {readable_size(limit)}."
+            )
+        return file.read()
 
 
 def check_target(filepath: StrPath, suffixes: Sequence[str], overwrite: bool) -> Path:

@@ -20,6 +20,8 @@ PROBES = (960, 1920)
 # For calls that fail at those, such as slices of a table of few positions.
 SMALL_PROBES = ((60, 120), (6, 12), (2, 4))
 
+# A word, or a number with commas, which is not a size.
+_WORD = re.compile(r"(\d+(?:,\d{3})+(?:\.\d+)?|\w+)")
 _SHAPE_WORDS = re.compile("shape|dimension|rank")
 
 # Maximum attempts to infer shapes with sizes of other tensors.
@@ -118,7 +120,7 @@ def _merged_texts(texts: Sequence[Any], others: Sequence[Any]) -> tuple[Any, ...
 
 
 def _merged_text(text: str, other: object) -> str:
-    words, twins = (re.split(r"(\w+)", str(t)) for t in (text, other))
+    words, twins = (re.split(_WORD, str(t)) for t in (text, other))
     if len(words) != len(twins):
         return text
     return "".join(

@@ -27,6 +27,7 @@ from lamina.data.files.images import (
 )
 from lamina.data.files.resize import METHODS
 from lamina.errors import invalid
+from lamina.io.files import read_file
 from lamina.ops.nn.conv_params import is_channels_last
 
 
@@ -189,8 +190,7 @@ def text_dataset_from_directory(
     check_arguments(owner, {"max_length": optional(positive_int)}, locals())
 
     def load(path: str) -> str:
-        with open(path, "rb") as file:
-            return file.read().decode("utf-8", errors="replace")[:max_length]
+        return read_file(path).decode("utf-8", errors="replace")[:max_length]
 
     return folder_datasets(locals(), (".txt",), load)
 

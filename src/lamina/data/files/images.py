@@ -19,10 +19,11 @@ from lamina.data.files.resize import resize
 from lamina.errors import (
     ArgumentTypeError,
     DataError,
-    MissingFileError,
+    FileFormatError,
     ShapeError,
     missing_package,
 )
+from lamina.io.files import read_file
 from lamina.ops.image.layout import aspect_padding, center_window
 from lamina.ops.nn.conv_params import is_channels_last
 from lamina.ops.types import float_array
@@ -283,12 +284,12 @@ def open_image(path: ImagePath) -> Picture:
             "load_img: `path` must be a path or an io.BytesIO. Received: an object of "
             f"type {type(path).__name__}."
         )
+    # Read at once: Pillow would keep the file open.
+    data = path if isinstance(path, io.BytesIO) else io.BytesIO(read_file(path))
     try:
-        # Read at once: Pillow would keep the file open.
-        data = path if isinstance(path, io.BytesIO) else io.BytesIO(_read(path))
-    except FileNotFoundError:
-        raise MissingFileError(f"No such file: {str(path)!r}.") from None
-    return pillow().open(data)
+        return pillow().open(data)
+    except pillow().DecompressionBombError as error:
+        raise FileFormatError(f"{str(path)!r} is not opened: {error}.") from None
 
 
 class ImageForm(NamedTuple):
@@ -344,11 +345,6 @@ def _fitted(pixels: np.ndarray, form: ImageForm) -> np.ndarray:
         rows, columns = aspect_padding(height, width, *size)
         return np.pad(pixels, ((rows, rows), (columns, columns), (0, 0)))
     return pixels
-
-
-def _read(path: str | os.PathLike[str]) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def convert_mode(img: Picture, color_mode: str) -> Picture:

@@ -12,7 +12,7 @@ from lamina.core.check import boolean, integer, one_of, optional
 from lamina.core.untrusted import untrusted_config
 from lamina.errors import ArgumentError, FileFormatError, StateError
 from lamina.io.bounded_json import MAX_BYTES
-from lamina.io.files import StrPath, open_file
+from lamina.io.files import StrPath, read_file
 from lamina.layers.base import Options
 from lamina.layers.base.attributes import Converted
 from lamina.layers.preprocessing.categorical import (
@@ -177,8 +177,13 @@ class VocabularyLayer(CountingLayer):
                 the weights do not match it.
         """
         if isinstance(vocabulary, (str, Path)):
-            with open_file(vocabulary) as file:
-                vocabulary = _lines(file.read().decode())
+            text = read_file(vocabulary)
+            try:
+                vocabulary = _lines(text.decode())
+            except UnicodeDecodeError as error:
+                raise FileFormatError(
+                    f"{str(vocabulary)!r} is not a text file in UTF-8: {error}."
+                ) from None
         values = self._values(np.array(vocabulary, object))
         complete = self._table.set(values, self.max_tokens, self.invert)
         if self.output_mode == "tf_idf":

@@ -58,7 +58,7 @@ class RunFolder:
     def files(self) -> list[Path]:
         """Return the paths of the checkpoints, newest first."""
         found = [p for end in (FILE, FOLDER) for p in self.path.glob(f"step-*{end}")]
-        return sorted(found, reverse=True)
+        return sorted((p for p in found if p.is_file() or p.is_dir()), reverse=True)
 
     def newest(self) -> Tree | None:
         """Return the contents of the newest valid checkpoint, or `None`.
@@ -112,7 +112,10 @@ class RunFolder:
     def _open(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / _LOCK).open("ab")
+            path = self.path / _LOCK
+            if path.exists() and not path.is_file():  # opening a pipe would wait
+                raise _refused(path, "not a file")
+            lock = path.open("ab")
         except OSError as error:
             raise _refused(self.path, error.strerror) from None
         if not _acquire_lock(lock):
