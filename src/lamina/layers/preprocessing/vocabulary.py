@@ -30,6 +30,20 @@ Vocabulary: TypeAlias = str | Path | Sequence[Token] | np.ndarray | None
 Weights: TypeAlias = Sequence[float] | np.ndarray | None
 
 
+def _text_in(path: StrPath) -> str:
+    """Return the text of a file.
+
+    Raises:
+        FileFormatError: the file is not a text in UTF-8, or is too large.
+    """
+    try:
+        return read_file(path).decode()
+    except UnicodeDecodeError as error:
+        raise FileFormatError(
+            f"{str(path)!r} is not a text file in UTF-8: {error}."
+        ) from None
+
+
 def _lines(text: str) -> list[str]:
     """Return lines without empty ones at the end; other separators do not count."""
     return text.replace("\r\n", "\n").rstrip("\n").split("\n")
@@ -177,13 +191,7 @@ class VocabularyLayer(CountingLayer):
                 the weights do not match it.
         """
         if isinstance(vocabulary, (str, Path)):
-            text = read_file(vocabulary)
-            try:
-                vocabulary = _lines(text.decode())
-            except UnicodeDecodeError as error:
-                raise FileFormatError(
-                    f"{str(vocabulary)!r} is not a text file in UTF-8: {error}."
-                ) from None
+            vocabulary = _lines(_text_in(vocabulary))
         values = self._values(np.array(vocabulary, object))
         complete = self._table.set(values, self.max_tokens, self.invert)
         if self.output_mode == "tf_idf":
