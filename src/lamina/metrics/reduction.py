@@ -21,6 +21,7 @@ from lamina.losses.base import (
     safe_divide,
 )
 from lamina.metrics.base import Metric
+from lamina.ops.types import array_of
 from lamina.typing import ArrayLike, DTypeLike, PyTree
 
 
@@ -145,10 +146,10 @@ class MeanMetricWrapper(Mean):
     ) -> None:
         """Update the state from one batch."""
         mask = get_mask(y_pred)
-        y_pred = jnp.asarray(y_pred)
+        y_pred = array_of(y_pred)
         if is_float(y_pred.dtype):
             y_pred = y_pred.astype(jnp.promote_types(y_pred.dtype, self.dtype))
-        y_true, y_pred = match_ranks(jnp.asarray(y_true), y_pred)
+        y_true, y_pred = match_ranks(array_of(y_true), y_pred)
         values = self.fn(y_true, y_pred, **self._options())
         super().update_state(values, masked_weights(sample_weight, mask, self.dtype))
 

@@ -12,6 +12,7 @@ from scipy import sparse
 import lamina
 from lamina import layers, ops
 from lamina.errors import ArgumentError, MissingMethodError, ShapeError
+from tests.events import COMPILATION, recorded_events
 from tests.tables.arrays import floats
 
 ROWS = floats(4, 3)
@@ -238,3 +239,12 @@ def test_layer_that_is_not_built_has_no_shapes_to_build_from():
     layer = layers.Dense(2)
     layer.build_from_config(layer.get_build_config())
     assert not layer.built
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool", "float64"])
+def test_arrays_of_numpy_are_transferred_without_a_program(dtype):
+    # No other test has this shape, so that nothing was compiled before.
+    with recorded_events(COMPILATION) as compiled:
+        output = layers.Activation("linear")(np.ones((3, 17, 29), dtype))
+    assert not compiled
+    assert output.shape == (3, 17, 29)

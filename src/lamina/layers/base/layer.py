@@ -49,6 +49,7 @@ from lamina.layers.base.shapes import (
     relax_shapes,
     takes_any_keyword,
 )
+from lamina.ops.types import array_of
 from lamina.runtime.placement import with_layout
 from lamina.typing import Config, PartialShape, PyTree, RegularizerLike
 
@@ -225,7 +226,7 @@ class Layer(Buildable):
                 if cast is not value:
                     set_mask(cast, get_mask(value))
                 return cast
-            return jnp.asarray(value)
+            return array_of(value)
         if hasattr(value, "to_numpy"):  # a frame or a column of pandas or polars
             return self._convert(value.to_numpy())
         if is_sparse(value):
