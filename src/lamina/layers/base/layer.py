@@ -222,7 +222,7 @@ class Layer(Buildable):
             if value.dtype.kind in "OUS":
                 return value
             if self.autocast and is_float(value.dtype):
-                cast = jnp.asarray(value, self.compute_dtype)
+                cast = jnp.asarray(array_of(value), self.compute_dtype)
                 if cast is not value:
                     set_mask(cast, get_mask(value))
                 return cast
