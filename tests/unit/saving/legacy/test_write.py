@@ -326,3 +326,13 @@ def test_unsupported_format_is_refused(tmp_path, name, options, reason):
     with pytest.raises(ArgumentError, match=reason):
         nested().save(tmp_path / name, **options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_layer_that_is_called_twice_is_written_once(path):
+    twice = layers.Dense(3, activation="tanh")
+    model = lamina.Sequential([layers.Input((3,)), twice, twice, layers.Dense(1)])
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    model.save(path)
+    loaded = lamina.models.load_model(path)
+    assert loaded.layers[0] is loaded.layers[1]
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
