@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lamina.core.random.bits import noise_bits
-from lamina.core.random.seeds import Seed, draw_seed
+from lamina.core.random.seeds import Seed, draw_key
 from lamina.core.tracebacks import filter_traceback
 from lamina.typing import Array, DTypeLike
 
 
 def noise(shape: Sequence[int], dtype: DTypeLike, seed: Seed) -> Array:
     """Draw samples from the standard normal distribution with `noise_bits`."""
-    bits = noise_bits(draw_seed(seed), shape) >> 9
+    bits = noise_bits(draw_key(seed), shape) >> 9
     # The midpoints of 2**23 equal intervals of (-1, 1), all exact in float32.
     uniform = (bits.astype(jnp.float32) + 0.5) * np.float32(2.0**-22) - 1.0
     return (jax.lax.erf_inv(uniform) * np.float32(2.0**0.5)).astype(dtype)
@@ -25,7 +25,7 @@ def noise(shape: Sequence[int], dtype: DTypeLike, seed: Seed) -> Array:
 
 def bernoulli_mask(shape: Sequence[int], rate: float | Array, seed: Seed) -> Array:
     """Draw booleans that are False with probability `rate`, which may be traced."""
-    return _mask_from_bits(noise_bits(draw_seed(seed), shape), rate)
+    return _mask_from_bits(noise_bits(draw_key(seed), shape), rate)
 
 
 def _mask_from_bits(bits: Array, rate: float | Array) -> Array:
@@ -61,7 +61,7 @@ def dropout(
     shape = inputs.shape
     if noise_shape is not None:
         shape = tuple(n or m for n, m in zip(noise_shape, shape, strict=True))
-    return apply_dropout_mask(inputs, noise_bits(draw_seed(seed), shape), rate)
+    return apply_dropout_mask(inputs, noise_bits(draw_key(seed), shape), rate)
 
 
 def apply_dropout_mask(inputs: Array, bits: Array, rate: float | Array) -> Array:

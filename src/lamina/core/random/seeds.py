@@ -18,7 +18,7 @@ import numpy as np
 
 from lamina.core.check import is_int
 from lamina.core.module import Module
-from lamina.core.random.bits import hash_words
+from lamina.core.random.bits import hash_key, hash_words
 from lamina.core.registry import Registry
 from lamina.core.scope import local
 from lamina.core.tracing.trace_state import is_tracing
@@ -159,6 +159,19 @@ def draw_seed(seed: Seed | ArrayLike) -> jax.Array:
     if isinstance(seed, (float, str)):
         raise invalid("random", "seed", seed, "an integer, a SeedGenerator or None")
     return jnp.asarray(seed, jnp.uint32)
+
+
+def draw_key(seed: Seed | ArrayLike) -> jax.Array:
+    """Return a key for `noise_bits`, uint32 (2,), from the seeds of `draw_seed`.
+
+    Outside of training, the seeds of a generator are consecutive numbers. Their hash
+    is the key: of these numbers themselves, `noise_bits` makes correlated words.
+    """
+    words = draw_seed(seed)
+    is_run = local.state is not None and local.state.run is not None
+    if is_run or not (seed is None or isinstance(seed, SeedGenerator)):
+        return words
+    return hash_key(words)
 
 
 def _default_generator() -> SeedGenerator:

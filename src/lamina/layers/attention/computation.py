@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.random.masks import dropout
-from lamina.core.random.seeds import SeedGenerator, draw_seed
+from lamina.core.random.seeds import SeedGenerator, draw_key
 from lamina.errors import ArgumentError
 from lamina.layers.base import Layer
 from lamina.ops.nn.attention import AttentionCall, attention
@@ -55,7 +55,7 @@ def fused_attention(call: HeadsCall, flash: bool | None, hides_unseen: bool) -> 
     drop = None
     if call.dropout is not None:
         rate, seeds = call.dropout
-        drop = AttentionDropout(draw_seed(seeds), rate)
+        drop = AttentionDropout(draw_key(seeds), rate)
     y = attention(AttentionCall(q, k, v, None, arrays, config, drop), flash)
     if not hides_unseen or not (arrays or config.window):
         return y

@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lamina import layers
 from lamina.core.random import masks
 from lamina.core.random.bits import hash_words, noise_bits
-from lamina.core.random.masks import bernoulli_mask, noise
+from lamina.core.random.masks import bernoulli_mask, dropout, noise
+from lamina.core.random.seeds import SeedGenerator
 
 # In standard deviations; the tests below look at a few hundred figures.
 FAR = 4.8
@@ -26,6 +28,28 @@ STREAMS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "late steps": lambda n: hash_words(3, 7, n + np.uint32(4e9), 0),
     "draws": lambda n: hash_words(3, 7, 11, n),
 }
+
+# Draws of layers and of users outside of training.
+OUTSIDE: dict[str, Callable[[SeedGenerator], jax.Array]] = {
+    "dropout": lambda seed: dropout(np.ones((64, 256)), 0.5, seed=seed),
+    "small dropout": lambda seed: dropout(np.ones((64, 256)), 0.1, seed=seed),
+    "mask": lambda seed: bernoulli_mask((64, 256), 0.5, seed),
+    "noise": lambda seed: noise((64, 256), "float32", seed),
+    "attention": lambda seed: attention_weights(seed),
+}
+
+
+def attention_weights(seed: SeedGenerator) -> jax.Array:
+    """Weights of attention after its dropout: the values are unit vectors."""
+    layer = layers.MultiHeadAttention(
+        1, 2, value_dim=128, dropout=0.5, use_bias=False, output_shape=128
+    )
+    x, units = np.ones((1, 128, 2), "float32"), np.eye(128, dtype="float32")
+    layer.build(x.shape, (1, 128, 128), x.shape)
+    query, key = layer.get_weights()[:2]
+    layer.set_weights([query, key, units[:, None], units[None]])
+    layer.seed_generator = seed
+    return layer(x, units[None], x, training=True)
 
 
 @functools.lru_cache(8)
@@ -82,6 +106,14 @@ def test_draws_are_uncorrelated_at_any_offset(first: str, second: str) -> None:
     figures = np.fft.irfft(spectrum) * 12 / np.sqrt(4096)
     # The largest of 330,000 figures, each of variance 1 at most.
     assert np.abs(figures).max() < 6
+
+
+@pytest.mark.parametrize("draw", OUTSIDE.values(), ids=OUTSIDE)
+def test_draws_outside_of_training_are_uncorrelated(draw) -> None:
+    seed = SeedGenerator(5)
+    samples = np.stack([np.ravel(draw(seed)).astype("float64") for _ in range(6)])
+    others = np.corrcoef(samples)[np.triu_indices(6, 1)]
+    assert np.abs(others).max() * np.sqrt(samples.shape[1]) < FAR
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.9, 1.0])
