@@ -109,7 +109,6 @@ PROGRAMS = (
         (_KERAS, "2.2.4", "examples/mnist_siamese.py"),
         "test accuracy",
         "te_acc",
-        backend="tensorflow",
     ),
     Program(
         "lstm_stateful",
