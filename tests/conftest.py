@@ -14,7 +14,8 @@ from typing import Any
 # Set before lamina is imported: it reads the variable then. Programs compiled by one
 # run are there for the next, also in another checkout; their keys are the programs
 # themselves. Deleting the folder only costs time: a third of a run.
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "lamina-tests")
+CACHES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+CACHE = CACHES / "lamina-tests" / "xla"
 os.environ.setdefault("LAMINA_COMPILE_CACHE", str(CACHE))
 # Timing selects kernels, and timings differ between runs.
 os.environ["LAMINA_AUTOTUNE"] = "off"
