@@ -232,12 +232,13 @@ def release_of(text: str) -> Release:
     return Release.KERAS_2_3 if is_2_3 else Release.KERAS_2_2
 
 
-# A shape of images with one or three channels first, and any mention of the order.
+# A shape of images with one or three channels first, and code that sets the order or
+# asks for it; texts may mention it.
 _CHANNELS_FIRST = re.compile(
     r"shape\s*=\s*\(\s*(?:1|3|\w*channels?\w*|\w*depth\w*)\s*,"
     r"\s*(?:\d{2,}|[a-z_]+)\s*,\s*(?:\d{2,}|[a-z_]+)\s*\)"
 )
-_ORDER = re.compile(r"dim_ordering|data_format|channels_last")
+_ORDER = re.compile(r"dim_ordering\s*[=(]|data_format|channels_last")
 
 
 def data_format_of(text: str) -> str:

@@ -157,6 +157,10 @@ def test_release_is_known_from_spellings(text, release):
     ("text", "expected"),
     [
         ("Conv2D(3, input_shape=(1, 28, 28))", "channels_first"),
+        (
+            "# 'th' image_dim_ordering\nConv2D(3, input_shape=(1, 28, 28))",
+            "channels_first",
+        ),
         ("Convolution2D(3, input_shape=(3, img_width, img_height))", "channels_first"),
         ("Convolution2D(3)\ninput_shape = (1, img_rows, img_cols)", "channels_first"),
         ("Conv2D(3, input_shape=(28, 28, 1))", "channels_last"),
