@@ -17,7 +17,7 @@ from lamina.compat.tensorflow.base.declare import (
 from lamina.compat.tensorflow.base.tables import NN
 from lamina.compat.tensorflow.recording.record import recorded
 from lamina.core.graph import op
-from lamina.core.random.seeds import draw_key
+from lamina.core.random.seeds import draw_seed
 from lamina.errors import ArgumentError
 from lamina.ops.types import Tensor
 from lamina.typing import Array
@@ -127,7 +127,7 @@ def dropout(
     """Set a random part of the elements to zero and scale the others."""
     rate = rate if keep_prob is None else 1 - keep_prob
     # Drawn before: the call is differentiated, and may be compiled.
-    return _dropout(x, rate, noise_shape, draw_key(seed))
+    return _dropout(x, rate, noise_shape, draw_seed(seed))
 
 
 def _options(

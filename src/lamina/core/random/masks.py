@@ -17,7 +17,12 @@ from lamina.typing import Array, DTypeLike
 
 def noise(shape: Sequence[int], dtype: DTypeLike, seed: Seed) -> Array:
     """Draw samples from the standard normal distribution with `noise_bits`."""
-    bits = noise_bits(draw_key(seed), shape) >> 9
+    return noise_of_key(draw_key(seed), shape, dtype)
+
+
+def noise_of_key(key: Array, shape: Sequence[int], dtype: DTypeLike) -> Array:
+    """Return the samples of a key of `noise_bits`."""
+    bits = noise_bits(key, shape) >> 9
     # The midpoints of 2**23 equal intervals of (-1, 1), all exact in float32.
     uniform = (bits.astype(jnp.float32) + 0.5) * np.float32(2.0**-22) - 1.0
     return (jax.lax.erf_inv(uniform) * np.float32(2.0**0.5)).astype(dtype)

@@ -164,12 +164,12 @@ def draw_seed(seed: Seed | ArrayLike) -> jax.Array:
 def draw_key(seed: Seed | ArrayLike) -> jax.Array:
     """Return a key for `noise_bits`, uint32 (2,), from the seeds of `draw_seed`.
 
-    Outside of training, the seeds of a generator are consecutive numbers. Their hash
-    is the key: of these numbers themselves, `noise_bits` makes correlated words.
+    Seeds are often consecutive numbers, of which `noise_bits` makes correlated words,
+    so the key is their hash. Those of a generator are hashes in a training step.
     """
     words = draw_seed(seed)
-    is_run = local.state is not None and local.state.run is not None
-    if is_run or not (seed is None or isinstance(seed, SeedGenerator)):
+    is_generator = seed is None or isinstance(seed, SeedGenerator)
+    if is_generator and local.state is not None and local.state.run is not None:
         return words
     return hash_key(words)
 

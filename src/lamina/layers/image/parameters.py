@@ -11,7 +11,7 @@ from jax import lax
 
 from lamina.core.check import Check, is_number
 from lamina.core.random.bits import hash_words
-from lamina.core.random.masks import noise
+from lamina.core.random.masks import noise_of_key
 from lamina.core.random.seeds import Seed, draw_seed
 from lamina.layers.base import Converted
 from lamina.typing import Array
@@ -101,8 +101,7 @@ class Draws:
 
     def noise(self, *shape: int) -> Array:
         """Draw from the standard normal distribution: float32 of a whole shape."""
-        key: Any = self.key()
-        return noise(shape, "float32", key)
+        return noise_of_key(self.key(), shape, "float32")
 
     def signs(self) -> Array:
         """Draw -1 or 1 for each image."""

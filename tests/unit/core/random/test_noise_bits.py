@@ -36,6 +36,7 @@ OUTSIDE: dict[str, Callable[[SeedGenerator], jax.Array]] = {
     "mask": lambda seed: bernoulli_mask((64, 256), 0.5, seed),
     "noise": lambda seed: noise((64, 256), "float32", seed),
     "attention": lambda seed: attention_weights(seed),
+    "seeds of users": lambda seed: dropout(np.ones((64, 256)), 0.5, seed=seed.next()),
 }
 
 
