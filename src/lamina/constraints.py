@@ -14,8 +14,6 @@ from lamina.core.check import at_least, between
 from lamina.core.module import Hyperparameter, Module
 from lamina.core.registry import Registry
 from lamina.core.registry import serialize as serialize_object
-from lamina.core.variable import Variable
-from lamina.errors import ArgumentTypeError
 from lamina.typing import Array, ConstraintLike
 
 __all__ = [
@@ -54,23 +52,6 @@ class Constraint(Module):
     def __call__(self, w: Array) -> Any:
         """Return the projection of a weight."""
         return w
-
-
-def value_for(variable: Variable) -> Any:
-    """Return the value that the constraint of a variable gives it.
-
-    Raises:
-        ArgumentTypeError: the constraint returns None.
-    """
-    constraint: Any = variable.constraint
-    value = constraint(variable.value)
-    if value is None:
-        title = getattr(constraint, "__name__", type(constraint).__name__)
-        raise ArgumentTypeError(
-            f"The constraint {title!r} of {variable.path!r} returned None. Let it "
-            f"return an array of shape {variable.shape}."
-        )
-    return value
 
 
 def _norms(w: Array, axis: int | Sequence[int]) -> Any:

@@ -13,8 +13,7 @@ from lamina.core.check import at_least, one_of, optional
 from lamina.core.module import Hyperparameter, Module
 from lamina.core.registry import Registry
 from lamina.core.registry import serialize as serialize_object
-from lamina.core.variable import Variable
-from lamina.errors import ArgumentTypeError, ShapeError
+from lamina.errors import ShapeError
 from lamina.typing import Array, RegularizerLike
 
 __all__ = [
@@ -56,23 +55,6 @@ class Regularizer(Module):
     def __call__(self, x: Array) -> Any:
         """Return the penalty of an array."""
         return 0.0
-
-
-def penalty_of(variable: Variable) -> Any:
-    """Return the penalty of a variable that has a regularizer.
-
-    Raises:
-        ArgumentTypeError: the regularizer returns None.
-    """
-    regularizer: Any = variable.regularizer
-    penalty = regularizer(variable.value)
-    if penalty is None:
-        title = getattr(regularizer, "__name__", type(regularizer).__name__)
-        raise ArgumentTypeError(
-            f"The regularizer {title!r} of {variable.path!r} returned None. Let it "
-            "return the penalty, a number."
-        )
-    return penalty
 
 
 class L1(Regularizer):

@@ -265,3 +265,25 @@ def initial_array(
             "one of its argument `shape`."
         )
     return np.full(shape, value, jnp.dtype(dtype))
+
+
+def result_for(variable: Any, kind: str, expected: str) -> Any:
+    """Return the result of a variable's regularizer or constraint for its value.
+
+    Args:
+        variable: the variable, which has the function.
+        kind: "regularizer" or "constraint".
+        expected: describes the result, for the message.
+
+    Raises:
+        ArgumentTypeError: the function returns None.
+    """
+    function = getattr(variable, kind)
+    result = function(variable.value)
+    if result is None:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise ArgumentTypeError(
+            f"The {kind} {name!r} of {variable.path!r} returned None. Let it return "
+            f"{expected}."
+        )
+    return result

@@ -13,8 +13,14 @@ from typing import Any, ClassVar, TypeVar
 import jax
 import jax.numpy as jnp
 
-from lamina import constraints
-from lamina.core.check import Check, at_least, between, optional, positive_number
+from lamina.core.check import (
+    Check,
+    at_least,
+    between,
+    optional,
+    positive_number,
+    result_for,
+)
 from lamina.core.module import Hyperparameter, signature, with_parameters
 from lamina.core.registry import Registry
 from lamina.core.scope import local
@@ -148,7 +154,8 @@ class Optimizer(UpdateRule):
             update_averages(pairs, self.ema_momentum, *when)
         for variable in variables:
             if variable.constraint is not None:
-                variable.assign(constraints.value_for(variable))
+                expected = f"an array of shape {variable.shape}"
+                variable.assign(result_for(variable, "constraint", expected))
         self._iterations.assign_add(1)
 
     def _resolve_variables(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import constraints, initializers, regularizers
+from lamina.core.check import result_for
 from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, is_float
 from lamina.core.module import unique
 from lamina.core.process import host_array
@@ -342,15 +343,14 @@ class WeightOwner(Operation):
     def losses(self) -> list[Any]:
         """The penalties on weights, and the losses that the last call added."""
         added = self._call_losses
-        if not is_tracing():
-            # Losses of a function that the user traced are not valid outside it.
-            added = without_tracers(added)
-        return [*added, *self.weight_penalties()]
+        # Losses of a function that the user traced are not valid outside it.
+        valid = added if is_tracing() else without_tracers(added)
+        return [*valid, *self.weight_penalties()]
 
     def weight_penalties(self) -> list[Any]:
         """Return the penalties of the trainable weights' regularizers."""
         weights = [v for v in self.trainable_variables if v.regularizer is not None]
-        return [regularizers.penalty_of(v) for v in weights]
+        return [result_for(v, "regularizer", "a number") for v in weights]
 
     def stateless_call(
         self,
