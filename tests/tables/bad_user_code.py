@@ -71,6 +71,17 @@ def _loss_alone(self: Any, data: Any) -> Any:
     return {"loss": self.compute_loss(x, y, self(x, training=True))}
 
 
+def _rounded_loss(self: Any, x: Any, y: Any, y_pred: Any, **_: Any) -> Any:
+    return ops.mean(ops.round(y_pred) - y)
+
+
+def _constant_step(self: Any, data: Any) -> Any:
+    variables = self.trainable_variables
+    loss, gradients = lamina.value_and_grad(lambda: ops.array(1.0), variables)
+    self.optimizer.apply(gradients, variables)
+    return {"loss": loss}
+
+
 class _Halves(lamina.utils.PyDataset):
     def __len__(self) -> Any:
         return len(X) / 4
@@ -216,6 +227,14 @@ CASES = (
         ("the loss '_broadcast'", "y_true (8, 3)", "y_pred (8, 3)"),
     ),
     mistake("step without an update", user_model(train_step=_loss_alone), "no weight"),
+    *(
+        mistake(f"constant loss of {name}", user_model(**methods), "gradient", "zero")
+        for name, methods in (
+            ("compute_loss", {"compute_loss": lambda *_, **__: ops.array(1.0)}),
+            ("rounded predictions", {"compute_loss": _rounded_loss}),
+            ("train_step", {"train_step": _constant_step}),
+        )
+    ),
     BadInput(
         "call of two tensors",
         lambda: user_model(call=two_tensors)(),

@@ -93,6 +93,8 @@ class StateScope:
         self.draws: dict[int, int] = {}
         self.advances: dict[int, tuple[BoundVariable, int]] = {}
         self.watched: list[Any] = []
+        # Whether a loss in the scope has no gradient with respect to any variable.
+        self.has_constant_loss = False
         # The losses that layers add in the scope, if it collects them.
         self.collected: list[Any] | None = None
         # Pairs of variable and gradient that optimizers get, if it collects them.
@@ -141,12 +143,17 @@ class StateScope:
         self.advances[id(variable)] = variable, count + 1
         return value
 
-    def watch(self, *scalars: ArrayLike) -> None:
-        """Record scalars that must be finite for `fit` to accept the new state."""
+    @property
+    def root(self) -> StateScope:
+        """The outermost scope."""
         scope = self
         while scope.parent is not None:
             scope = scope.parent
-        scope.watched.extend(scalars)
+        return scope
+
+    def watch(self, *scalars: ArrayLike) -> None:
+        """Record scalars that must be finite for `fit` to accept the new state."""
+        self.root.watched.extend(scalars)
 
     def is_finite(self) -> Any:
         """Return whether all watched scalars are finite, as a traced bool."""

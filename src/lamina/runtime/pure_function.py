@@ -30,7 +30,8 @@ class PureResult(NamedTuple):
 class PureFunction:
     """A function that uses variables, as a pure function of their values.
 
-    After a trace, `captured` has the variables that it uses besides those of `state`.
+    After a trace, `captured` has the variables that it uses besides those of `state`,
+    and `has_constant_loss` tells whether a loss in it has no gradient.
 
     Args:
         function: takes arrays; reads and assigns variables.
@@ -44,6 +45,7 @@ class PureFunction:
         self._function, self._guard = function, guard
         self.state = state
         self.captured: dict[int, Variable] = {}
+        self.has_constant_loss = False
         self._assign: list[Callable[[Sequence[Any]], None]] = []
 
     def __call__(
@@ -62,6 +64,7 @@ class PureFunction:
         ):
             outputs = self._function(*args)
         self.captured.update(scope.captured)
+        self.has_constant_loss = scope.has_constant_loss
         self._assign = attributes.stored
         changed = {
             i: scope.values[id(v)]
@@ -87,6 +90,7 @@ class TracedStep(NamedTuple):
     state: ModuleState  # what it was traced with: its hyperparameters are inputs
     logs: Any  # shapes of the logs that it returns
     captured: dict[int, Variable]  # variables that it uses besides those of `state`
+    has_constant_loss: bool  # whether one of its losses has no gradient
 
     @property
     def changed(self) -> list[Variable]:
@@ -129,7 +133,8 @@ def trace_step(
     ]
     assigned = sorted({i for _, shapes in traces for i in shapes.changed})
     functions = [replay for replay, _ in traces]
-    return TracedStep(functions, assigned, state, traces[0][1].outputs, pure.captured)
+    logs, constant = traces[0][1].outputs, pure.has_constant_loss
+    return TracedStep(functions, assigned, state, logs, pure.captured, constant)
 
 
 def _traced_once(

@@ -11,12 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina import config
 from lamina.core.dtypes import is_float, shape_to_trace
-from lamina.core.module import all_modules
+from lamina.core.module import Module, all_modules, is_user_defined
 from lamina.core.scope import RunKey, StateScope
 from lamina.core.tracebacks import warn
 from lamina.core.tracing.trace_state import platform
-from lamina.core.variable import state_lock
+from lamina.core.variable import Variable, state_lock
 from lamina.data.batches import Batches, Data, Segment
 from lamina.errors import LikelyMistakeWarning
 from lamina.garbage import collection_paused
@@ -51,6 +52,12 @@ _LARGE = 2**25
 _PAUSE = 2e-4  # seconds
 # Bytes of a model's buffers that are retained after training.
 _RETAINED = 2**20
+_CONSTANT_LOSS = (
+    "The gradient of the loss is zero for every weight, so nothing is trained: the "
+    "loss that the training step computes is a constant, or is made by rounding, "
+    "comparisons, argmax or integers, which have no gradient. Compute it from the "
+    "predictions themselves. [loss-without-gradient]"
+)
 
 
 class Engine:
@@ -98,7 +105,7 @@ class Engine:
         with collection_paused():
             traced = trace_step(self.step.function, state, batches, self.step.guard)
         if self.step.guard and not traced.captured:  # else it is traced once more
-            _check_update(traced)
+            _check_update(self.step, traced.changed, traced.has_constant_loss)
         return traced
 
     def state(self) -> ModuleState:
@@ -111,20 +118,43 @@ class Engine:
             runner.release()
 
 
-def _check_update(traced: TracedStep) -> None:
-    """Warn about a training step that changes nothing but metrics."""
-    modules = all_modules(traced.state.modules)
+def _check_update(
+    step: Step, changed: Sequence[Variable], has_constant_loss: bool
+) -> None:
+    """Warn about a training step that changes no weight, or by gradients of zero.
+
+    Args:
+        step: the step.
+        changed: the variables that it assigns.
+        has_constant_loss: whether a loss in it has no gradient.
+    """
+    if config.checks() != "all":
+        return
+    given = step.modules()
+    modules = all_modules(given)
     metrics = [m for m in modules if isinstance(m, Metric)]
     tracked = {id(v) for metric in metrics for v in metric.own_variables()}
-    changed = [v for v in traced.changed if id(v) not in tracked]
-    trainable = [v for v in traced.state.variables if v.trainable]
-    if trainable and not any(is_float(v.dtype) for v in changed):
+    changed = [v for v in changed if id(v) not in tracked]
+    if not any(v.trainable for module in modules for v in module.own_variables()):
+        return
+    if not any(is_float(v.dtype) for v in changed):
         warn(
             "The training step changes no weight, so nothing is trained. If "
             "`train_step` is your own, compute the gradients with "
             "`lamina.value_and_grad` and call `self.optimizer.apply(gradients)`.",
             LikelyMistakeWarning,
         )
+    elif "loss-without-gradient" in config.silenced_checks():
+        return
+    elif has_constant_loss and _has_own_loss(given[0]):
+        warn(_CONSTANT_LOSS, LikelyMistakeWarning)
+
+
+def _has_own_loss(model: Module) -> bool:
+    """Return whether the loss is not that of `compile`, which is checked before."""
+    methods = "train_step", "compute_loss"
+    is_own = any(is_user_defined(type(model), name) for name in methods)
+    return is_own or getattr(model, "loss", None) is None
 
 
 # Arrays of variables that a dispatch has replaced, and whether others may use them.
@@ -334,6 +364,7 @@ Execute = Callable[[Any, RunKey], tuple[Any, bool]]
 
 def eager(step: Step) -> Execute:
     """Return a function that runs a step op by op."""
+    is_checked = not step.guard
 
     def execute(batch: PyTree, key: RunKey) -> tuple[PyTree, bool]:
         with StateScope(
@@ -341,6 +372,10 @@ def eager(step: Step) -> Execute:
         ) as scope:
             logs = step.function(batch)
             is_finite = not step.guard or bool(scope.is_finite())
+        nonlocal is_checked
+        if not is_checked:
+            is_checked = True
+            _check_update(step, [*scope.assigned.values()], scope.has_constant_loss)
         if is_finite:
             with state_lock:
                 for i, variable in scope.assigned.items():

@@ -12,6 +12,7 @@ import pytest
 import lamina
 from lamina import layers
 from lamina.data.shuffle import permutation
+from lamina.errors import LikelyMistakeWarning
 from tests.unit.training.helpers import assert_same_bits, blobs, state_of
 
 
@@ -351,6 +352,28 @@ def test_models_may_have_an_attribute_loss_until_they_are_compiled():
     model.loss = "mae"
     model.compile("sgd", "mse")
     assert model.loss == "mse"
+
+
+class Rounded(lamina.Sequential):
+    """Model whose loss has no gradient."""
+
+    def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        return lamina.ops.mean(lamina.ops.round(y_pred) - y)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_loss_of_the_model_without_gradient_warns_unless_silenced(eager: bool) -> None:
+    x = np.ones((4, 2), "float32")
+    model = Rounded([layers.Input((2,)), layers.Dense(2)])
+    model.compile("sgd", run_eagerly=eager)
+    lamina.config.set_checks(silence=["loss-without-gradient"])
+    try:
+        model.fit(x, x, verbose=0)
+    finally:
+        lamina.config.set_checks()
+    model.compile("sgd", run_eagerly=eager)
+    with pytest.warns(LikelyMistakeWarning, match="gradient of the loss is zero"):
+        model.fit(x, x, verbose=0)
 
 
 class Recorder(lamina.Model):

@@ -73,17 +73,25 @@ def value_and_grad(
     """
     current = [v.raw if local.state is None else local.state.read(v) for v in variables]
     written: list[Variable] = []
+    has_gradient = True
 
     def pure(values: list[Any]) -> tuple[Any, Any]:
+        nonlocal has_gradient
         with bind(variables, values) as scope:
             result = function()
         loss, aux = result if has_aux else (result, None)
         written[:] = scope.assigned.values()
+        # JAX differentiates through tracers of one class. What has no derivative, such
+        # as rounded values, is not one.
+        has_gradient = not values or isinstance(loss, type(values[0]))
         return loss, (aux, [scope.values[id(v)] for v in written])
 
     (loss, (aux, values)), gradients = jax.value_and_grad(pure, has_aux=True)(current)
     for variable, value in zip(written, values, strict=True):
         variable.assign(value)
-    if watch and local.state is not None:
-        local.state.watch(loss)
+    if local.state is not None:
+        if watch:
+            local.state.watch(loss)
+        if not has_gradient:
+            local.state.root.has_constant_loss = True
     return ((loss, aux) if has_aux else loss), gradients

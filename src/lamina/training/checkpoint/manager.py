@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,11 @@ class CheckpointManager:
         self, checkpoints: Checkpoints, feed: Feed, epochs: int, saved: Tree
     ) -> TrainPosition:
         folder, engine = checkpoints.folder, self._state.engine("train")
-        if engine.is_compiled and not all(map(_is_built, self._model.metrics)):
-            engine.trace(feed.example())
+        if not all(map(_is_built, self._model.metrics)):
+            # Metrics create the variables that the checkpoint has. Eager steps may need
+            # values, so that they cannot be traced.
+            with nullcontext() if engine.is_compiled else suppress(Exception):
+                engine.trace(feed.example())
         require_same_run(self._state, saved, self._record, feed, folder)
         position, self.logs = resume_run(self._state, self._callbacks, saved, feed)
         self._record = saved["record"]

@@ -415,7 +415,10 @@ def test_damage_to_any_byte_is_detected(place: str, tmp_path: Path) -> None:
         read_run(path)
 
 
-def test_metric_that_creates_variables_late_is_resumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("eager", [False, True])
+def test_metric_that_creates_variables_late_is_resumed(
+    tmp_path: Path, eager: bool
+) -> None:
     x = np.random.default_rng(0).normal(size=(24, 4)).astype("float32")
     y = x.sum(axis=1, keepdims=True)
 
@@ -423,6 +426,7 @@ def test_metric_that_creates_variables_late_is_resumed(tmp_path: Path) -> None:
         model = lamina.Sequential([layers.Input((4,)), layers.Dense(1, "linear")])
         model.set_weights([np.ones((4, 1)), np.zeros(1)])
         model.compile("sgd", "mae", metrics=[lamina.metrics.R2Score()])
+        model.run_eagerly = eager
         given = {"epochs": epochs, "seed": 1, "verbose": 0, "resume": folder}
         return model.fit(x, y, **given).history
 

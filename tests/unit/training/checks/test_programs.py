@@ -12,6 +12,7 @@ import pytest
 import lamina
 from lamina import Input, Model, Sequential, layers, losses, metrics
 from lamina.training.checks.output_nodes import recorded_graph
+from lamina.training.checks.repeated_rows import repeats_rows
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 8)).astype("float32")
@@ -269,6 +270,34 @@ def test_rows_between_those_of_training_are_new() -> None:
     data = X[::2], X[::2, 0]
     assert model.check(*data, validation_data=(X[1::2], X[1::2, 0])) == ()
     found = model.check(*data, validation_data=(X[:40], X[:40, 0]))
+    assert found.codes == ["validation-is-training"]
+
+
+_TABLE = RNG.integers(0, 4, (4000, 4))
+_ROWS = RNG.normal(size=(4000, 3))
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out", "is_found"),
+    [
+        (_ROWS, _ROWS[RNG.permutation(4000)[:300]], True),
+        (_ROWS[:3000], np.concatenate([_ROWS[3000:], _ROWS[:300]]), True),
+        (_ROWS[:3000], _ROWS[3000:].copy(), False),
+        (_TABLE[:3000], _TABLE[3000:].copy(), False),
+        (np.zeros((100, 3)), np.zeros((50, 3)), False),
+        (_ROWS, _ROWS[:300, :2].copy(), False),
+        (_ROWS.astype(str), _ROWS.astype(str), False),
+    ],
+    ids=["all", "some", "none", "categories", "constant", "other columns", "strings"],
+)
+def test_copies_of_training_rows_are_found(train: Any, held_out: Any, is_found: bool):
+    assert repeats_rows(train, held_out) == is_found
+
+
+def test_copied_rows_of_training_are_not_new() -> None:
+    model = compiled(stack(layers.Dense(1)), "mse")
+    held_out = X[:40].copy(), X[:40, 0].copy()
+    found = model.check(X, X[:, 0], validation_data=held_out)
     assert found.codes == ["validation-is-training"]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from lamina import metrics
 from lamina.training.checks.case import Case, OutputCase
 from lamina.training.checks.label_values import Labels
+from lamina.training.checks.repeated_rows import repeats_rows
 from lamina.training.checks.rules.base import Advice, rule
 from lamina.training.checks.rules.outputs import SQUASHING
 from lamina.training.plan.arguments import loss_kind
@@ -255,8 +256,10 @@ def validation_data_is_training_data(case: Case) -> Advice:
         return None
     if not isinstance(held_out[0], np.ndarray) or not x.size or not held_out[0].size:
         return None
+    if len(held_out[0]) < 20:
+        return None
     # Slices of one array, such as every second row, may have no row in common.
-    if len(held_out[0]) < 20 or not np.shares_memory(x, held_out[0]):
+    if not (np.shares_memory(x, held_out[0]) or repeats_rows(x, held_out[0])):
         return None
     return (
         "Rows of `validation_data` are rows of the training data, so its metrics do "
