@@ -24,6 +24,8 @@ ORDER = (
     "version",
     "errors",
     "typing",
+    "value_errors",
+    "tracebacks",
     "limits",
     "execution",
     "config",

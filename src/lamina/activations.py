@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from lamina.core.graph import op
 from lamina.core.registry import Registry
 from lamina.core.registry import serialize as serialize_object
-from lamina.core.tracebacks import filter_traceback
 from lamina.ops.nn import activations as nn
 from lamina.ops.nn.activations import (
     celu,
@@ -42,6 +41,7 @@ from lamina.ops.nn.activations import (
 )
 from lamina.ops.numpy.elementwise import tanh
 from lamina.ops.types import Tensor, float_array
+from lamina.tracebacks import filter_traceback
 from lamina.typing import ActivationLike, ArrayLike
 
 __all__ = [

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from lamina.errors import ArgumentError, end_at_caller, invalid
+from lamina.errors import ArgumentError, invalid
 from lamina.execution import (
     autotune,
     cache_folder,
@@ -34,6 +34,12 @@ from lamina.limits import (
     set_max_epochs,
     set_max_steps_per_epoch,
     set_memory_limit,
+)
+from lamina.tracebacks import (
+    disable_traceback_filtering,
+    enable_traceback_filtering,
+    filter_traceback,
+    is_traceback_filtering_enabled,
 )
 
 __all__ = [
@@ -90,7 +96,6 @@ _settings: dict[str, Any] = {
     "image_data_format": "channels_last",
     "dtype_policy": None,
     "interactive_logging": True,
-    "traceback_filtering": True,
     "checks": "all",
     "silenced_checks": frozenset(),
 }
@@ -116,7 +121,7 @@ def floatx() -> str:
     return _settings["floatx"]
 
 
-@end_at_caller
+@filter_traceback
 def set_floatx(value: str) -> None:
     """Set the default float type: bfloat16, float16, float32 or float64.
 
@@ -151,7 +156,7 @@ def dtype_policy() -> Any:
     return _settings["make_policy"](floatx()) if policy is None else policy
 
 
-@end_at_caller
+@filter_traceback
 def set_dtype_policy(policy: object) -> None:
     """Set the default policy of new layers; `None` restores that of `floatx()`.
 
@@ -212,7 +217,7 @@ def checks() -> str:
     return _settings["checks"]
 
 
-@end_at_caller
+@filter_traceback
 def set_checks(level: str = "all", silence: Iterable[str] = ()) -> None:
     """Set which mistakes `fit` looks for in the model, the data and the arguments.
 
@@ -246,41 +251,6 @@ def silenced_checks() -> frozenset[str]:
     return _settings["silenced_checks"]
 
 
-def enable_traceback_filtering() -> None:
-    """Show only your own frames in the traceback of an error, the default.
-
-    Example:
-        >>> enable_traceback_filtering()
-        >>> is_traceback_filtering_enabled()
-        True
-    """
-    _settings["traceback_filtering"] = True
-
-
-def disable_traceback_filtering() -> None:
-    """Show the frames of lamina and JAX in the traceback of an error as well.
-
-    Do so to debug lamina itself, or to inspect its frames with `pdb.post_mortem`.
-
-    Example:
-        >>> disable_traceback_filtering()
-        >>> is_traceback_filtering_enabled()
-        False
-        >>> enable_traceback_filtering()
-    """
-    _settings["traceback_filtering"] = False
-
-
-def is_traceback_filtering_enabled() -> bool:
-    """Return whether tracebacks show only your own frames.
-
-    Example:
-        >>> is_traceback_filtering_enabled()
-        True
-    """
-    return _settings["traceback_filtering"]
-
-
 def epsilon() -> float:
     """Return the constant that keeps divisions finite, initially 1e-7.
 
@@ -291,7 +261,7 @@ def epsilon() -> float:
     return _settings["epsilon"]
 
 
-@end_at_caller
+@filter_traceback
 def set_epsilon(value: float) -> None:
     """Set the value of `epsilon()`.
 
@@ -314,7 +284,7 @@ def image_data_format() -> str:
     return _settings["image_data_format"]
 
 
-@end_at_caller
+@filter_traceback
 def set_image_data_format(data_format: str) -> None:
     """Set the default data format of image layers.
 
@@ -340,7 +310,7 @@ def is_nnx_enabled() -> bool:
     return False
 
 
-@end_at_caller
+@filter_traceback
 def set_backend(backend: str) -> None:
     """Accept `"jax"`, the only backend; Keras's function for other programs.
 

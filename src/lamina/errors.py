@@ -28,10 +28,8 @@ it. The built-in base classes let code written for Keras catch the same exceptio
 from __future__ import annotations
 
 import difflib
-import functools
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, cast
+from collections.abc import Iterable
 
 __all__ = [
     "AdviceWarning",
@@ -63,7 +61,6 @@ def __dir__() -> list[str]:
 
 
 _MAX_MESSAGE = 10_000
-F = TypeVar("F", bound=Callable[..., Any])
 
 _MAX_VALUE = 1000
 _MAX_NAME = 200
@@ -346,28 +343,6 @@ def invalid(
         f"{owner}: `{argument}` must be {expected}. Received: {argument}={shown(got)}."
     )
     return ArgumentError(f"{text} {hint}".rstrip())
-
-
-def end_at_caller(function: F) -> F:
-    """Let the errors of a function that sets something end in its caller's frame.
-
-    Example:
-        >>> @end_at_caller
-        ... def set_size(size):
-        ...     if size < 1:
-        ...         raise invalid("set_size", "size", size, "positive")
-        >>> set_size(3)
-    """
-
-    @functools.wraps(function)
-    def call(*args: object, **kwargs: object) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except LaminaError as error:
-            error.__traceback__ = None
-            raise
-
-    return cast("F", call)
 
 
 def missing_package(package: str, purpose: str, extra: str) -> MissingPackageError:

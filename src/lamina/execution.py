@@ -11,7 +11,8 @@ from typing import Any
 
 import jax
 
-from lamina.errors import end_at_caller, invalid
+from lamina.errors import invalid
+from lamina.tracebacks import filter_traceback
 
 # JAX's names. Its "bfloat16" would leave the choice to the device.
 _PRECISIONS = {
@@ -38,7 +39,7 @@ def matmul_precision() -> str | None:
     return _settings["matmul_precision"]
 
 
-@end_at_caller
+@filter_traceback
 def set_matmul_precision(precision: str | None) -> None:
     """Set the precision of matrix products and convolutions of float32 arrays.
 
@@ -74,7 +75,7 @@ def kernel(op: str) -> str | None:
     return _settings["kernels"].get(op)
 
 
-@end_at_caller
+@filter_traceback
 def set_kernel(op: str, kernel: str | None) -> None:
     """Select a kernel for an op wherever the kernel applies.
 

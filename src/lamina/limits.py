@@ -7,7 +7,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from lamina.errors import end_at_caller, invalid
+from lamina.errors import invalid
+from lamina.tracebacks import filter_traceback
 
 
 def _from_environment(name: str) -> int | None:
@@ -42,7 +43,7 @@ def max_epochs() -> int | None:
     return _limits["epochs"]
 
 
-@end_at_caller
+@filter_traceback
 def set_max_epochs(max_epochs: int | None) -> None:
     """Limit the number of epochs of `fit`, to test a script quickly.
 
@@ -71,7 +72,7 @@ def max_steps_per_epoch() -> int | None:
     return _limits["steps"]
 
 
-@end_at_caller
+@filter_traceback
 def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
     """Limit the number of batches of `fit`, per epoch, and of `evaluate`, `predict`.
 
@@ -102,7 +103,7 @@ def memory_limit() -> int:
     return _limits["memory"] or _memory_of_machine()
 
 
-@end_at_caller
+@filter_traceback
 def set_memory_limit(size: int) -> None:
     """Set the value of `memory_limit()`, in bytes.
 

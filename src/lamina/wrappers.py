@@ -7,10 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, StateError, invalid, missing_package
 from lamina.models import Model
 from lamina.models.cloning import clone_model
+from lamina.tracebacks import filter_traceback
 from lamina.training.callbacks.history import History
 from lamina.typing import ArrayLike
 

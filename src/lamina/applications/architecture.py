@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, TypeGuard
 from lamina import activations, config
 from lamina.applications import nn
 from lamina.core.check import Check, check_arguments, checked_shape, positive_number
-from lamina.core.tracebacks import warn
 from lamina.datasets.fetch import get_file
 from lamina.errors import ArgumentError, LikelyMistakeWarning, ShapeError, invalid
 from lamina.layers import Input
 from lamina.models.function import get_source_inputs
+from lamina.tracebacks import warn
 from lamina.typing import ActivationLike, PartialShape
 
 Weights = str | os.PathLike[str] | None

@@ -19,9 +19,9 @@ from lamina.applications.architecture import (
     weights_path,
 )
 from lamina.applications.nn import ImageShape, Pooling, Tensor
-from lamina.core.tracebacks import filter_traceback
 from lamina.models import Model
 from lamina.ops.families import check_call
+from lamina.tracebacks import filter_traceback
 from lamina.typing import ActivationLike, PartialShape
 
 P = ParamSpec("P")

@@ -12,10 +12,10 @@ import numpy as np
 
 from lamina import config, ops
 from lamina.core.graph import SymbolicTensor
-from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.fetch import get_file
 from lamina.errors import ShapeError, invalid
 from lamina.ops.image.layout import channels_axis
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Array
 
 __all__ = ["decode_predictions", "preprocess_input"]

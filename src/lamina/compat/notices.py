@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 
-from lamina.core.tracebacks import user_location
+from lamina.tracebacks import user_location
 
 is_quiet = False
 # Function that returns the name to show of a file of code, such as a notebook's cell.

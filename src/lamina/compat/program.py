@@ -11,8 +11,8 @@ from pathlib import Path
 from lamina.compat import install, notices
 from lamina.compat.defaults import Release, defaults_of
 from lamina.compat.names import VERSIONS
-from lamina.core.tracebacks import package_raising
 from lamina.errors import LaminaError, MissingFileError, MissingPackageError
+from lamina.tracebacks import package_raising
 from lamina.training.checks.program import print_error, run_script
 
 _PAGE = 'docs/old-code.md, "What does not run yet"'

@@ -12,8 +12,8 @@ import numpy as np
 from lamina import config
 from lamina.config import dtype_policy
 from lamina.core.check import check_new_key, matching_key
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ArgumentTypeError, did_you_mean, invalid, shown
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Config, DTypeLike
 
 _PYTHON_TYPES = {int: "int32", bool: "bool", str: "string"}

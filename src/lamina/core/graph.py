@@ -23,7 +23,6 @@ from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Module, signature
 from lamina.core.process import use_device
 from lamina.core.scope import StateScope, local, override
-from lamina.core.tracebacks import filter_traceback, shorten
 from lamina.core.tracing.arguments import as_array
 from lamina.core.tracing.attributes import StoredAttributes
 from lamina.core.tracing.key_order import with_key_order
@@ -41,6 +40,7 @@ from lamina.core.tracing.unknown_sizes import (
 from lamina.core.untrusted import check_output
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError, invalid
+from lamina.tracebacks import filter_traceback, shorten
 from lamina.typing import DTypeLike, PyTree
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -16,33 +16,33 @@ import numpy as np
 from jax.core import Tracer
 
 from lamina.core.check import Check, check_arguments, check_name
+from lamina.core.creation import record_creation
 from lamina.core.registry import deserialize, serialize, snake_case
 from lamina.core.scope import local
-from lamina.core.tracebacks import filter_traceback, record_creation, shorten
 from lamina.core.tracing.trace_state import trace_state
 from lamina.core.tracing.tracers import tracers_in, without_tracers
 from lamina.core.untrusted import untrusted_config
 from lamina.core.variable import Variable, bump_structure_version
 from lamina.errors import ArgumentTypeError, did_you_mean
+from lamina.tracebacks import filter_traceback, shorten
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
 M = TypeVar("M")
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})  # types of most attributes
-# Threads may name layers at the same time: `setdefault` and `next` are atomic.
 _name_counts: dict[str, Iterator[int]] = {}
 
 
 def next_id(prefix: str) -> int:
     """Return 1 on the first call for a prefix, then 2, 3, ..."""
+    # Threads may name layers together: `setdefault` and `next` are atomic.
     return next(_name_counts.setdefault(prefix, itertools.count(1)))
 
 
 def unique_name(base: str) -> str:
     """Return `base` on the first call, then `base_1`, `base_2`, ..."""
-    number = next_id(base)
-    return base if number == 1 else f"{base}_{number - 1}"
+    return base if (number := next_id(base)) == 1 else f"{base}_{number - 1}"
 
 
 def resolve_name(cls: type, name: object) -> str:

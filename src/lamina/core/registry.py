@@ -29,7 +29,6 @@ from lamina.core.custom_objects import (
 )
 from lamina.core.dtypes import KNOWN_DTYPES, POLICY_CLASSES, DTypePolicy, policy_config
 from lamina.core.scope import local, override
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.untrusted import untrusted_config
 from lamina.errors import (
     ArgumentError,
@@ -39,6 +38,7 @@ from lamina.errors import (
     shown,
 )
 from lamina.lazy import LazyImport, LazyTable
+from lamina.tracebacks import filter_traceback
 from lamina.typing import ArrayLike, Config
 
 

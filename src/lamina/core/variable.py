@@ -18,9 +18,9 @@ from lamina.core.check import Check, check_arguments, initial_array, one_of, opt
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.process import host_array, is_split, put, use_device
 from lamina.core.scope import local, override, traced_assignment_error
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.untrusted import check_size
 from lamina.errors import ArgumentError, ShapeError, StateError
+from lamina.tracebacks import filter_traceback
 from lamina.typing import DTypeLike, Initializer, InitializerLike
 
 # Held while a model is built and while a dispatch replaces values, so that another

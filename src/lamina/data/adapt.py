@@ -9,7 +9,6 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import is_int
-from lamina.core.tracebacks import filter_traceback, warn
 from lamina.data.arrays import (
     Parts,
     as_arrays,
@@ -38,6 +37,7 @@ from lamina.errors import (
     invalid,
     shown,
 )
+from lamina.tracebacks import filter_traceback, warn
 from lamina.typing import PyTree
 
 # Share of memory above which data is batched on the host.

@@ -17,7 +17,6 @@ from typing import Protocol
 import jax
 import numpy as np
 
-from lamina.core.tracebacks import warn
 from lamina.data.arrays import Parts, num_rows
 from lamina.data.batches import INNER_CHUNK, Batches, Segment
 from lamina.data.prefetch import prefetch
@@ -25,6 +24,7 @@ from lamina.data.rows import for_dispatch, transfer
 from lamina.data.streams import Source, State
 from lamina.errors import DataError
 from lamina.runtime.placement import current, is_shared, put_batch, put_shares
+from lamina.tracebacks import warn
 from lamina.typing import PyTree
 
 # Largest number of batches of an epoch that is one segment, remainder included.

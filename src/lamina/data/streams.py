@@ -7,13 +7,13 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeAlias
 
-from lamina.core.tracebacks import user_location, warn
 from lamina.data.arrays import Parts
 from lamina.data.dataset import PyDataset
 from lamina.data.pipeline.dataset import Dataset
 from lamina.data.pipeline.items import EpochKey
 from lamina.data.shuffle import permutation
 from lamina.errors import DataError
+from lamina.tracebacks import user_location, warn
 from lamina.typing import PyTree
 
 _INFINITE = 2**40

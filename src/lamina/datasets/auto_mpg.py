@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.split import Split, check_test_split, shuffled_split
+from lamina.tracebacks import filter_traceback
 
 __all__ = ["FEATURES", "load_data"]
 

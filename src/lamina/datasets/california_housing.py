@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.arrays import read_arrays
 from lamina.datasets.keras_files import keras_file
 from lamina.datasets.split import Split, check_test_split, shuffled_split
 from lamina.errors import invalid
+from lamina.tracebacks import filter_traceback
 
 __all__ = ["load_data"]
 

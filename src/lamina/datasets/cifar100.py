@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.cifar import Archive, load
 from lamina.datasets.split import Split
 from lamina.errors import invalid
+from lamina.tracebacks import filter_traceback
 
 __all__ = ["load_data"]
 

@@ -9,11 +9,11 @@ import struct
 
 import numpy as np
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.archives import archive_errors, read_member
 from lamina.datasets.keras_files import keras_file
 from lamina.datasets.split import Split
 from lamina.io.byte_range import require
+from lamina.tracebacks import filter_traceback
 
 __all__ = ["load_data"]
 

@@ -15,7 +15,6 @@ from urllib import request
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.archives import unpack
 from lamina.errors import (
     DownloadError,
@@ -25,6 +24,7 @@ from lamina.errors import (
     invalid,
 )
 from lamina.progress.bar import ProgressBar
+from lamina.tracebacks import filter_traceback
 
 _TIMEOUT_SECONDS = 60
 _BLOCK_BYTES = 2**16

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.arrays import read_arrays
 from lamina.datasets.keras_files import keras_file
 from lamina.datasets.split import Split
+from lamina.tracebacks import filter_traceback
 
 __all__ = ["load_data"]
 

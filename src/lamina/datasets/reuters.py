@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.keras_files import keras_file
 from lamina.datasets.split import Split, check_test_split, split_at
 from lamina.datasets.word_lists import Vocabulary, read_word_index
+from lamina.tracebacks import filter_traceback
 
 __all__ = ["get_label_names", "get_word_index", "load_data"]
 

@@ -6,9 +6,9 @@ import html
 from types import ModuleType
 from typing import Any
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.diagrams.diagram import Box, Details, Group, diagram_of
 from lamina.errors import missing_package
+from lamina.tracebacks import filter_traceback
 from lamina.training.trainer import Trainer
 
 

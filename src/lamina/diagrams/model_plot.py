@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.diagrams.diagram import Details, diagram_of
 from lamina.diagrams.dot import dot_of
 from lamina.diagrams.scene import (
@@ -21,6 +20,7 @@ from lamina.diagrams.scene import (
 )
 from lamina.diagrams.svg import model_svg
 from lamina.errors import ArgumentError
+from lamina.tracebacks import filter_traceback
 from lamina.training.trainer import Trainer
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 from lamina import tree
 from lamina.core.check import between, check_arguments
 from lamina.core.registry import deserialize, serialize
-from lamina.core.tracebacks import filter_traceback
 from lamina.distillation.losses import DistillationLoss
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.layers.base.input_shapes import sizes_agree
 from lamina.metrics import Mean
 from lamina.models import Model
+from lamina.tracebacks import filter_traceback
 from lamina.training.plan.arguments import LossLike, MetricsLike, OptimizerLike
 from lamina.typing import Config, PyTree
 

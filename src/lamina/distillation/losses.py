@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from lamina import losses, tree
 from lamina.core.check import check_arguments, positive_number
 from lamina.core.registry import deserialize, serialize
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, MissingMethodError, invalid
 from lamina.models import Model
+from lamina.tracebacks import filter_traceback
 from lamina.training.plan.arguments import LossLike
 from lamina.typing import Array, Config, PyTree
 

@@ -11,12 +11,12 @@ from typing import Any
 import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from lamina.core.tracebacks import filter_traceback, warn
 from lamina.core.variable import Variable
 from lamina.distribution.devices import DeviceMesh
 from lamina.distribution.layouts import LayoutMap, TensorLayout
 from lamina.errors import AdviceWarning, invalid
 from lamina.runtime import placement
+from lamina.tracebacks import filter_traceback, warn
 
 
 class Distribution:

@@ -12,8 +12,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from lamina.core.check import Check, check_arguments, one_of, optional
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, invalid
+from lamina.tracebacks import filter_traceback
 
 
 class Device(Protocol):

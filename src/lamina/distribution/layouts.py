@@ -13,7 +13,6 @@ from jax.sharding import NamedSharding, PartitionSpec, Sharding
 from lamina.core.check import matching_key
 from lamina.core.graph import SymbolicTensor
 from lamina.core.process import put
-from lamina.core.tracebacks import filter_traceback, warn
 from lamina.core.variable import Variable
 from lamina.distribution.devices import DeviceMesh
 from lamina.errors import (
@@ -25,6 +24,7 @@ from lamina.errors import (
     invalid,
     shown,
 )
+from lamina.tracebacks import filter_traceback, warn
 
 
 class TensorLayout:

@@ -12,9 +12,9 @@ import numpy as np
 from lamina.core.check import Check, check_arguments, integer, optional
 from lamina.core.process import broadcast, is_first_process, process_count
 from lamina.core.random.seeds import seed_or_new, set_seed
-from lamina.core.tracebacks import filter_traceback
 from lamina.distribution.failures import end_together
 from lamina.errors import ArgumentError, SaveError, StateError, invalid
+from lamina.tracebacks import filter_traceback
 
 _ENVIRONMENT = "KERAS_DISTRIBUTION_"
 _MAX_PROCESSES = 2**20

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from lamina.core.tracebacks import filter_traceback, warn
 from lamina.core.variable import Variable
 from lamina.distribution.base import Distribution
 from lamina.distribution.devices import Device, DeviceMesh, find_device, list_devices
 from lamina.distribution.layouts import LayoutMap, TensorLayout
 from lamina.errors import ArgumentError, invalid
+from lamina.tracebacks import filter_traceback, warn
 
 _BATCH = "batch"
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from lamina.core.registry import Registry
 from lamina.core.registry import serialize as serialize_object
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import register_initializers
 from lamina.initializers.base import Initializer
 from lamina.initializers.constant import STFT, Constant, Identity, Ones, Zeros
@@ -31,6 +30,7 @@ from lamina.initializers.random import (
     TruncatedNormal,
     VarianceScaling,
 )
+from lamina.tracebacks import filter_traceback
 from lamina.typing import InitializerLike
 
 __all__ = [

@@ -12,7 +12,6 @@ from jax import lax
 from lamina import config, ops
 from lamina.core.check import boolean, one_of, optional, positive_int, positive_number
 from lamina.core.dtypes import is_float
-from lamina.core.tracebacks import warn
 from lamina.errors import ArgumentTypeError, invalid
 from lamina.initializers import STFT
 from lamina.layers.base.attributes import Converted
@@ -21,6 +20,7 @@ from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import DataFormat, data_formats
 from lamina.ops.signal import Window
+from lamina.tracebacks import warn
 from lamina.typing import Array, DTypeLike, PartialShape
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, Unpack, cast
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
 from lamina.layers.merging import (
@@ -19,6 +18,7 @@ from lamina.layers.merging import (
     Subtract,
 )
 from lamina.ops.types import Tensor
+from lamina.tracebacks import filter_traceback
 
 
 class MergeFunction(Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.core import registry
-from lamina.core.tracebacks import filter_traceback
 from lamina.losses.base import Loss, LossFunctionWrapper, loss_registry
 from lamina.losses.crossentropy import (
     BinaryCrossentropy,
@@ -51,6 +50,7 @@ from lamina.losses.regression import (
     mean_squared_logarithmic_error,
 )
 from lamina.losses.segmentation import Dice, Tversky, dice, tversky
+from lamina.tracebacks import filter_traceback
 
 __all__ = [
     "CTC",

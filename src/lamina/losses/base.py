@@ -26,9 +26,9 @@ from lamina.core.module import (
     with_default_name,
 )
 from lamina.core.registry import Registry, serialize
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentTypeError, MissingMethodError, ShapeError
 from lamina.ops.types import float_array
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Array, ArrayLike, DTypeLike, PyTree
 
 loss_registry = Registry("loss", "keras.losses")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.core import registry
-from lamina.core.tracebacks import filter_traceback
 from lamina.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -80,6 +79,7 @@ from lamina.metrics.regression import (
     R2Score,
     RootMeanSquaredError,
 )
+from lamina.tracebacks import filter_traceback
 
 __all__ = [
     "AUC",

@@ -16,11 +16,11 @@ from lamina.core.custom_objects import snake_case
 from lamina.core.dtypes import PolicyLike, get_dtype_policy, standardize_dtype
 from lamina.core.module import Module, accepted_names, unique_name
 from lamina.core.registry import Registry
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing import stateless
 from lamina.core.variable import Variable
 from lamina.errors import MissingMethodError
 from lamina.losses.base import broadcast_weights, match_shapes
+from lamina.tracebacks import filter_traceback
 from lamina.typing import ArrayLike, DTypeLike, InitializerLike
 
 metric_registry = Registry("metric", "keras.metrics", accepts=["keras.losses"])

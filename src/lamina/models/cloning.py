@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 import jax
 
 from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ArgumentTypeError, shown
 from lamina.layers import Input, Layer
 from lamina.layers.base.call_graph import CallGraph, graph_of
@@ -18,6 +17,7 @@ from lamina.models.model import Functional, Model
 from lamina.models.sequential import Sequential
 from lamina.optimizers import Optimizer
 from lamina.optimizers.optax import OptaxOptimizer
+from lamina.tracebacks import filter_traceback
 from lamina.training.state import training_of
 from lamina.training.trainer import Trainer
 from lamina.typing import PyTree

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from lamina.core.registry import deserialize
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, shown
 from lamina.io.bounded_json import MAX_BYTES, read_json
 from lamina.io.files import HDF5_SUFFIXES, check_target, open_file
 from lamina.models.model import Model
 from lamina.saving import load_model, load_weights, save_model, save_weights
 from lamina.saving.inspect import inspect_file
+from lamina.tracebacks import filter_traceback
 
 _WEIGHTS = (".weights.h5", ".safetensors")
 

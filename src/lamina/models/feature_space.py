@@ -13,7 +13,6 @@ from lamina.core.check import one_of, optional, positive_int
 from lamina.core.graph import SymbolicTensor, is_symbolic
 from lamina.core.registry import serialize
 from lamina.core.scope import local
-from lamina.core.tracebacks import filter_traceback
 from lamina.data.host import host_arrays
 from lamina.errors import ArgumentError, DataError, StateError
 from lamina.layers import (
@@ -37,6 +36,7 @@ from lamina.models.feature_kinds import (
     as_feature,
 )
 from lamina.models.model import Model
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Config
 
 _ROWS = 32  # rows of data that `adapt` reads at once, as in Keras

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.graph import Node, SymbolicTensor, infer, map_symbolic
-from lamina.core.tracing.value_errors import VALUE_ERRORS
 from lamina.errors import ArgumentError
 from lamina.layers import InputLayer, Layer
 from lamina.layers.base.call_graph import CallGraph
 from lamina.typing import Array
+from lamina.value_errors import VALUE_ERRORS
 
 
 def input_layer(tensor: SymbolicTensor) -> InputLayer:

@@ -18,8 +18,6 @@ from lamina.core.graph import SymbolicTensor, infer, is_symbolic
 from lamina.core.module import overridable, signature
 from lamina.core.registry import serialize_once
 from lamina.core.scope import local
-from lamina.core.tracebacks import filter_traceback, shorten
-from lamina.core.tracing.value_errors import VALUE_ERRORS
 from lamina.core.untrusted import untrusted_config
 from lamina.core.variable import structure_version
 from lamina.data.arrays import as_arrays
@@ -40,8 +38,10 @@ from lamina.saving import LoadReport, load_weights, save_model, save_weights
 from lamina.saving.keras_zip import prepare_model
 from lamina.saving.named_weights import NameMap
 from lamina.saving.weight_files import prepare_weights
+from lamina.tracebacks import filter_traceback, shorten
 from lamina.training.state import ModelFunctions, TrainingState
 from lamina.typing import Config, PartialShape, PyTree
+from lamina.value_errors import VALUE_ERRORS
 
 
 class Model(Structure):

@@ -11,7 +11,6 @@ from lamina.core.custom_objects import custom_object_scope
 from lamina.core.graph import SymbolicTensor
 from lamina.core.module import overridable
 from lamina.core.registry import deserialize, serialize
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.untrusted import untrusted_config
 from lamina.data.adapt import is_array_data
 from lamina.data.host import HostFunction
@@ -21,6 +20,7 @@ from lamina.layers.base.input_shapes import sizes_agree
 from lamina.layers.base.shapes import is_shape, shapes_of
 from lamina.models.graph_layers import input_layer
 from lamina.models.model import Model
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Config, PartialShape, PyTree
 
 

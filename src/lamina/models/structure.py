@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from lamina.core.graph import Node, SymbolicTensor
 from lamina.core.module import Module, is_user_defined
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing.key_order import with_key_order
 from lamina.data.host import HostFunction, host_arrays
 from lamina.errors import ArgumentError, MissingAttributeError, did_you_mean
@@ -16,6 +15,7 @@ from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph
 from lamina.lazy import LazyImport
 from lamina.models.graph_layers import input_layer
+from lamina.tracebacks import filter_traceback
 from lamina.training.checks.findings import Findings
 from lamina.training.session import check_fit
 from lamina.training.trainer import Trainer

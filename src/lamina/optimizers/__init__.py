@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.core import registry
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError
 from lamina.optimizers import legacy, schedules
 from lamina.optimizers.base import Optimizer, optimizer_registry
@@ -19,6 +18,7 @@ from lamina.optimizers.rules.ftrl import Ftrl
 from lamina.optimizers.rules.muon import Muon
 from lamina.optimizers.rules.schedule_free import ScheduleFreeAdamW
 from lamina.optimizers.rules.sgd import SGD, Lion
+from lamina.tracebacks import filter_traceback
 
 __all__ = [
     "SGD",

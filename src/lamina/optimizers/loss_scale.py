@@ -11,12 +11,12 @@ import numpy as np
 
 from lamina.core.check import Check, positive_int, positive_number
 from lamina.core.registry import serialize
-from lamina.core.tracebacks import warn
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.optimizers.arguments import LearningRate, unknown_arguments_error
 from lamina.optimizers.base import Optimizer
 from lamina.optimizers.gradients import update_if
+from lamina.tracebacks import warn
 from lamina.typing import Array
 
 _is_optimizer = Check("an optimizer", lambda v: isinstance(v, Optimizer), (3, "adam"))

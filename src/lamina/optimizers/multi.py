@@ -9,11 +9,11 @@ import jax
 
 from lamina.core.check import Check, check_new_key, matching_key
 from lamina.core.registry import deserialize, serialize
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError, invalid, shown
 from lamina.optimizers.base import Optimizer
 from lamina.optimizers.loss_scale import LossScaleOptimizer
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Config
 
 

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError, MissingMethodError
 from lamina.optimizers.gradients import upcast
 from lamina.optimizers.state import OptimizerState, Slots
+from lamina.tracebacks import filter_traceback
 from lamina.typing import ArrayLike
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lamina.core.process import is_first_process
-from lamina.core.tracebacks import warn
 from lamina.data.adapt import is_array_data
 from lamina.diagrams.svg import model_svg
 from lamina.errors import StateError
@@ -28,6 +27,7 @@ from lamina.report.write import (
     page_path,
     write_page,
 )
+from lamina.tracebacks import warn
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.learning_rate import rates_of
 from lamina.typing import Logs

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 
 from lamina.core.process import is_split, use_device
-from lamina.core.tracing.value_errors import VALUE_ERRORS
 from lamina.core.variable import state_lock
 from lamina.runtime.executable import Program, argument_shapes
 from lamina.runtime.module_state import ModuleState, ProgramCache
@@ -21,6 +20,7 @@ from lamina.runtime.placement import (
 )
 from lamina.runtime.pure_function import PureFunction
 from lamina.typing import PyTree
+from lamina.value_errors import VALUE_ERRORS
 
 
 class CompiledFunction:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 
-from lamina.core.tracebacks import is_library_file
 from lamina.runtime.executable import in_process_compile
 from lamina.runtime.placement import splits_variables
+from lamina.tracebacks import is_library_file
 from lamina.typing import Array
 
 # Calls whose body is part of the list. Loops and branches are one operation.

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.untrusted import readable_size, require_memory
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, shown
 from lamina.io.files import atomic_write, check_target, open_file
@@ -17,6 +16,7 @@ from lamina.io.hdf5_write import CHECKSUM, HDF5File
 from lamina.saving.archive import CONFIG, Archive, read_contents
 from lamina.saving.inspect import printable
 from lamina.saving.records import as_array, group_of, module_records
+from lamina.tracebacks import filter_traceback
 from lamina.training.trainer import Trainer
 from lamina.typing import ArrayLike
 

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from lamina.core.registry import require_safe, serialize_once
-from lamina.core.tracebacks import filter_traceback
 from lamina.distribution.processes import run_in_first_process
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io import files
@@ -34,6 +33,7 @@ from lamina.saving.loading import (
 from lamina.saving.orbax_folder import load_orbax_model
 from lamina.saving.restore import Restorer
 from lamina.saving.weight_files import write_file
+from lamina.tracebacks import filter_traceback
 from lamina.training.state import training_of
 from lamina.training.trainer import Trainer
 from lamina.version import __version__

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from lamina.core.module import Module
 from lamina.core.process import whole_array
-from lamina.core.tracebacks import filter_traceback
 from lamina.distribution.processes import run_in_first_process
 from lamina.errors import ArgumentError, StateError, invalid
 from lamina.io import files
@@ -24,6 +23,7 @@ from lamina.saving.archive import Archive, read_contents
 from lamina.saving.loading import read_weights
 from lamina.saving.named_weights import NameMap, load_named_weights, named_weights
 from lamina.saving.orbax_folder import load_orbax_weights
+from lamina.tracebacks import filter_traceback
 from lamina.training.trainer import Trainer
 
 _load_legacy_weights = LazyImport("lamina.saving.legacy.h5:load_legacy_weights")

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina.core.process import is_first_process
-from lamina.core.tracebacks import warn
 from lamina.errors import missing_package
 from lamina.report.collect.record import flattened, record_of
 from lamina.report.run import direction
+from lamina.tracebacks import warn
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.learning_rate import rates_of
 from lamina.typing import Logs

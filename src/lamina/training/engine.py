@@ -15,7 +15,6 @@ from lamina import config
 from lamina.core.dtypes import is_float, shape_to_trace
 from lamina.core.module import Module, all_modules, is_user_defined
 from lamina.core.scope import RunKey, StateScope
-from lamina.core.tracebacks import warn
 from lamina.core.tracing.trace_state import platform
 from lamina.core.variable import Variable, state_lock
 from lamina.data.batches import Batches, Data, Segment
@@ -29,6 +28,7 @@ from lamina.runtime.module_state import ModuleState, ProgramCache
 from lamina.runtime.operations import still_finite
 from lamina.runtime.placement import count_dispatch, current, place
 from lamina.runtime.pure_function import TracedStep, trace_step
+from lamina.tracebacks import warn
 from lamina.training.device_loop import (
     LoopInputs,
     LoopSpec,

@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from lamina.core.tracebacks import warn
 from lamina.data.adapt import adapt
 from lamina.data.arrays import as_arrays
 from lamina.data.feeds import Feed
@@ -17,6 +16,7 @@ from lamina.data.shares import unmarked
 from lamina.errors import LaminaError
 from lamina.lazy import LazyImport
 from lamina.runtime.interrupts import Interrupt
+from lamina.tracebacks import warn
 from lamina.training.callbacks import CallbackList
 from lamina.training.callbacks.batch_hooks import joined
 from lamina.training.dispatch import DispatchArgs, host_logs, unknown_logs

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
-from lamina.core.tracebacks import warn
 from lamina.data.batches import Segment
 from lamina.data.feeds import Feed
 from lamina.data.shares import (
@@ -22,6 +21,7 @@ from lamina.data.shares import (
 from lamina.lazy import LazyImport
 from lamina.runtime.interrupts import Interrupt, Interrupted
 from lamina.runtime.placement import own_rows
+from lamina.tracebacks import warn
 from lamina.training.callbacks.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.dispatch import (

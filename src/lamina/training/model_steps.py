@@ -14,11 +14,11 @@ from lamina import optimizers
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import overridable
 from lamina.core.scope import local
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing import stateless
 from lamina.core.tracing.stateless import value_and_grad
 from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
+from lamina.tracebacks import filter_traceback
 from lamina.training.plan.user_loss import batch_loss
 from lamina.training.state import (
     MetricsOwner,

@@ -10,7 +10,6 @@ from lamina.core.dtypes import shape_to_trace
 from lamina.core.process import process_count
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
-from lamina.core.tracebacks import warn
 from lamina.core.variable import state_lock
 from lamina.data.feeds import Feed
 from lamina.data.rows import leaves
@@ -19,6 +18,7 @@ from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.lazy import LazyImport
 from lamina.runtime.executable import argument_shapes
 from lamina.runtime.placement import current, processes
+from lamina.tracebacks import warn
 from lamina.training.callbacks import (
     Callback,
     CallbackList,

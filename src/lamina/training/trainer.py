@@ -11,8 +11,8 @@ from lamina import optimizers
 from lamina.core.module import known_keywords, signature
 from lamina.core.registry import deserialize, serialize
 from lamina.core.scope import local
-from lamina.core.tracebacks import filter_traceback
 from lamina.distribution.strategies import DevicesLike, distribution_of
+from lamina.tracebacks import filter_traceback
 from lamina.training import evaluation
 from lamina.training.callbacks import History
 from lamina.training.model_steps import ModelSteps

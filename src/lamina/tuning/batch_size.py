@@ -10,13 +10,13 @@ from typing import NamedTuple
 import jax
 
 from lamina.core.check import Check, check_arguments, positive_int
-from lamina.core.tracebacks import filter_traceback
 from lamina.data.adapt import is_array_data
 from lamina.data.arrays import num_rows
 from lamina.data.feeds import Feed
 from lamina.display import Side, html_table
 from lamina.errors import ArgumentTypeError, invalid
 from lamina.io.load_report import format_table
+from lamina.tracebacks import filter_traceback
 from lamina.training.checks.steps.trial import Trial
 from lamina.training.dispatch import DispatchArgs
 from lamina.training.trainer import Trainer

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from lamina.core.check import Check, check_arguments, is_int, positive_number
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.display import new_figure
 from lamina.errors import StateError, invalid
+from lamina.tracebacks import filter_traceback
 from lamina.training.trainer import Trainer
 from lamina.tuning.trial import trial
 from lamina.typing import Data

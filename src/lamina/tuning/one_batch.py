@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lamina.core.check import check_arguments, positive_int
-from lamina.core.tracebacks import filter_traceback
+from lamina.tracebacks import filter_traceback
 from lamina.training.trainer import Trainer
 from lamina.tuning.trial import trial
 from lamina.typing import Data

@@ -11,8 +11,8 @@ import numpy as np
 from jax.core import Tracer
 from numpy.typing import ArrayLike
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ArgumentTypeError, invalid
+from lamina.tracebacks import filter_traceback
 from lamina.typing import DTypeLike
 
 

@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.data.files.images import pillow
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
 from lamina.ops.nn.conv_params import is_channels_last
+from lamina.tracebacks import filter_traceback
 from lamina.typing import ArrayLike
 from lamina.utils.bounding_boxes import convert_format
 

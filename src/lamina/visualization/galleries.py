@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError
+from lamina.tracebacks import filter_traceback
 from lamina.typing import ArrayLike
 from lamina.visualization.drawing import (
     Boxes,

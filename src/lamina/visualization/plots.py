@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lamina.core.tracebacks import filter_traceback
 from lamina.display import new_figure
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers import (
@@ -19,6 +18,7 @@ from lamina.layers import (
     Layer,
 )
 from lamina.report.evaluation import confusion_matrix
+from lamina.tracebacks import filter_traceback
 from lamina.training.trainer import Trainer
 from lamina.typing import ArrayLike
 

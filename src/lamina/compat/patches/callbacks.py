@@ -15,8 +15,8 @@ from lamina.compat.notices import tell
 from lamina.compat.patches.apply import Changes
 from lamina.compat.patches.functions import with_old_names
 from lamina.core.module import is_user_defined
-from lamina.core.tracebacks import warn
 from lamina.data.rows import leaves
+from lamina.tracebacks import warn
 from lamina.training import callbacks
 from lamina.training.callbacks.history import History
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from lamina.core.random.bits import noise_bits
 from lamina.core.random.seeds import Seed, draw_key
-from lamina.core.tracebacks import filter_traceback
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Array, DTypeLike
 
 

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.random.seeds import Seed, draw_seed
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ShapeError, invalid
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Array, DTypeLike, Shape
 
 

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 
 from lamina.core.check import check_name
 from lamina.core.scope import StateScope, local, override
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError, ShapeError
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Array, ArrayLike
 
 

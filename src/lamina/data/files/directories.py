@@ -16,7 +16,6 @@ from lamina.core.check import (
     require_dense,
     sizes,
 )
-from lamina.core.tracebacks import filter_traceback
 from lamina.data.files.audio import load_audio
 from lamina.data.files.folders import folder_datasets
 from lamina.data.files.images import (
@@ -29,6 +28,7 @@ from lamina.data.files.resize import METHODS
 from lamina.errors import invalid
 from lamina.io.files import read_file
 from lamina.ops.nn.conv_params import is_channels_last
+from lamina.tracebacks import filter_traceback
 
 
 @filter_traceback

@@ -14,7 +14,6 @@ import numpy as np
 from lamina import config, ops
 from lamina.core.check import check_arguments, one_of, optional, sizes
 from lamina.core.dtypes import standardize_dtype
-from lamina.core.tracebacks import filter_traceback, warn
 from lamina.data.files.resize import resize
 from lamina.errors import (
     ArgumentTypeError,
@@ -27,6 +26,7 @@ from lamina.io.files import read_file
 from lamina.ops.image.layout import aspect_padding, center_window
 from lamina.ops.nn.conv_params import is_channels_last
 from lamina.ops.types import float_array
+from lamina.tracebacks import filter_traceback, warn
 from lamina.typing import Array, ArrayLike, DTypeLike
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ import jax
 import numpy as np
 
 from lamina.core.check import check_arguments, integer, one_of, optional, positive_int
-from lamina.core.tracebacks import filter_traceback
 from lamina.data.arrays import num_rows
 from lamina.data.pipeline.collate import row
 from lamina.data.pipeline.dataset import Dataset
 from lamina.data.pipeline.items import EpochKey
 from lamina.errors import ArgumentError, invalid
+from lamina.tracebacks import filter_traceback
 from lamina.typing import ArrayLike
 
 # The libraries behind Keras's data sets; both values have the same effect.

@@ -15,10 +15,10 @@ from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Module
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
-from lamina.core.tracebacks import warn
 from lamina.errors import ArgumentError
 from lamina.layers.base.input_shapes import fitted_shape, input_error, missing_input
 from lamina.layers.base.shapes import is_shape
+from lamina.tracebacks import warn
 from lamina.typing import PyTree
 
 # Calls a node with values in place of symbolic tensors.

@@ -31,7 +31,6 @@ from lamina.core.module import (
     unknown_keyword_error,
 )
 from lamina.core.scope import autocast, call_scope, local
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing.arguments import dense_array, is_sparse
 from lamina.core.variable import Variable
 from lamina.display import layer_html
@@ -51,6 +50,7 @@ from lamina.layers.base.shapes import (
 )
 from lamina.ops.types import array_of
 from lamina.runtime.placement import with_layout
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Config, PartialShape, PyTree, RegularizerLike
 
 layer_registry = registry.Registry("layer", "keras.layers")

@@ -11,9 +11,9 @@ from lamina.core.graph import infer, is_symbolic, record, symbolic_leaves
 from lamina.core.module import Module, accepted_names, overridable, resolve_name
 from lamina.core.registry import deserialize
 from lamina.core.scope import local
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing.remat import RematMode, remat
 from lamina.errors import MissingAttributeError, MissingMethodError
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Config
 
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.module import is_user_defined, signature
-from lamina.core.tracing.value_errors import VALUE_ERRORS
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError, shown
 from lamina.layers.base.weights import WeightOwner
 from lamina.typing import PartialShape, PyTree
+from lamina.value_errors import VALUE_ERRORS
 
 
 @functools.cache

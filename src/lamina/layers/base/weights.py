@@ -14,7 +14,6 @@ from lamina.core.module import unique
 from lamina.core.process import host_array
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing import stateless
 from lamina.core.tracing.trace_state import is_tracing
 from lamina.core.tracing.tracers import without_tracers
@@ -24,6 +23,7 @@ from lamina.layers.base.attributes import DeclaredWeight
 from lamina.layers.base.operation import Operation
 from lamina.runtime.module_state import ModuleState
 from lamina.runtime.placement import place
+from lamina.tracebacks import filter_traceback
 from lamina.typing import (
     ConstraintLike,
     DTypeLike,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from lamina.core.check import Check, is_int, optional, positive_int, require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import SymbolicTensor
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.untrusted import check_output
 from lamina.errors import ArgumentError
 from lamina.layers.base import Layer
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Array, Config, DTypeLike, PartialShape
 
 _shape = optional(

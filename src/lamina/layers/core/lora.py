@@ -9,11 +9,11 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check, optional, positive_int, positive_number
 from lamina.core.module import accepted_names
-from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, StateError, invalid
 from lamina.layers.base import Layer
 from lamina.layers.base.attributes import DeclaredWeight
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Array, Config, InitializerLike
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import jax.numpy as jnp
 
 from lamina.core.check import one_of
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.layers.base import Layer
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Array, ArrayLike, DTypeLike
 
 FORMATS = (

@@ -11,9 +11,9 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import one_of
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.layers.image.box_formats import box_areas, convert_format, is_relative
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Array, ArrayLike
 
 _ENCODINGS = one_of("center_xywh", "center_yxhw")

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from lamina.core.module import overridable
-from lamina.core.tracebacks import filter_traceback
 from lamina.layers.preprocessing.batches import (
     batches_of,
     is_batched,
@@ -19,6 +18,7 @@ from lamina.layers.preprocessing.batches import (
     with_progress,
 )
 from lamina.layers.preprocessing.host import HostLayer
+from lamina.tracebacks import filter_traceback
 from lamina.typing import ArrayLike, PyTree
 
 

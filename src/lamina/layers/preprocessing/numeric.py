@@ -11,7 +11,6 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import at_least, boolean, one_of, optional, positive_int
-from lamina.core.tracebacks import filter_traceback, warn
 from lamina.core.untrusted import untrusted_config
 from lamina.errors import ArgumentError, LikelyMistakeWarning, ShapeError, StateError
 from lamina.layers.base.layer import Layer
@@ -19,6 +18,7 @@ from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.preprocessing.batches import as_numbers, batches_of, with_progress
 from lamina.layers.preprocessing.categorical import dense, encode
+from lamina.tracebacks import filter_traceback, warn
 from lamina.typing import Array, ArrayLike, DTypeLike, PartialShape, PyTree
 
 Values: TypeAlias = ArrayLike | Sequence[float]

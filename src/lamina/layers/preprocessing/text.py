@@ -12,7 +12,6 @@ import numpy as np
 from lamina import config
 from lamina.core.check import Check, one_of, optional, positive_int
 from lamina.core.module import Module, Untracked
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.preprocessing.categorical import dense, encode
 from lamina.layers.preprocessing.tokens import (
@@ -26,6 +25,7 @@ from lamina.layers.preprocessing.vocabulary import (
     VocabularyLayer,
     Weights,
 )
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Array, PartialShape, PyTree
 
 # Texts that are split at once: tokens take much more memory than their indices.

@@ -8,8 +8,8 @@ from typing import Any
 
 from lamina.core.custom_objects import custom_object_scope, get_registered_name
 from lamina.core.registry import deserialize
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, UnknownNameError, did_you_mean, shown
+from lamina.tracebacks import filter_traceback
 
 
 @filter_traceback

@@ -14,8 +14,8 @@ from lamina.core.module import (
     signature,
 )
 from lamina.core.process import is_first_process
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentTypeError, invalid
+from lamina.tracebacks import filter_traceback
 from lamina.typing import Logs, OptionalLogs
 
 NEVER = 2**31 - 1

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import jax
 
 from lamina.core.module import short
-from lamina.core.tracebacks import filter_traceback
 from lamina.display import Side, html_table, sparkline
 from lamina.errors import did_you_mean
+from lamina.tracebacks import filter_traceback
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.history_views.curves import plot_curves
 from lamina.training.checks.findings import Findings

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from lamina.core.check import Check, at_least, fraction
-from lamina.core.tracebacks import warn
 from lamina.errors import ArgumentTypeError, LikelyMistakeWarning, StateError
 from lamina.optimizers.state import schedule_of
+from lamina.tracebacks import warn
 from lamina.training.callbacks.base import Callback, show
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 from lamina.typing import Logs

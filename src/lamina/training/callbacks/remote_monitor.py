@@ -11,7 +11,7 @@ import numpy as np
 
 from lamina.core.check import Check, boolean
 from lamina.core.process import is_first_process
-from lamina.core.tracebacks import warn
+from lamina.tracebacks import warn
 from lamina.training.callbacks.base import Callback
 from lamina.typing import Logs
 

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from lamina.core.creation import created_at
 from lamina.core.graph import SymbolicTensor
-from lamina.core.tracebacks import created_at
 from lamina.data.arrays import Parts
 from lamina.errors import ArgumentError, DataError
 from lamina.layers import Embedding

@@ -11,9 +11,9 @@ import numpy as np
 
 from lamina import config
 from lamina.core.scope import local
-from lamina.core.tracebacks import user_location, warn
 from lamina.errors import AdviceWarning, LikelyMistakeWarning
 from lamina.lazy import LazyImport
+from lamina.tracebacks import user_location, warn
 from lamina.training.checks.case import Case
 from lamina.training.checks.findings import Findings
 from lamina.training.checks.rules import find

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from lamina import activations
+from lamina.core.creation import created_at
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
-from lamina.core.tracebacks import created_at
 from lamina.data.arrays import Parts
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.training.callbacks.base import Callback

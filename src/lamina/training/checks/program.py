@@ -17,9 +17,9 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
-from lamina.core.tracebacks import location_of, shorten
 from lamina.errors import MissingFileError
 from lamina.io.notebook import code_cells, read_notebook, skip_magics, source_of
+from lamina.tracebacks import location_of, shorten
 
 
 def print_error(error: BaseException) -> int:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from lamina import config
 from lamina.core.scope import override
-from lamina.core.tracebacks import location_of
 from lamina.errors import LaminaError, MissingFileError
+from lamina.tracebacks import location_of
 from lamina.training.checks.findings import Finding, Findings, error_finding
 from lamina.training.checks.program import print_error, run_script
 

@@ -14,10 +14,10 @@ from lamina import metrics
 from lamina.core.check import is_number
 from lamina.core.masks import get_mask
 from lamina.core.module import Hyperparameter, Module
-from lamina.core.tracebacks import warn
 from lamina.errors import ArgumentError, DataError, LaminaError, LikelyMistakeWarning
 from lamina.layers.base.spec import describe_shapes
 from lamina.metrics.base import Metric
+from lamina.tracebacks import warn
 from lamina.training.plan.arguments import (
     CompileArgs,
     Shaped,

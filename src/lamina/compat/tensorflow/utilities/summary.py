@@ -11,8 +11,8 @@ from typing import Any, SupportsFloat, SupportsInt
 import numpy as np
 
 from lamina.compat.tensorflow.base.tensors import on_host
-from lamina.core.tracebacks import warn
 from lamina.ops.types import Tensor
+from lamina.tracebacks import warn
 
 _active: list[Any] = []
 _step: list[int] = [0]

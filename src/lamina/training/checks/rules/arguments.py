@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import config, optimizers
-from lamina.core.tracebacks import created_at
+from lamina.core.creation import created_at
 from lamina.layers import Embedding
 from lamina.optimizers import schedules
 from lamina.optimizers.state import schedule_of

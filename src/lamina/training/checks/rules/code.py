@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lamina.core.creation import created_at
 from lamina.core.module import is_user_defined
-from lamina.core.tracebacks import created_at
 from lamina.layers import Lambda
 from lamina.training.callbacks.base import Callback
 from lamina.training.checks.case import Case

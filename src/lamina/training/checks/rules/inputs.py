@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.core.tracebacks import created_at
+from lamina.core.creation import created_at
 from lamina.layers import RNN, Dense, Embedding, Normalization, Rescaling
 from lamina.training.checks.case import Case, InputCase
 from lamina.training.checks.rules.base import Advice, rule

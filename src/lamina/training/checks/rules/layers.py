@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from lamina import initializers
+from lamina.core.creation import created_at
 from lamina.core.graph import Node
 from lamina.core.module import is_user_defined
-from lamina.core.tracebacks import created_at
 from lamina.layers import RNN, BatchNormalization, Bidirectional, Dense, Dropout
 from lamina.layers.convolution.regular import Conv
 from lamina.training.checks.case import Case, activation_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lamina import metrics
-from lamina.core.tracebacks import created_at
+from lamina.core.creation import created_at
 from lamina.layers import Dropout
 from lamina.training.checks.case import OutputCase, activation_of
 from lamina.training.checks.rules.base import Advice, rule

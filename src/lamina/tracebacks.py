@@ -1,4 +1,7 @@
-"""Traceback filtering: an error shows the user's frames, not the library's."""
+"""Traceback filtering: an error shows the user's frames, not the library's.
+
+`lamina.config` publishes the functions that turn it on and off.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
-from lamina import config
-from lamina.core.tracing.value_errors import explain
 from lamina.errors import LaminaError, LikelyMistakeWarning
+from lamina.value_errors import explain
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,7 +23,43 @@ _LIBRARY = frozenset({"lamina", "jax", "jaxlib"})
 # Frames of these packages belong to the library where the library called them.
 _HELPERS = sys.stdlib_module_names | {"h5py", "matplotlib", "numpy", "optax", "rich"}
 _PACKAGES = _LIBRARY | _HELPERS
+_settings = {"traceback_filtering": True}
 _JAX_NOTE = "For simplicity, JAX has removed its internal frames"
+
+
+def enable_traceback_filtering() -> None:
+    """Show only your own frames in the traceback of an error, the default.
+
+    Example:
+        >>> enable_traceback_filtering()
+        >>> is_traceback_filtering_enabled()
+        True
+    """
+    _settings["traceback_filtering"] = True
+
+
+def disable_traceback_filtering() -> None:
+    """Show the frames of lamina and JAX in the traceback of an error as well.
+
+    Do so to debug lamina itself, or to inspect its frames with `pdb.post_mortem`.
+
+    Example:
+        >>> disable_traceback_filtering()
+        >>> is_traceback_filtering_enabled()
+        False
+        >>> enable_traceback_filtering()
+    """
+    _settings["traceback_filtering"] = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Return whether tracebacks show only your own frames.
+
+    Example:
+        >>> is_traceback_filtering_enabled()
+        True
+    """
+    return _settings["traceback_filtering"]
 
 
 def filter_traceback(function: F) -> F:
@@ -49,7 +87,7 @@ def shorten(error: BaseException) -> None:
     Follow it with a bare `raise`, to which Python adds no frame.
     """
     explain(error)
-    if not config.is_traceback_filtering_enabled():
+    if not _settings["traceback_filtering"]:
         return
     seen: set[int] = set()
     while id(error) not in seen:
@@ -75,17 +113,6 @@ def user_location() -> str:
     while frame is not None and _package_of(frame) in _PACKAGES:
         frame = frame.f_back
     return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def record_creation(module: object) -> None:
-    """Record the line that creates an object, for findings of the checks."""
-    if config.checks() != "off":
-        object.__setattr__(module, "_created_at", user_location())
-
-
-def created_at(module: object) -> str:
-    """Return the line of the user's program that created an object, "" if unknown."""
-    return getattr(module, "_created_at", "")
 
 
 def location_of(error: BaseException) -> str:

@@ -131,3 +131,26 @@ def test_functions_without_a_graph_are_filtered() -> None:
         with pytest.raises(TypeError) as caught:
             call()
         assert len(functions(caught.value)) <= 3
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: config.set_floatx("x"),
+        lambda: config.set_matmul_precision("x"),
+        lambda: config.set_max_epochs(-1),
+    ],
+)
+def test_errors_of_settings_show_their_frames_without_filtering(
+    call: Callable[[], None],
+) -> None:
+    with pytest.raises(lamina.errors.ArgumentError) as caught:
+        call()
+    assert "lamina" not in packages(caught.value)
+    config.disable_traceback_filtering()
+    try:
+        with pytest.raises(lamina.errors.ArgumentError) as caught:
+            call()
+    finally:
+        config.enable_traceback_filtering()
+    assert "lamina" in packages(caught.value)
