@@ -12,7 +12,7 @@ import pytest
 import lamina
 from lamina import Input, Model, Sequential, layers, losses, metrics
 from lamina.training.checks.output_nodes import recorded_graph
-from lamina.training.checks.repeated_rows import repeats_rows
+from lamina.training.checks.rules.repeated_rows import repeats_rows
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 8)).astype("float32")
@@ -261,7 +261,7 @@ def test_class_is_missing_by_chance_or_not(held_out: int, codes: list[str]) -> N
     rows, y = CLASSES < 2, np.where(np.arange(60) < held_out, 2, 0)
     found: list[Any] = []
     with lamina.core.scope.override(on_findings=lambda some, _: found.extend(some)):
-        model.fit(X[rows], CLASSES[rows], validation_data=(X, y))
+        model.fit(X[rows], CLASSES[rows], validation_data=(X + 0.1, y))
     assert [each.code for each in found] == codes
 
 

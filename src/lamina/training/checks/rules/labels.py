@@ -7,9 +7,9 @@ import numpy as np
 from lamina import metrics
 from lamina.training.checks.case import Case, OutputCase
 from lamina.training.checks.label_values import Labels
-from lamina.training.checks.repeated_rows import repeats_rows
 from lamina.training.checks.rules.base import Advice, rule
 from lamina.training.checks.rules.outputs import SQUASHING
+from lamina.training.checks.rules.repeated_rows import repeats_rows
 from lamina.training.plan.arguments import loss_kind
 
 _SQUARED = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")

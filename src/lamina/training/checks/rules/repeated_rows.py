@@ -45,18 +45,18 @@ def repeats_rows(train: np.ndarray, held_out: np.ndarray) -> bool:
     )
     by_chance = (same - 1).mean() * len(asked)
     share = count / len(asked) * len(train) / len(known)
-    return count >= max(_FEWEST, _RATIO * by_chance) and share >= _SHARE
+    return bool(count >= max(_FEWEST, _RATIO * by_chance) and share >= _SHARE)
 
 
 def _sampled(array: np.ndarray) -> np.ndarray | None:
     """Return some rows, evenly spread, as (rows, values); `None` if it would copy."""
     if not array.flags.c_contiguous:
         return None
-    return array.reshape(len(array), -1)[:: max(len(array) // _ROWS, 1)][:_ROWS]
+    return array.reshape(len(array), -1)[:: -(-len(array) // _ROWS)]
 
 
 def _keys(rows: np.ndarray) -> np.ndarray:
     """Return a number for each row; equal rows have equal numbers."""
-    some = rows[:, :: max(rows.shape[1] // _VALUES, 1)][:, :_VALUES]
+    some = rows[:, :: -(-rows.shape[1] // _VALUES)]
     with np.errstate(all="ignore"):
         return some.astype("float64") @ np.sqrt(np.arange(2.0, some.shape[1] + 2))
