@@ -300,6 +300,32 @@ SAME = [
         "m.compile('sgd', metrics=['accuracy'])\nh['accuracy']\n"
         "m.compile('sgd', metrics=['acc'])\nh['acc']\n",
     ),
+    # Keys that the program assigns itself stay.
+    (
+        "m.compile('sgd', metrics=['accuracy'])\nown = {'acc': []}\nown['acc']\n"
+        "table['acc'] = h['acc']\ntable['acc']\n",
+        "m.compile('sgd', metrics=['accuracy'])\nown = {'acc': []}\nown['acc']\n"
+        "table['acc'] = h['accuracy']\ntable['acc']\n",
+    ),
+    # Arrays of sums are not sizes of layers.
+    (
+        "import numpy as np\nk = np.max(y)\nn = np.sum(y, axis=1)\n"
+        "keras.layers.Dense(n)\nTable(k)\n",
+        "import numpy as np\nk = np.max(y)\nn = np.sum(y, axis=1)\n"
+        "keras.layers.Dense(n)\nTable(k)\n",
+    ),
+    *(
+        (f"import tensorflow as tf\n{old}\n", f"import keras\nkeras.ops.{new}\n")
+        for old, new in (
+            ("tf.argmax(x)", "argmax(x, axis=0)"),
+            ("tf.argmax(x, axis=1)", "argmax(x, axis=1)"),
+            ("tf.cumsum(x)", "cumsum(x, axis=0)"),
+            ("tf.cumsum(x, 1)", "cumsum(x, axis=1)"),
+            ("tf.gather(x, i)", "take(x, i, axis=0)"),
+            ("tf.gather(x, i, axis=1)", "take(x, i, axis=1)"),
+            ("tf.math.top_k(x)", "top_k(x, k=1)"),
+        )
+    ),
     (
         "import tensorflow as tf\ntf.reduce_mean(tf.cast(x, tf.float32))\n",
         "import keras\nkeras.ops.mean(keras.ops.cast(x, 'float32'))\n",
@@ -338,6 +364,7 @@ MARKED = [
     ("from sklearn.cross_validation import KFold\nKFold(3)\n", 1, "model_selection"),
     (K + "x = 1\nf(K.set_learning_phase)\n", 3, "K.set_learning_phase has no"),
     ("from tensorflow import *\n", 1, "tensorflow has no"),
+    ("import tensorflow as tf\ntf.range(limit=5, delta=2)\n", 2, "needs TensorFlow"),
 ]
 
 

@@ -35,6 +35,8 @@ class Context:
         # Strings in the arguments `metrics` of the program, and in the last one so far.
         self.metrics: set[str] = set()
         self.last_metrics: set[str] = set()
+        # Keys that the program assigns itself, with what they are assigned in.
+        self.assigned_keys: set[tuple[str, str]] = set()
         # Whether scores of scikit-learn have the names that they had then.
         self.has_old_scores = False
         # Variables that are sizes of layers.

@@ -8,8 +8,8 @@ from lamina.typing import Array, DTypeLike, Shape
 
 # Declarations as in `lamina.compat.tensorflow.base.tables`.
 FORMS = {
-    "argmax": "argmax input, axis, /",
-    "argmin": "argmin input, axis, /",
+    "argmax": "argmax input, /, axis",
+    "argmin": "argmin input, /, axis",
     "cast": "cast x, dtype, /",
     "clip_by_value": "clip t, clip_value_min, clip_value_max, /",
     "concat": "concatenate values, /, axis",
@@ -32,10 +32,16 @@ FORMS = {
     "size": "size input, /",
     "solve": "solve matrix, rhs, /",
     "stop_gradient": "stop_gradient input, /",
-    "top_k": "top_k input, k, /",
+    "top_k": "top_k input, /, k",
     "where": "where condition, x, y, /",
     "zeros": "zeros shape, /, dtype",
     "zeros_like": "zeros_like input, /, dtype",
+}
+
+# Arguments of functions of `keras.ops` whose default is another in TensorFlow.
+DEFAULTS = {
+    **dict.fromkeys(("argmax", "argmin", "cumprod", "cumsum", "take"), ("axis", "0")),
+    "top_k": ("k", "1"),
 }
 
 

@@ -178,19 +178,23 @@ def _declared(
 ) -> cst.BaseExpression | None:
     """Return a call of `keras.ops` for a declared function of TensorFlow."""
     target, positional, named = arrays.declaration_of(function)
-    if not target or arguments.has_stars:
-        return None
     order = [*positional, *named]
+    is_known = bool(target) and not arguments.has_stars
+    if not is_known or len(arguments.positional) > len(order):
+        return None
     values = dict(zip(order, map(_source, arguments.positional), strict=False))
     values |= {name: arguments.source(name) or "" for name in arguments.names}
     values.pop("name", None)
     if values.get("dtype", "").isdigit():
         # TensorFlow takes the number of an element type too.
         values["dtype"] = repr(str(dtype_of(int(values["dtype"]))))
-    first = [values.pop(n) for n in positional if n in values]
-    needs_axis = target in ("argmax", "argmin") and len(first) < 2
-    if needs_axis or not values.keys() <= set(order):
+    option, default = arrays.DEFAULTS.get(target, ("", ""))
+    if option:
+        values.setdefault(option, default)
+    first = [n for n in positional if n in values]
+    if first != positional[: len(first)] or not values.keys() <= set(order):
         return None
+    first = [values.pop(n) for n in first]
     rest = [f"{named[name]}={value}" for name, value in values.items()]
     context.count += 1
     name = code_of(context.chain(f"ops.{target}"))

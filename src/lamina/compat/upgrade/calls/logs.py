@@ -8,11 +8,11 @@ import libcst as cst
 
 from lamina.compat.keras.companions import SCORES
 from lamina.compat.logs import other_name
-from lamina.compat.upgrade.context import Context
+from lamina.compat.upgrade.context import Context, code_of
 
 
 class MetricNames(cst.CSTVisitor):
-    """Collects the strings in the arguments `metrics` of a program.
+    """Collects the strings in the arguments `metrics`, and keys of other dictionaries.
 
     Args:
         context: gets the names.
@@ -37,6 +37,22 @@ class MetricNames(cst.CSTVisitor):
         if self._depth:
             self._context.metrics.add(str(node.raw_value))
 
+    def visit_Assign(self, node: cst.Assign) -> None:
+        """Collect the keys of a dictionary of the program itself."""
+        for target in (target.target for target in node.targets):
+            if isinstance(target, cst.Subscript):
+                self._context.assigned_keys.add(_item(target))
+            for part in node.value.elements if isinstance(node.value, cst.Dict) else ():
+                if isinstance(part, cst.DictElement):
+                    key = code_of(part.key).strip("'\"")
+                    self._context.assigned_keys.add((code_of(target), key))
+
+
+def _item(node: cst.Subscript) -> tuple[str, str]:
+    """Return the sources of an object and of the key that is looked up in it."""
+    key = "".join(code_of(element.slice) for element in node.slice)
+    return code_of(node.value), key.strip("'\"")
+
 
 def note_metrics(context: Context, node: cst.Arg) -> None:
     """Note the names in an argument `metrics`."""
@@ -59,6 +75,16 @@ def upgrade_name(context: Context, node: cst.BaseExpression) -> cst.BaseExpressi
         return node
     context.count += 1
     return cst.SimpleString(f"{node.quote}{prefix}{new}{node.quote}")
+
+
+def upgrade_item(context: Context, node: cst.Subscript) -> cst.Subscript:
+    """Return `history["accuracy"]` for `history["acc"]`."""
+    index = node.slice[0].slice
+    is_one = len(node.slice) == 1 and isinstance(index, cst.Index)
+    if not is_one or _item(node) in context.assigned_keys:
+        return node
+    new = upgrade_name(context, index.value)
+    return node.with_deep_changes(index, value=new)
 
 
 def upgrade_score(context: Context, node: cst.BaseExpression) -> cst.BaseExpression:

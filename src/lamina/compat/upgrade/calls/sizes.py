@@ -9,6 +9,8 @@ import re
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
 
+from lamina import layers
+from lamina.compat.keras.layers import FORMER
 from lamina.compat.upgrade.calls.arguments import Arguments
 from lamina.compat.upgrade.context import Context, code_of
 
@@ -30,9 +32,9 @@ class SizeNames(cst.CSTVisitor):
         self._context = context
 
     def visit_Call(self, node: cst.Call) -> None:
-        """Collect the first argument of a class, and those with a known name."""
+        """Collect the first argument of a layer, and those with a known name."""
         name = (get_full_name_for_node(node.func) or "").rpartition(".")[2]
-        if not name[:1].isupper():
+        if name not in (*layers.__all__, *FORMER):
             return
         for index, argument in enumerate(node.args):
             keyword = argument.keyword.value if argument.keyword is not None else ""
@@ -71,4 +73,5 @@ def as_integer(context: Context, node: cst.BaseExpression) -> cst.BaseExpression
 def _is_computed(node: cst.BaseExpression) -> bool:
     if isinstance(node, cst.BinaryOperation):
         return _is_computed(node.left) or _is_computed(node.right)
-    return isinstance(node, cst.Call) and bool(_COMPUTED.match(code_of(node)))
+    is_computed = isinstance(node, cst.Call) and _COMPUTED.match(code_of(node))
+    return bool(is_computed) and "axis" not in Arguments(node.args).names

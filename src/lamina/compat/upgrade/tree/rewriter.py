@@ -99,11 +99,7 @@ class Rewriter(AlignedRewriter):
         self, original_node: cst.Subscript, updated_node: cst.Subscript
     ) -> Any:
         """Replace an old name in logs, as in `history["acc"]`."""
-        index = updated_node.slice[0].slice
-        if len(updated_node.slice) != 1 or not isinstance(index, cst.Index):
-            return updated_node
-        new = logs.upgrade_name(self.context, index.value)
-        return updated_node.with_deep_changes(index, value=new)
+        return logs.upgrade_item(self.context, updated_node)
 
     def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> Any:
         """Replace an old name in logs, as in `monitor="val_acc"`, or of a score."""
