@@ -305,6 +305,10 @@ def test_sizes_are_tensors_and_types_may_be_numbers():
     import tensorflow as tf
 
     assert tf.size(X).numpy() == 6 and tf.rank(X).numpy() == 2
+    size = tf.shape(X)
+    assert size[0].numpy() == 2 and tf.zeros((size[0] // 2, size[1])).shape == (1, 3)
+    assert (size * 2).numpy().tolist() == (size + size).numpy().tolist() == [4, 6]
+    assert tf.keras.Input((3,)).shape == tf.shape(tf.keras.Input((3,))) == (None, 3)
     assert tf.reshape(X, [tf.size(X)]).shape == (6,)
     assert tf.zeros(1, 1).dtype == tf.float32
 

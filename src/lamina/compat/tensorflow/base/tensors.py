@@ -283,5 +283,7 @@ def is_tensor(x: object) -> bool:
 
 
 def shape(input: Any, out_type: DTypeLike = None, name: str = "") -> Any:
-    """Return the shape, as integers where they are known."""
-    return TensorShape(input.shape if hasattr(input, "shape") else np.shape(input))
+    """Return the sizes as a tensor of the host; as a shape if one is not known."""
+    sizes = tuple(input.shape if hasattr(input, "shape") else np.shape(input))
+    dtype = "int32" if out_type is None else dtype_of(out_type)
+    return TensorShape(sizes) if None in sizes else on_host(sizes, dtype)
