@@ -39,7 +39,7 @@ from lamina.ops.nn.activations import (
     tanh_shrink,
     threshold,
 )
-from lamina.ops.numpy.elementwise import tanh
+from lamina.ops.numpy.elementwise import exp, tanh
 from lamina.ops.types import Tensor, float_array
 from lamina.tracebacks import filter_traceback
 from lamina.typing import ActivationLike, ArrayLike
@@ -87,19 +87,17 @@ def __dir__() -> list[str]:
     return __all__
 
 
-@op
-def exponential(x: Tensor) -> jax.Array:
+def exponential(x: Tensor) -> Any:
     """Exponential activation: exp(x).
 
     Example:
         >>> exponential([0.0, 1.0]).tolist()
         [1.0, 2.71828...]
     """
-    return jnp.exp(float_array(x))
+    return exp(x)
 
 
-@op
-def gelu(x: Tensor, approximate: bool = False) -> jax.Array:
+def gelu(x: Tensor, approximate: bool = False) -> Any:
     """Gaussian error linear unit: x * P(X <= x) for a standard normal X.
 
     With `approximate`, the probability is approximated by a formula with tanh.

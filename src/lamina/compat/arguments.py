@@ -34,6 +34,7 @@ _UNUSED_BY_GENERATORS = {"nb_worker": None, "max_q_size": None, "pickle_safe": N
 _COMMON: Renames = {
     **names.ARGUMENTS,
     **dict.fromkeys(sorted(names.IGNORED_ARGUMENTS - {"weights", "dtype"})),
+    "dynamic": None,
 }
 _OPTIMIZER: Renames = {"lr": "learning_rate", "schedule_decay": None}
 _OF_DEPTHWISE: Renames = dict.fromkeys(

@@ -24,7 +24,7 @@ from lamina.compat.source import SOURCE_NAMES, public_module, source_modules
 from lamina.errors import MissingPackageError
 from lamina.lazy import LazyImport
 
-ROOTS = tuple(VERSIONS)
+ROOTS = tuple(name for name in VERSIONS if "." not in name)
 # The modules that have those of TensorFlow, the last one with names of TensorFlow 1.
 _VERSION_1 = "compat.tensorflow.compat.v1"
 _TENSORFLOW = ("compat.tensorflow", "compat.tensorflow.utilities", _VERSION_1)

@@ -10,6 +10,7 @@ VERSIONS = {
     "keras_core": "0.1.7",
     "keras_preprocessing": "1.1.2",
     "tensorflow": "2.9.3",  # as text too, it is not before "2.4"
+    "tensorflow.keras": "2.9.0",
 }
 
 _LAYERS = "lamina.compat.keras.layers"
@@ -116,6 +117,8 @@ _RENAMED = {
         "_compute_fans": f"{_SHAPES}:get_fans",
         "zero": "lamina.initializers:Zeros",
         "one": "lamina.initializers:Ones",
+        "glorot_normal_initializer": "lamina.initializers:GlorotNormal",
+        "glorot_uniform_initializer": "lamina.initializers:GlorotUniform",
     },
     "optimizers": {
         **{
@@ -219,6 +222,8 @@ ADVICE = {
     "ExponentialMovingAverage": "Use `use_ema=True` of an optimizer.",
     "lite": "Save with `model.save('model.keras')`.",
     "profiler": "Use `jax.profiler`.",
+    "RandomHeight": "Use `keras.layers.RandomZoom`, which keeps the size.",
+    "RandomWidth": "Use `keras.layers.RandomZoom(0.0, factor)`, which keeps the size.",
     "TFOptimizer": "Use an optimizer of Keras.",
     **dict.fromkeys(
         (

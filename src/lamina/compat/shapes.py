@@ -60,6 +60,16 @@ class TensorShape(tuple[int | None, ...]):
             raise ShapeError(f"The shapes {self} and {tuple(other)} differ.")
         return TensorShape([n if m is None else m for m, n in pairs])
 
+    def is_compatible_with(self, other: Sequence[int | None]) -> bool:
+        """Return whether no size that both shapes know differs."""
+        try:
+            self.merge_with(other)
+        except ShapeError:
+            return False
+        return True
+
+    assert_is_compatible_with = merge_with
+
     def is_fully_defined(self) -> bool:
         """Return whether all sizes are known."""
         return None not in self

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from inspect import BoundArguments, Parameter, isfunction
 from typing import Any, TypeAlias
 
-from lamina import ops
+from lamina import activations, ops
 from lamina.core.module import signature
 from lamina.core.registry import deserialize, serialize
 from lamina.errors import ArgumentError, FileFormatError, did_you_mean
@@ -57,6 +57,9 @@ KERAS_CLASSES = {
     for module, names in _MODULES.items()
     for name in names.split()
 }
+# Keras's file has the layer's class for this function of `activations`, so it is read
+# as the layer.
+_RELU = "keras.src.activations.activations", "ReLU"
 _NAMES = {module_and_class: name for name, module_and_class in KERAS_CLASSES.items()}
 
 # Arguments of a call of Keras's operations; the others are constructor arguments.
@@ -90,7 +93,8 @@ def op_config(name: str, operation: Operation, call: Call) -> tuple[Config, Call
         ArgumentError: `operation` is not a function of `lamina.ops`.
     """
     function = operation.__name__
-    if getattr(ops, function, None) is not operation:
+    is_relu = operation is activations.relu
+    if not is_relu and getattr(ops, function, None) is not operation:
         raise ArgumentError(
             f"The graph calls {function!r}, which is not a function of `lamina.ops` "
             "and cannot be written to a config. Call it in a layer."
@@ -112,7 +116,8 @@ def op_config(name: str, operation: Operation, call: Call) -> tuple[Config, Call
             options[key] = serialize(value)
     while args and args[-1] is None:
         args.pop()
-    return _entry(*KERAS_CLASSES[function], {"name": name, **options}), (args, {})
+    module, cls = _RELU if is_relu else KERAS_CLASSES[function]
+    return _entry(module, cls, {"name": name, **options}), (args, {})
 
 
 def _entry(module: str, cls: str, config: Config) -> Config:

@@ -442,3 +442,13 @@ def test_resize_images_takes_orders_of_keras_1():
     x = np.arange(12.0).reshape(1, 2, 2, 3)
     for name, order in (("tf", "channels_last"), ("th", "channels_first")):
         assert_allclose(K.resize_images(x, 2, 2, name), K.resize_images(x, 2, 2, order))
+
+
+@pytest.mark.parametrize(
+    ("since", "name"), [(Release.TF_KERAS_2, "tensorflow"), (Release.KERAS_3, "jax")]
+)
+def test_backend_is_one_that_programs_know(since, name):
+    from keras import backend as K
+
+    with use(since):
+        assert K.backend() == name

@@ -31,6 +31,7 @@ SAME = [
         "layers.Dense(3, kernel_initializer='uniform')",
     ),
     ("layers.Dense(3, bias=False)", "layers.Dense(3, use_bias=False)"),
+    ("layers.Dense(3, dynamic=True)", "layers.Dense(3)"),
     (
         "layers.Dense(3, W_regularizer=regularizers.l2(0.1))",
         "layers.Dense(3, kernel_regularizer=regularizers.L2(0.1))",

@@ -131,6 +131,46 @@ VALUES = [
     ),
     ("tf.strings.length(tf.ragged.constant([['ab'], [], ['c']])).flat_values", [2, 1]),
     ("tf.signal.dct([1., 2., 3.])", [12, -3.4641016, 0]),
+    ("tf.ragged.constant([[1, 2], [], [3]]).row_starts()", [0, 2, 2]),
+    ("tf.ragged.constant([[1, 2], [], [3]]).row_limits()", [2, 2, 3]),
+    ("tf.ragged.constant([[1, 2], [], [3]]).value_rowids()", [0, 0, 2]),
+    ("tf.ragged.range([0, 5, 8], [3, 3, 12], 2).flat_values", [0, 2, 8, 10]),
+    ("tf.ragged.range([2, 1]).row_lengths()", [2, 1]),
+    ("tf.sparse.reduce_max(tf.sparse.from_dense([-5, 0, -3]))", -3),
+    ("tf.sparse.reduce_max(tf.sparse.from_dense([[-5, 1], [0, 0]]), 1)", [1, 0]),
+    ("tf.nn.bias_add(tf.zeros((1, 2, 3)), [1., 2.], 'NCW')[0, :, 2]", [1, 2]),
+    (
+        "tf.image.sobel_edges(np.reshape(np.arange(6.), (1, 3, 2, 1)))[0, 1, 0]",
+        [[16, 0]],
+    ),
+    ("tf.strings.to_hash_bucket_fast(['', 'hello', 'x' * 40], 1000)", [263, 296, 852]),
+    ("tf.strings.to_hash_bucket_strong(['a'], 1000, key=[1, 2])", [646]),
+    ("tf.compat.v1.string_to_hash_bucket_fast(['a'], 1000)", [939]),
+    (
+        "tf.TensorArray(tf.float32, 3).scatter([2, 0, 1], [1., 2., 3.]).stack()",
+        [2, 3, 1],
+    ),
+    ("tf.TensorArray(tf.float32, 3).unstack([1., 2., 3.]).gather([2, 0])", [3, 1]),
+    ("tf.TensorShape([None, 3]).is_compatible_with([2, 3])", True),
+    ("tf.TensorShape([None, 3]).is_compatible_with([2, 4])", False),
+    ("tf.TensorSpec((None, 2)).is_compatible_with(tf.zeros((3, 2), tf.int32))", False),
+    ("tf.TensorSpec.from_tensor(tf.zeros((3, 2))) == tf.TensorSpec((3, 2))", True),
+    ("tf.timestamp() > 1.7e9 and tf.timestamp().dtype == tf.float64", True),
+    ("iter(tf.data.Dataset.range(3)).next()", 0),
+    ("int(tf.keras.__version__.split('.')[0])", 2),
+    *(
+        (f"tf.Variable([[1., 2.], [3., 4.]]).scatter_{name}(D)", [[1, 2], row])
+        for name, row in (
+            *(("update", [2, 8]), ("add", [5, 12]), ("sub", [1, -4])),
+            *(("mul", [6, 32]), ("div", [1.5, 0.5]), ("max", [3, 8]), ("min", [2, 4])),
+        )
+    ),
+    *(
+        (f"tf.Variable([1., 3.]).scatter_nd_{name}([[1]], [2.])", [1, value])
+        for name, value in (
+            *(("update", 2), ("add", 5), ("sub", 1), ("max", 3), ("min", 2)),
+        )
+    ),
 ]
 
 
@@ -140,7 +180,10 @@ VALUES = [
 def test_value_is_that_of_tensorflow(expression, expected):
     import tensorflow as tf
 
-    found = np.asarray(eval(expression, {"tf": tf, "np": np, "M": M, "Z": Z}))
+    delta = tf.IndexedSlices(tf.constant([[2.0, 8.0]]), tf.constant([1]))
+    found = np.asarray(
+        eval(expression, {"tf": tf, "np": np, "M": M, "Z": Z, "D": delta})
+    )
     assert found.shape == np.shape(expected)
     assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     if isinstance(expected, np.ndarray) and expected.dtype.kind == "i":

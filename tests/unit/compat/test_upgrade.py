@@ -40,6 +40,7 @@ SAME = [
         "from keras.layers import TFSMLayer\nTFSMLayer('folder')\n",
     ),
     ("K = keras.backend\n", "K = keras.backend\n"),
+    (K + "K.backend()\n", K + "K.backend()\n"),
     (
         "import tensorflow as tf\nK = tf.keras.backend\nK.square(x)\n",
         "import keras\nK = keras.backend\nkeras.ops.square(x)\n",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina import ops
+from lamina import activations, ops
 from lamina.core.graph import op
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.models.graph_ops import KERAS_CLASSES, op_config, op_from_config
@@ -120,3 +120,24 @@ def test_operations_of_keras(name, args, written, config):
     np.testing.assert_array_equal(again(*call), getattr(ops, name)(*call, **options))
     back, (kept, _) = op_config("x", getattr(ops, name), (call, config))
     assert (back["class_name"], len(kept)) == (written, len(args))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "written"),
+    [
+        ("relu", {}, "ReLU"),
+        ("relu", {"negative_slope": 0.1, "max_value": 2.0}, "ReLU"),
+        ("gelu", {}, "Gelu"),
+        ("exponential", {}, "Exp"),
+        ("elu", {"alpha": 0.5}, "Elu"),
+    ],
+)
+def test_activations_of_symbolic_tensors_are_written_as_in_keras(
+    name, options, written
+):
+    x = lamina.Input((3,))
+    model = lamina.Model(x, getattr(activations, name)(x, **options))
+    config = model.get_config()
+    assert config["layers"][-1]["class_name"] == written
+    again = lamina.Model.from_config(config)
+    np.testing.assert_array_equal(again(floats(2, 3)), model(floats(2, 3)))

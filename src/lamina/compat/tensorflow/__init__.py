@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from typing import Any
 
 from lamina.compat.tensorflow.base import tables
 from lamina.compat.tensorflow.base.declare import declared
-from lamina.compat.tensorflow.base.tensors import DType
+from lamina.compat.tensorflow.base.tensors import DType, on_host
 
 _TYPES = (
     *("bfloat16", "bool", "complex64", "complex128", "float16", "float32", "float64"),
@@ -56,6 +57,11 @@ def group(*inputs: object, name: str = "") -> None:
 def executing_eagerly() -> Any:
     """Return true: there are no sessions."""
     return True
+
+
+def timestamp(name: str = "") -> Any:
+    """Return the seconds since 1970, as a float of 64 bits."""
+    return on_host(time.time())
 
 
 def get_logger() -> logging.Logger:

@@ -40,7 +40,7 @@ __getattr__ = declared(
             name: f"lamina.compat.tensorflow.base.image_measures:{name}"
             for name in (
                 *("image_gradients", "psnr", "rgb_to_yuv", "ssim", "total_variation"),
-                "yuv_to_rgb",
+                *("sobel_edges", "yuv_to_rgb"),
             )
         },
         "hsv_to_rgb": "lamina.ops.image.hsv_to_rgb images, /",

@@ -42,6 +42,16 @@ def crelu(features: Tensor, axis: int = -1, name: str = "") -> Any:
     return ops.concatenate(parts, axis=axis)
 
 
+def bias_add(
+    value: Tensor, bias: Tensor, data_format: str | None = None, name: str = ""
+) -> Any:
+    """Add a vector along the axis of channels."""
+    if (data_format or "").startswith("NC"):
+        sizes = (-1,) + (1,) * (len(value.shape) - 2)
+        return ops.add(value, ops.reshape(bias, sizes))
+    return ops.add(value, bias)
+
+
 def sigmoid_cross_entropy_with_logits(
     labels: Tensor, logits: Tensor, name: str = ""
 ) -> Any:

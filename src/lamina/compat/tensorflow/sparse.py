@@ -95,8 +95,15 @@ def reduce_sum(
 def reduce_max(
     sp_input: SparseTensor, axis: Axis = None, keepdims: bool = False, **_: object
 ) -> Any:
-    """Return the largest value along axes."""
-    return ops.max(sp_input.dense(), axis=axis, keepdims=keepdims)
+    """Return the largest of the values along axes, 0 where there are none."""
+    places = tuple(np.asarray(sp_input.indices).T)
+    values = np.asarray(sp_input.values)
+    has_value = np.zeros(tuple(sp_input.shape), bool)
+    has_value[places] = True
+    filled = np.full(has_value.shape, values.min(initial=0), values.dtype)
+    filled[places] = values
+    found = ops.max(filled, axis=axis, keepdims=keepdims)
+    return ops.where(ops.any(has_value, axis=axis, keepdims=keepdims), found, 0)
 
 
 def concat(axis: int, sp_inputs: Sequence[SparseTensor], name: str = "") -> Any:

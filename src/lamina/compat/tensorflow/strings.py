@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import functools
 import re
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from lamina.compat.keras.backend.text import is_symbolic_text, on_symbolic_text
 from lamina.compat.tensorflow.base.ragged import RaggedTensor, ragged
 from lamina.compat.tensorflow.base.tensors import dtype_of, is_text, on_host
 from lamina.core.graph import SymbolicTensor
+from lamina.layers.preprocessing.hashing import farm_hash, sip_hash
 from lamina.ops.types import Tensor
 from lamina.typing import ArrayLike, Axis, DTypeLike
 
@@ -245,10 +245,27 @@ def _shown(value: object) -> str:
 
 def to_hash_bucket_fast(input: Text, num_buckets: int, name: str = "") -> Any:
     """Return a number below `num_buckets` for each text."""
-    return _numbers(lambda s: zlib.crc32(s) % num_buckets, input, "int64")
+    return _buckets(farm_hash, input, num_buckets)
 
 
 to_hash_bucket = to_hash_bucket_fast
+
+
+def to_hash_bucket_strong(
+    input: Text, num_buckets: int, key: Sequence[int], name: str = ""
+) -> Any:
+    """Return a number below `num_buckets` for each text, which depends on a key."""
+    return _buckets(functools.partial(sip_hash, key=key), input, num_buckets)
+
+
+def _buckets(
+    hash_all: Callable[[list[bytes]], np.ndarray], input: Text, count: int
+) -> Any:
+    if isinstance(input, RaggedTensor):
+        return input.map(lambda row: _buckets(hash_all, row, count))
+    array = on_host(input)
+    found = hash_all(array.reshape(-1).tolist()) % np.uint64(count)
+    return jnp.asarray(found.astype(np.int64).reshape(array.shape))
 
 
 def _str(value: str | bytes) -> str:

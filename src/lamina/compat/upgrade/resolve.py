@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from lamina.compat.defaults import Release, release
 from lamina.compat.finder import ROOTS, lookup
+from lamina.compat.keras.backend.variables import backend
 from lamina.compat.keras.functions import model_from_yaml
 from lamina.compat.keras.layers import FORMER, TFSMLayer
 from lamina.compat.tensorflow.base.variables import Variable
@@ -25,6 +26,7 @@ _MODULES = (
 # Today's names of what lamina has for old programs only.
 _REPLACED: Mapping[object, str] = {
     Variable: "Variable",
+    backend: "backend.backend",
     TFSMLayer: "layers.TFSMLayer",
     model_from_yaml: "models.model_from_json",
 }

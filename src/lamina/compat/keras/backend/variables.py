@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from lamina import config, ops, random
+from lamina.compat.defaults import Release, release
 from lamina.compat.keras.backend import graphs
 from lamina.compat.keras.backend.rules import (
     assigned_later,
@@ -45,6 +47,19 @@ def _created(array: Array | np.ndarray) -> Any:
     """Return a variable, or in a program that is traced the array."""
     is_traced = is_tracing() and not is_declaring()
     return array if is_traced else Variable(np.asarray(array))
+
+
+def backend() -> str:
+    """Return the name of the backend, in programs before Keras 3 `"tensorflow"`.
+
+    They have other code for Theano, or refuse a backend that they do not know.
+    """
+    return "tensorflow" if release() < Release.KERAS_3 else config.backend()
+
+
+def _get_available_gpus() -> list[str]:
+    """Return the names of the GPUs that JAX sees."""
+    return [f"/gpu:{d.id}" for d in jax.devices() if d.platform in ("gpu", "cuda")]
 
 
 @made_once

@@ -245,9 +245,32 @@ class TensorArray:
         self._items = [value[i] for i in range(len(value))]
         return self
 
+    def gather(self, indices: Sequence[int] | Array, name: str = "") -> Any:
+        """Return several tensors as one."""
+        return ops.stack([self.read(index) for index in np.asarray(indices).tolist()])
+
+    def scatter(
+        self,
+        indices: Sequence[int] | Array,
+        value: Sequence[Any] | Array,
+        name: str = "",
+    ) -> TensorArray:
+        """Write the rows of a tensor at positions and return the array."""
+        for position, index in enumerate(np.asarray(indices).tolist()):
+            self.write(index, value[position])
+        return self
+
     def size(self) -> int:
         """Return the number of tensors."""
         return len(self._items)
+
+    def identity(self) -> TensorArray:
+        """Return the array."""
+        return self
+
+    def close(self) -> None:
+        """Remove all tensors."""
+        self._items.clear()
 
 
 def Assert(condition: Tensor, data: Sequence[Any], **_: object) -> None:

@@ -112,6 +112,10 @@ class RaggedTensor(_Rows):
         inner = self._rows[0].shape[1:] if self._rows else ()
         return TensorShape((len(self._rows), None, *inner))
 
+    def get_shape(self) -> TensorShape:
+        """Return the shape."""
+        return self.shape
+
     @property
     def ragged_rank(self) -> int:
         """The number of axes whose lengths differ."""
@@ -153,6 +157,18 @@ class RaggedTensor(_Rows):
     def row_splits(self) -> Any:
         """Position at which each row starts, and the end."""
         return constant(np.cumsum([0, *map(len, self._rows)]))
+
+    def row_starts(self, name: str = "") -> Any:
+        """Return the position at which each row starts."""
+        return self.row_splits[:-1]
+
+    def row_limits(self, name: str = "") -> Any:
+        """Return the position at which each row ends."""
+        return self.row_splits[1:]
+
+    def value_rowids(self, name: str = "") -> Any:
+        """Return the number of the row of each item."""
+        return constant(np.repeat(np.arange(len(self)), [len(row) for row in self]))
 
     @property
     def values(self) -> Any:

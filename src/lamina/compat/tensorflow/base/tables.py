@@ -219,7 +219,6 @@ NN = {
     "log_softmax": "log_softmax logits, /, axis",
     "softmax": "softmax logits, /, axis",
     "moments": "moments x, axes, /, keepdims",
-    "bias_add": "add value, bias, /",
     "embedding_lookup": f"{_ARRAYS}:gather",
     "in_top_k": f"{_CALCULATIONS}:in_top_k",
     "top_k": f"{_CALCULATIONS}:top_k",
@@ -294,6 +293,10 @@ _RENAMED_SINCE_1 = {
     },
     "lamina.compat.tensorflow.strings": {
         **{n: n for n in ("as_string", "reduce_join", "regex_replace", "substr")},
+        **{
+            f"string_to_hash_bucket{end}": f"to_hash_bucket{end}"
+            for end in ("", "_fast", "_strong")
+        },
         **{f"string_{n}": n for n in ("join", "split", "strip", "to_number")},
     },
     "lamina.compat.tensorflow.io": {

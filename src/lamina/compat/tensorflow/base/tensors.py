@@ -109,6 +109,16 @@ class TensorSpec:
         self.shape, self.dtype = TensorShape(shape), as_dtype(dtype)
         self.name = name
 
+    @classmethod
+    def from_tensor(cls, tensor: Any, name: str | None = None) -> TensorSpec:
+        """Return the shape and element type of a tensor."""
+        return cls(tensor.shape, tensor.dtype, name)
+
+    def is_compatible_with(self, spec_or_tensor: Any) -> bool:
+        """Return whether a tensor can have this shape and element type."""
+        same_type = as_dtype(spec_or_tensor.dtype) == self.dtype
+        return same_type and self.shape.is_compatible_with(spec_or_tensor.shape)
+
     def __repr__(self) -> str:
         return f"TensorSpec(shape={tuple(self.shape)}, dtype=tf.{self.dtype})"
 

@@ -105,19 +105,6 @@ class Variable(_Variable):
         """Return the value."""
         return self.value
 
-    def scatter_nd_update(
-        self, indices: ArrayLike, updates: ArrayLike, name: str | None = None
-    ) -> Any:
-        """Replace the items at indices and return the variable."""
-        places = tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
-        return self.assign(self.value.at[places].set(jnp.asarray(updates)))
-
-    def scatter_update(self, sparse_delta: IndexedSlices, *_: object) -> Any:
-        """Replace rows and return the variable."""
-        rows = jnp.asarray(sparse_delta.indices)
-        values = jnp.asarray(sparse_delta.values, self.dtype)
-        return self.assign(self.value.at[rows].set(values))
-
     def numpy(self) -> Any:
         """Return the value as an array, or as a number of NumPy."""
         return super().numpy()[()]
@@ -125,6 +112,42 @@ class Variable(_Variable):
     def get_shape(self) -> TensorShape:
         """Return the shape."""
         return self.shape
+
+
+def _scatter(method: str) -> Callable[..., Any]:
+    """Return a method that changes rows of a variable and returns the variable."""
+
+    def call(variable: Variable, sparse_delta: IndexedSlices, *_: object) -> Any:
+        rows = jnp.asarray(sparse_delta.indices)
+        values = jnp.asarray(sparse_delta.values, variable.dtype)
+        return variable.assign(getattr(variable.value.at[rows], method)(values))
+
+    return call
+
+
+def _scatter_nd(method: str) -> Callable[..., Any]:
+    """Return a method that changes items of a variable and returns the variable."""
+
+    def call(
+        variable: Variable,
+        indices: ArrayLike,
+        updates: ArrayLike,
+        name: str | None = None,
+    ) -> Any:
+        places = tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
+        values = jnp.asarray(updates, variable.dtype)
+        return variable.assign(getattr(variable.value.at[places], method)(values))
+
+    return call
+
+
+for _name, _method in (
+    *(("update", "set"), ("add", "add"), ("sub", "subtract")),
+    *(("mul", "multiply"), ("div", "divide"), ("max", "max"), ("min", "min")),
+):
+    setattr(Variable, f"scatter_{_name}", _scatter(_method))
+    if _name not in ("mul", "div"):
+        setattr(Variable, f"scatter_nd_{_name}", _scatter_nd(_method))
 
 
 # Variables and indices of slices, by the `id` of the slice, for `v[0].assign(1.0)`.

@@ -9,7 +9,7 @@ def as_str(bytes_or_text: str | bytes, encoding: str = "utf-8") -> str:
     return bytes_or_text.decode(encoding) if is_bytes else str(bytes_or_text)
 
 
-as_text = as_str
+as_text = as_str_any = as_str
 
 
 def as_bytes(bytes_or_text: str | bytes, encoding: str = "utf-8") -> bytes:

@@ -50,6 +50,8 @@ class DataIterator:
         """Return the next item."""
         return next(self)
 
+    next = get_next
+
     @property
     def element_spec(self) -> PyTree:
         """Shapes and types of the parts of an item."""

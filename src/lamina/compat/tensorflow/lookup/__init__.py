@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from lamina.compat.tensorflow.base.ragged import RaggedTensor
 from lamina.compat.tensorflow.base.tensors import DType, as_dtype, on_host
+from lamina.layers.preprocessing.hashing import farm_hash
 from lamina.ops.types import Tensor
 from lamina.typing import DTypeLike
 
@@ -164,7 +164,7 @@ class StaticVocabularyTable(StaticHashTable):
         if key in self._items:
             return self._items[key]
         text = key if isinstance(key, bytes) else str(key).encode()
-        return len(self._items) + zlib.crc32(text) % self._buckets
+        return len(self._items) + int(farm_hash([text])[0]) % self._buckets
 
     def size(self, name: str | None = None) -> Any:
         """Return the number of words, with the further numbers."""
