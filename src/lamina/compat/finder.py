@@ -32,7 +32,7 @@ _TENSORFLOW = ("compat.tensorflow", "compat.tensorflow.utilities", _VERSION_1)
 _SAME_IN_TENSORFLOW = ("initializers", "losses", "metrics", "optimizers")
 # Modules that have no names of their own.
 _FOLDERS = (*ROOTS, "tensorflow.contrib", "tensorflow.python")
-_shapes_of_arrays = LazyImport("lamina.compat.patches.layers:shapes_of_arrays")
+_methods_of_tensors = LazyImport("lamina.compat.patches.layers:methods_of_tensors")
 _MISSING = object()
 
 
@@ -177,7 +177,7 @@ class CompatFinder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Import what the module always brings; names are looked up when used."""
         if module.__name__ == "tensorflow":
-            extend_patches(_shapes_of_arrays.load())
+            extend_patches(_methods_of_tensors.load())
             importlib.import_module("tensorflow.keras")
 
 

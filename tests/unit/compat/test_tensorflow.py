@@ -297,6 +297,9 @@ def test_slice_of_a_variable_is_assigned_to():
     variable[0, 1].assign(5.0)
     variable[1].assign([6.0, 7.0])
     assert variable.numpy().tolist() == [[1, 5], [6, 7]]
+    weight = tf.keras.layers.Layer().add_weight(shape=(2,), initializer="zeros")
+    weight[1].assign(weight[1] + 3.0)
+    assert weight.numpy().tolist() == [0, 3]
     with pytest.raises(AttributeError, match="cannot be assigned to"):
         tf.constant([1.0])[0].assign(2.0)
 
@@ -333,6 +336,41 @@ def test_random_numbers_follow_the_seed():
     assert_array_equal(*draws)
     integers = tf.random.uniform((50,), 2, 5, dtype=tf.int32).numpy()
     assert {*integers} == {2, 3, 4}
+
+
+def test_concrete_function_takes_the_tensors_only():
+    import tensorflow as tf
+
+    @tf.function
+    def scale(x, factor=2, *, negate=False):
+        return -factor * x if negate else factor * x
+
+    x = tf.constant(4.0)
+    assert scale.get_concrete_function(tf.TensorSpec([]), 3)(x) == 12
+    assert scale.get_concrete_function(x=x, negate=True)(x=x) == -8
+
+    class Scale(tf.Module):
+        def __init__(self):
+            self.factor = tf.Variable(3.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([])])
+        def scale(self, x):
+            return self.factor * x
+
+        @tf.function
+        def total(self, *values):
+            return self.factor * sum(values)
+
+    module = Scale()
+    assert module.scale.get_concrete_function()(x) == module.scale(x) == 12
+    assert module.total.get_concrete_function(x, x)(x, x) == 24
+
+
+def test_modules_in_a_model_are_listed():
+    import tensorflow as tf
+
+    dense = tf.keras.layers.Dense(1)
+    assert tf.keras.Sequential([dense]).submodules == (dense,)
 
 
 def test_decorated_function_is_called():

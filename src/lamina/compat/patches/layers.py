@@ -36,6 +36,7 @@ ARRAY_CLASSES: list[Any] = [
     *(cls for cls in jax.Array.__subclasses__() if cls.__name__ == "ArrayImpl"),
     Tracer,
 ]
+_slice_of = LazyImport("lamina.compat.tensorflow.base.variables:slice_of")
 _metric = LazyImport("lamina.metrics:Metric")
 
 
@@ -173,6 +174,7 @@ _LAYER = {
     "trainable_weights": _settable("trainable_weights", _trained),
     "non_trainable_weights": _settable("non_trainable_weights", _untrained),
     "_flatten_layers": flatten_layers,
+    "submodules": property(lambda layer: tuple(flatten_layers(layer, False))),
     "_metrics": _metrics,
 }
 _SYMBOLIC_TENSOR = {
@@ -211,8 +213,9 @@ def changes(module: object) -> Changes:
     yield call_graph, "_fit_input", wrap_fit_input(vars(call_graph)["_fit_input"])
 
 
-def shapes_of_arrays() -> Changes:
-    """Yield the changes that give shapes of arrays the methods of TensorFlow's."""
+def methods_of_tensors() -> Changes:
+    """Yield the changes that give arrays and variables the methods of TensorFlow's."""
+    yield Variable, "__getitem__", lambda variable, key: _slice_of.load()(variable, key)
     for cls in ARRAY_CLASSES:
         shape = vars(cls)["shape"].__get__
         yield cls, "shape", property(lambda array, of=shape: TensorShape(of(array)))

@@ -94,13 +94,6 @@ class Variable(_Variable):
         """Subtract from the value and return the variable."""
         return self.assign_add(-jnp.asarray(delta, self.dtype))
 
-    def __getitem__(self, index: Any) -> Any:
-        found = ops.get_item(self, index)
-        if isinstance(found, jax.Array) and not isinstance(found, Tracer):
-            extend_patches(_slice_patches)
-            _remember(found, self, index)
-        return found
-
     def read_value(self) -> Array:
         """Return the value."""
         return self.value
@@ -150,11 +143,20 @@ for _name, _method in (
         setattr(Variable, f"scatter_nd_{_name}", _scatter_nd(_method))
 
 
+def slice_of(variable: _Variable, index: Any) -> Any:
+    """Return a part of a variable, which can be assigned to."""
+    found = ops.get_item(variable, index)
+    if isinstance(found, jax.Array) and not isinstance(found, Tracer):
+        extend_patches(_slice_patches)
+        _remember(found, variable, index)
+    return found
+
+
 # Variables and indices of slices, by the `id` of the slice, for `v[0].assign(1.0)`.
-_slices: dict[int, tuple[weakref.ref[Any], Variable, Any]] = {}
+_slices: dict[int, tuple[weakref.ref[Any], _Variable, Any]] = {}
 
 
-def _remember(part: Array, variable: Variable, index: object) -> None:
+def _remember(part: Array, variable: _Variable, index: object) -> None:
     key, remove = id(part), _slices.pop
     _slices[key] = weakref.ref(part, lambda _: remove(key, None)), variable, index
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import MethodType
@@ -11,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from lamina.compat.tensorflow.base.tensors import TensorSpec
 from lamina.compat.tensorflow.recording.record import is_input
+from lamina.core.graph import SymbolicTensor
 from lamina.core.module import Module
 from lamina.core.scope import local, override
 from lamina.core.tracing.trace_state import is_tracing
@@ -48,9 +52,9 @@ class Function:
 
     def __get__(self, owner: object, kind: type | None = None) -> Any:
         """Return the function of an object's class, with the object bound."""
-        return self if owner is None else MethodType(self, owner)
+        return self if owner is None else MethodType(_FunctionOf(self, owner), owner)
 
-    def __call__(self, *args: object, **kwargs: object) -> Any:
+    def __call__(self, /, *args: object, **kwargs: object) -> Any:
         is_inside = local.state is not None or local.recorder is not None
         if self._needs_python or is_inside or _settings["run_eagerly"] or is_tracing():
             return self.python_function(*args, **kwargs)
@@ -82,9 +86,43 @@ class Function:
         """Return the variables of the modules that the function names."""
         return ModuleState.of([v for v in self._found if isinstance(v, Module)])
 
-    def get_concrete_function(self, *_: object, **__: object) -> Function:
-        """Return the function itself, which takes arrays of any shape."""
-        return self
+    def get_concrete_function(self, *args: object, **kwargs: object) -> Any:
+        """Return the function of the tensors only; other arguments are bound.
+
+        It takes arrays of any shape.
+        """
+        parameters = inspect.signature(self.python_function).parameters
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+            first = itertools.takewhile(lambda value: not _has_tensor(value), args)
+            return functools.partial(self, *first)
+        given = {**dict(zip(parameters, args, strict=False)), **kwargs}
+        bound = {n: v for n, v in given.items() if not _has_tensor(v)}
+        names = [name for name in parameters if name not in bound]
+
+        def concrete(*tensors: object, **named: object) -> Any:
+            return self(**bound, **dict(zip(names, tensors, strict=False)), **named)
+
+        return concrete
+
+
+class _FunctionOf:
+    """A function of a class, as an attribute of one of its objects."""
+
+    def __init__(self, function: Function, owner: object) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._owner = function, owner
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        return self._function(*args, **kwargs)
+
+    def get_concrete_function(self, *args: object, **kwargs: object) -> Any:
+        """Return the function of the tensors only, with the object bound."""
+        return self._function.get_concrete_function(self._owner, *args, **kwargs)
+
+
+def _has_tensor(value: PyTree) -> bool:
+    kinds = (jax.Array, np.ndarray, SymbolicTensor, TensorSpec)
+    return any(isinstance(leaf, kinds) for leaf in jax.tree.leaves(value))
 
 
 def _used(function: Callable[..., Any]) -> Iterator[object]:
