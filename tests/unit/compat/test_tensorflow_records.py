@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lamina.compat.tensorflow.data.messages import masked_checksum
 from lamina.errors import ArgumentTypeError, DataError, FileFormatError
 
 
@@ -64,6 +65,19 @@ def test_record_has_the_checksums_of_tensorflow(tmp_path):
     masked = ((crc >> 15 | crc << 17 & 0xFFFFFFFF) + 0xA282EAD8) & 0xFFFFFFFF
     assert path.read_bytes()[:8] == size
     assert path.read_bytes()[12:] == data + masked.to_bytes(4, "little")
+
+
+@pytest.mark.parametrize("length", [0, 63, 64, 1024, 1027, 2500])
+def test_checksum_of_any_length_is_the_remainder_of_a_division(length):
+    data = bytes(np.random.default_rng(0).integers(0, 256, length, np.uint8))
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    crc ^= 0xFFFFFFFF
+    masked = ((crc >> 15 | crc << 17 & 0xFFFFFFFF) + 0xA282EAD8) & 0xFFFFFFFF
+    assert masked_checksum(data) == masked.to_bytes(4, "little")
 
 
 @pytest.mark.parametrize("cut", [5, 20, -2])
