@@ -97,6 +97,9 @@ _RENAMED = {
             )
         },
     },
+    "backend": {
+        "_get_available_gpus": "lamina.compat.keras.backend.variables:available_gpus",
+    },
     "regularizers": {
         "l1l2": "lamina.regularizers:L1L2",
         "activity_l1": "lamina.regularizers:L1",

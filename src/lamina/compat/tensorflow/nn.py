@@ -47,7 +47,7 @@ def bias_add(
 ) -> Any:
     """Add a vector along the axis of channels."""
     if (data_format or "").startswith("NC"):
-        sizes = (-1,) + (1,) * (len(value.shape) - 2)
+        sizes = (-1,) + (1,) * (len(ops.shape(value)) - 2)
         return ops.add(value, ops.reshape(bias, sizes))
     return ops.add(value, bias)
 

@@ -98,7 +98,7 @@ def reduce_max(
     """Return the largest of the values along axes, 0 where there are none."""
     places = tuple(np.asarray(sp_input.indices).T)
     values = np.asarray(sp_input.values)
-    has_value = np.zeros(tuple(sp_input.shape), bool)
+    has_value = np.zeros(sp_input.dense_shape.tolist(), bool)
     has_value[places] = True
     filled = np.full(has_value.shape, values.min(initial=0), values.dtype)
     filled[places] = values

@@ -57,7 +57,7 @@ def backend() -> str:
     return "tensorflow" if release() < Release.KERAS_3 else config.backend()
 
 
-def _get_available_gpus() -> list[str]:
+def available_gpus() -> list[str]:
     """Return the names of the GPUs that JAX sees."""
     return [f"/gpu:{d.id}" for d in jax.devices() if d.platform in ("gpu", "cuda")]
 

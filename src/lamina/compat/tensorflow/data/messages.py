@@ -84,7 +84,7 @@ _BLOCK, _SHORT = 1024, 64
 @functools.cache
 def _tables() -> np.ndarray:
     """Return the table for a byte that is followed by 0, 1, 2 and more bytes."""
-    rows = [np.array(_TABLE, np.uint32)]
+    rows: list[np.ndarray] = [np.array(_TABLE, np.uint32)]
     for _ in range(_BLOCK - 1):
         rows.append(rows[0][rows[-1] & 0xFF] ^ rows[-1] >> 8)
     return np.stack(rows)

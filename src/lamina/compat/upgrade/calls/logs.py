@@ -80,8 +80,9 @@ def upgrade_name(context: Context, node: cst.BaseExpression) -> cst.BaseExpressi
 def upgrade_item(context: Context, node: cst.Subscript) -> cst.Subscript:
     """Return `history["accuracy"]` for `history["acc"]`."""
     index = node.slice[0].slice
-    is_one = len(node.slice) == 1 and isinstance(index, cst.Index)
-    if not is_one or _item(node) in context.assigned_keys:
+    if len(node.slice) != 1 or not isinstance(index, cst.Index):
+        return node
+    if _item(node) in context.assigned_keys:
         return node
     new = upgrade_name(context, index.value)
     return node.with_deep_changes(index, value=new)

@@ -73,5 +73,6 @@ def as_integer(context: Context, node: cst.BaseExpression) -> cst.BaseExpression
 def _is_computed(node: cst.BaseExpression) -> bool:
     if isinstance(node, cst.BinaryOperation):
         return _is_computed(node.left) or _is_computed(node.right)
-    is_computed = isinstance(node, cst.Call) and _COMPUTED.match(code_of(node))
-    return bool(is_computed) and "axis" not in Arguments(node.args).names
+    if not isinstance(node, cst.Call) or "axis" in Arguments(node.args).names:
+        return False
+    return bool(_COMPUTED.match(code_of(node)))
