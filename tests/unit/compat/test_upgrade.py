@@ -319,7 +319,6 @@ SAME = [
         (f"import tensorflow as tf\n{old}\n", f"import keras\nkeras.ops.{new}\n")
         for old, new in (
             ("tf.argmax(x)", "argmax(x, axis=0)"),
-            ("tf.argmax(x, axis=1)", "argmax(x, axis=1)"),
             ("tf.cumsum(x)", "cumsum(x, axis=0)"),
             ("tf.cumsum(x, 1)", "cumsum(x, axis=1)"),
             ("tf.gather(x, i)", "take(x, i, axis=0)"),
