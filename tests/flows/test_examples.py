@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
+import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,16 +34,14 @@ def test_every_example_is_listed() -> None:
 
 
 @pytest.mark.parametrize("name", RESULTS)
-def test_example(name: str, tmp_path: Path) -> None:
+def test_example(name: str, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     path = EXAMPLES / f"{name}.py"
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     assert docstring is not None and len(docstring.splitlines()) == 2
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(path)],
-        capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(path), run_name="__main__")
     pattern, low, high = RESULTS[name]
-    found = re.search(pattern, done.stdout)
-    assert found is not None and low <= float(found[1]) <= high, done.stdout
+    output = capsys.readouterr().out
+    found = re.search(pattern, output)
+    assert found is not None and low <= float(found[1]) <= high, output
     assert list(tmp_path.iterdir()) == []
