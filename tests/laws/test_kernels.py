@@ -14,7 +14,7 @@ from lamina.ops.kernels.cpu import onednn
 from lamina.runtime.executable import Program, in_process_compile
 from tests.laws.close import assert_trees_close
 from tests.tables.arrays import floats
-from tests.tables.kernels import CASES, TYPES
+from tests.tables.kernels import CASES, QUICKLY, TYPES
 from tests.tables.tolerances import KERNELS
 
 FASTER = [k for op in table.ops() for k in table.kernels_of(op) if k.platform]
@@ -35,11 +35,6 @@ def test_every_kernel_has_a_case():
 
 
 ALL_TYPES = ["float64", "float32", "bfloat16"]
-# The reference is computed in float64, which needs no fast machine code.
-QUICKLY = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-}
 
 
 def with_gradients(function):

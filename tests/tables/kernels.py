@@ -25,6 +25,12 @@ from lamina.ops.nn.cells import CellSpec, Loop, Weights
 from lamina.ops.nn.conv_params import ConvParams
 from tests.tables.arrays import bools
 
+# Compiler options for references, which need no fast machine code.
+QUICKLY = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+}
+
 ONE = st.just(1)
 SMALL = st.integers(1, 3)
 BATCH = st.integers(0, 3)

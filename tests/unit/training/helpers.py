@@ -55,6 +55,19 @@ def assert_same_bits(first: list[np.ndarray], second: list[np.ndarray]) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+class EveryBatch(callbacks.Callback):
+    """Reads only the logs of each batch."""
+
+    needs = "batches"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Any] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.seen.append((batch, logs))
+
+
 class Killed(BaseException):
     """Stands for a process that ends."""
 

@@ -18,6 +18,7 @@ from lamina.runtime.executable import Program, in_process_compile
 from tests.events import COMPILATION, recorded_events
 from tests.laws.close import assert_trees_close
 from tests.tables.arrays import floats
+from tests.tables.kernels import QUICKLY
 from tests.tables.tolerances import KERNELS
 
 IMAGE = np.ones((2, 8, 8, 16), "float32")
@@ -207,11 +208,13 @@ def test_onednn_supports_jax_transformations(op, name, strides, kernel, way, man
         for a, several in zip((X, kernel), many, strict=True)
     ]
 
-    def result(run):
-        return Program(way(lambda x, w: run(ConvCall(x, w, params))))(*arrays)
+    def function(run):
+        return way(lambda x, w: run(ConvCall(x, w, params)))
 
-    found = result(next(f for f in table.kernels_of(op) if f.name == name).run)
-    expected = result(table.kernels_of(op)[-1].run)
+    tested = next(f for f in table.kernels_of(op) if f.name == name)
+    reference = function(table.kernels_of(op)[-1].run)
+    found = Program(function(tested.run))(*arrays)
+    expected = jax.jit(reference, compiler_options=QUICKLY)(*arrays)
     assert_trees_close(found, expected, KERNELS["float32"])
 
 
@@ -231,10 +234,11 @@ def test_onednn_kernel_gradient_is_independent_of_the_step_size(
         def of_kernel(kernel, dy):
             return jax.vjp(lambda k: run(ConvCall(x, k, params)), kernel)[1](dy)
 
-        return Program(of_kernel)(kernel, dy)
+        return of_kernel
 
-    found = gradient(onednn.onednn)
-    expected = gradient(table.kernels_of("conv")[-1].run)
+    reference = gradient(table.kernels_of("conv")[-1].run)
+    found = Program(gradient(onednn.onednn))(kernel, dy)
+    expected = jax.jit(reference, compiler_options=QUICKLY)(kernel, dy)
     assert_trees_close(found, expected, KERNELS["float32"])
 
 
