@@ -27,10 +27,17 @@ from lamina.core.process import use_device
 from lamina.core.tracing.trace_state import default_device, platform
 from lamina.garbage import collection_paused
 from lamina.runtime import allocator
-from lamina.runtime.compile_cache import cached_if_serializable, clean_cache
+from lamina.runtime.compile_cache import (
+    clean_cache,
+    excluded_from_jax_cache,
+    is_serializable,
+    jax_cache_reads,
+)
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.interrupts import result_of, run_in_thread
 from lamina.runtime.placement import current
+from lamina.runtime.programs import store
+from lamina.runtime.programs.preload import preloader
 
 clean_cache()  # before this process compiles anything
 
@@ -142,9 +149,13 @@ class Program:
 
     def _start(self, key: Hashable, args: tuple[Any, ...]) -> Future[Any]:
         with collection_paused():
-            lowered = self._jitted.lower(*args)
+            traced = self._jitted.trace(*args)
+            lowered = traced.lower()
+        # The text of a program does not say which of its results are weakly typed.
+        weak = tuple([bool(a.weak_type) for a in traced.jaxpr.out_avals])
+        rest = weak, _placement(args)
         # In another thread, so that this one can handle signals meanwhile.
-        future = run_in_thread(_compile, lowered, default_device(), _placement(args))
+        future = run_in_thread(_compile, lowered, default_device(), *rest)
         self._store(key, future)
         return future
 
@@ -178,26 +189,46 @@ def _aval(leaf: Any) -> Hashable:
     return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False)
 
 
-def _compile(lowered: Lowered, device: object, placement: Hashable) -> Any:
+def _compile(
+    lowered: Lowered, device: object, weak: Hashable, placement: tuple[object, ...]
+) -> Any:
     text = lowered.as_text()
     fixed = config.is_deterministic()
     digest = hashlib.sha256(text.encode()).digest()
     # The text of a call of a Python function does not say which function it is.
     function = object() if _HOST_CALL.search(text) else None
     trees = lowered.in_tree, lowered.out_tree
-    key = digest, trees, fixed, device, placement, function
+    key = digest, trees, weak, fixed, device, placement, function
     with _lock:
         if key in _executables:
             _executables.move_to_end(key)
             return _executables[key]
-    # Thread-local settings do not apply in the thread that compiles.
-    with cached_if_serializable(text), jax.default_device(device):
-        compiled = _optimized(lowered, _options(text, fixed))
+    options = _options(text, fixed)
+    can_write = is_serializable(text)
+    is_stored = can_write and function is None and not any(placement)
+    name = store.entry_name(text, options, weak) if is_stored else None
+    compiled = None if name is None else preloader.take(name, trees)
+    if compiled is None:
+        # Thread-local settings do not apply in the thread that compiles.
+        with (
+            excluded_from_jax_cache(name is not None or not can_write),
+            jax.default_device(device),
+        ):
+            compiled = _compiled(lowered, options, name)
     allocator.trim_heap()
     with _lock:
         _executables[key] = compiled
         if len(_executables) > _LIMIT:
             _executables.popitem(last=False)
+    return compiled
+
+
+def _compiled(lowered: Lowered, options: list[_Options], name: str | None) -> Any:
+    """Compile a program, and begin to write it into a file of this name."""
+    reads = jax_cache_reads()
+    compiled = _optimized(lowered, options)
+    if name is not None and jax_cache_reads() == reads:
+        run_in_thread(store.save, name, compiled)
     return compiled
 
 
