@@ -20,16 +20,16 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import jax
-import jaxlib
 from jax.stages import Compiled
-from jax.tree_util import PyTreeDef
+from jaxlib import version as jaxlib_version
 
 from lamina import config
 from lamina.core.process import process_count
 from lamina.errors import LaminaError
 from lamina.io.files import atomic_write
 
-Trees: TypeAlias = tuple[PyTreeDef, PyTreeDef]
+# Structures of the arguments and of the results of a program.
+Trees: TypeAlias = tuple[Any, Any]
 _NAME = re.compile(r"lamina-[0-9a-f]{64}-program")
 # Settings of JAX whose names contain one of these do not change a program.
 _UNRELATED = ("cache", "log", "traceback")
@@ -165,7 +165,7 @@ def _environment() -> tuple[object, ...]:
         for name, value in sorted(jax.config.values.items())
         if not any(part in name for part in _UNRELATED)
     ]
-    versions = jax.__version__, jaxlib.__version__
+    versions = jax.__version__, jaxlib_version.__version__
     return versions, os.environ.get("XLA_FLAGS"), settings, _processor()
 
 
