@@ -1,10 +1,15 @@
-"""Messages for code that needs the values of tensors before they exist.
+"""Messages for code that needs what tensors lack: values before they exist, methods.
 
-JAX's own messages name a place in this library and functions of `jax.numpy`.
+JAX's own messages name its classes, a place in this library, or functions of
+`jax.numpy`.
 """
 
 from __future__ import annotations
 
+import re
+
+import jax
+from jax.core import Tracer
 from jax.errors import (
     ConcretizationTypeError,
     NonConcreteBooleanIndexError,
@@ -49,9 +54,40 @@ _MESSAGES: tuple[tuple[type[Exception], str], ...] = (
 VALUE_ERRORS = tuple(kind for kind, _ in _MESSAGES)
 
 
+# Methods of the tensors of PyTorch and TensorFlow, and what does the same here.
+_METHODS = {
+    "backward": "`lamina.value_and_grad(function, variables)` computes gradients.",
+    "detach": "Write `ops.stop_gradient(x)`.",
+    "numpy": "Code that is compiled computes with tensors, as by `ops.exp(x)`; outside "
+    "of it write `np.asarray(x)`.",
+    "cpu": "Remove the call: lamina chooses the device.",
+    "to": "Write `ops.cast(x, dtype)`; lamina chooses the device.",
+    "float": "Write `ops.cast(x, 'float32')`.",
+    "view": "Write `ops.reshape(x, shape)`.",
+    "permute": "Write `ops.transpose(x, axes)`.",
+    "unsqueeze": "Write `ops.expand_dims(x, axis)`.",
+    "assign": "Create what changes as a weight: `self.add_weight(...)`.",
+    "get_shape": "Write `x.shape`.",
+}
+_NO_ATTRIBUTE = re.compile(r"\S+ has no attribute '?(\w+)'?\.?$")
+
+
 def explain(error: BaseException) -> None:
-    """Replace JAX's message about the value of a tracer; its class stays."""
+    """Replace JAX's message about what a tensor lacks; the error's class stays."""
+    if isinstance(error, AttributeError):
+        _explain_attribute(error)
+        return
     for kind, message in _MESSAGES:
         if isinstance(error, kind):
             error.args = (message,)
             return
+
+
+def _explain_attribute(error: AttributeError) -> None:
+    found = _NO_ATTRIBUTE.match(str(error))
+    if found is None or not isinstance(error.obj, (Tracer, jax.Array, type(None))):
+        return
+    name = found[1]
+    error.args = (
+        f"A tensor has no attribute {name!r}. {_METHODS.get(name, '')}".rstrip(),
+    )

@@ -75,6 +75,47 @@ def _rounded_loss(self: Any, x: Any, y: Any, y_pred: Any, **_: Any) -> Any:
     return ops.mean(ops.round(y_pred) - y)
 
 
+def _index_of_class() -> Any:
+    x = layers.Input((4,))
+    classes = ops.argmax(layers.Dense(3, "softmax")(x), axis=-1)
+    model = lamina.Model(x, ops.cast(classes, "float32"))
+    model.compile("sgd", "mse")
+    return model.fit(X, np.arange(8) % 3, verbose=0)
+
+
+def _vector_step(self: Any, data: Any) -> Any:
+    x, y = data
+    loss, _ = lamina.value_and_grad(
+        lambda: ops.mean((self(x) - y) ** 2, axis=-1), self.trainable_variables
+    )
+    return {"loss": loss}
+
+
+def _torch_step(self: Any, data: Any) -> Any:
+    x, y = data
+    loss: Any = ops.mean((self(x) - y) ** 2)
+    loss.backward()
+    return {"loss": loss}
+
+
+class _HalfLoss(lamina.losses.Loss):
+    def __init__(self) -> None:
+        self.factor = 0.5
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return ops.mean((y_true - y_pred) ** 2, axis=-1) * self.factor
+
+
+class _Largest(lamina.metrics.Metric):
+    def __init__(self) -> None:
+        self.largest = self.add_variable((), "zeros")
+
+
+def _image_alone() -> Any:
+    stack = [layers.Input((4, 4, 1)), layers.Flatten(), layers.Dense(1)]
+    return lamina.Sequential(stack).predict(ones(4, 4), verbose=0)
+
+
 def _constant_step(self: Any, data: Any) -> Any:
     variables = self.trainable_variables
     loss, gradients = lamina.value_and_grad(lambda: ops.array(1.0), variables)
@@ -234,6 +275,42 @@ CASES = (
             ("rounded predictions", {"compute_loss": _rounded_loss}),
             ("train_step", {"train_step": _constant_step}),
         )
+    ),
+    mistake("predictions that are indices", _index_of_class, "gradient", "argmax"),
+    BadInput(
+        "loss of each row in a step",
+        user_model(train_step=_vector_step),
+        errors.ShapeError,
+        ("(8,)", "ops.mean(loss)"),
+    ),
+    BadInput(
+        "method of another library's tensors",
+        user_model(train_step=_torch_step),
+        AttributeError,
+        ("'backward'", "lamina.value_and_grad"),
+    ),
+    BadInput(
+        "loss without super().__init__",
+        with_loss(_HalfLoss()),
+        AttributeError,
+        ("_HalfLoss.__init__", "super().__init__"),
+    ),
+    BadInput(
+        "metric without super().__init__",
+        _Largest,
+        AttributeError,
+        ("_Largest.__init__", "super().__init__"),
+    ),
+    BadInput(
+        "image without batch and channels",
+        _image_alone,
+        errors.ShapeError,
+        ("`x[None, ..., None]`",),
+    ),
+    argument(
+        "class of a schedule",
+        lambda: optimizers.Adam(optimizers.schedules.ExponentialDecay),  # type: ignore[arg-type]
+        "`learning_rate`",
     ),
     BadInput(
         "call of two tensors",

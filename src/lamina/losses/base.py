@@ -15,6 +15,7 @@ import numpy as np
 
 from lamina.config import floatx
 from lamina.core.check import check_arguments, one_of, optional
+from lamina.core.creation import raise_missing_attribute
 from lamina.core.custom_objects import snake_case
 from lamina.core.dtypes import PolicyLike, get_dtype_policy
 from lamina.core.masks import get_mask
@@ -70,6 +71,9 @@ class Loss(Module):
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.reduction = reduction
         self._dtype = get_dtype_policy(dtype or floatx()).compute_dtype
+
+    def __getattr__(self, name: str) -> Any:
+        raise_missing_attribute(self, name, ("name", "reduction", "_dtype"))
 
     @property
     def dtype(self) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from lamina import initializers
 from lamina.config import floatx
 from lamina.core.check import Check, is_int
+from lamina.core.creation import raise_missing_attribute
 from lamina.core.custom_objects import snake_case
 from lamina.core.dtypes import PolicyLike, get_dtype_policy, standardize_dtype
 from lamina.core.module import Module, accepted_names, unique_name
@@ -74,6 +75,10 @@ class Metric(Module):
         dtype = dtype or jnp.promote_types(floatx(), jnp.float32).name
         self.dtype = get_dtype_policy(dtype).compute_dtype
 
+    def __getattr__(self, name: str) -> Any:
+        raise_missing_attribute(self, name, ("name", "dtype"))
+
+    @filter_traceback
     def add_variable(
         self,
         shape: Sequence[int],

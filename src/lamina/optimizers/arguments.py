@@ -48,7 +48,7 @@ class SharedArguments(CommonArguments, total=False):
 
 def _is_learning_rate(value: object) -> bool:
     if callable(value):
-        return True
+        return not isinstance(value, type)
     if isinstance(value, (Variable, jax.Array, np.ndarray)):
         return value.shape == ()
     return at_least(0).accepts(value)

@@ -47,6 +47,8 @@ class Step(NamedTuple):
     # last step returned.
     results: Callable[[], Any] | None
     guard: bool  # whether to stop before a step that leaves something not finite
+    # Whether to warn about a step that trains nothing.
+    warns: Callable[[], bool] = lambda: False
 
 
 class LoopSpec(NamedTuple):

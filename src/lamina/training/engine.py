@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina import config
 from lamina.core.dtypes import is_float, shape_to_trace
-from lamina.core.module import Module, all_modules, is_user_defined
+from lamina.core.module import all_modules
 from lamina.core.scope import RunKey, StateScope
 from lamina.core.tracing.trace_state import platform
 from lamina.core.variable import Variable, state_lock
@@ -54,9 +54,9 @@ _PAUSE = 2e-4  # seconds
 _RETAINED = 2**20
 _CONSTANT_LOSS = (
     "The gradient of the loss is zero for every weight, so nothing is trained: the "
-    "loss that the training step computes is a constant, or is made by rounding, "
-    "comparisons, argmax or integers, which have no gradient. Compute it from the "
-    "predictions themselves. [loss-without-gradient]"
+    "loss or the predictions are constants, or are made by rounding, comparisons, "
+    "argmax or integers, which have no gradient. Compute the loss from the values "
+    "before them. [loss-without-gradient]"
 )
 
 
@@ -104,7 +104,7 @@ class Engine:
     def _trace(self, state: ModuleState, batches: Sequence[PyTree]) -> TracedStep:
         with collection_paused():
             traced = trace_step(self.step.function, state, batches, self.step.guard)
-        if self.step.guard and not traced.captured:  # else it is traced once more
+        if not traced.captured:  # else it is traced once more
             _check_update(self.step, traced.changed, traced.has_constant_loss)
         return traced
 
@@ -128,10 +128,9 @@ def _check_update(
         changed: the variables that it assigns.
         has_constant_loss: whether a loss in it has no gradient.
     """
-    if config.checks() != "all":
+    if not step.warns():
         return
-    given = step.modules()
-    modules = all_modules(given)
+    modules = all_modules(step.modules())
     metrics = [m for m in modules if isinstance(m, Metric)]
     tracked = {id(v) for metric in metrics for v in metric.own_variables()}
     changed = [v for v in changed if id(v) not in tracked]
@@ -144,17 +143,8 @@ def _check_update(
             "`lamina.value_and_grad` and call `self.optimizer.apply(gradients)`.",
             LikelyMistakeWarning,
         )
-    elif "loss-without-gradient" in config.silenced_checks():
-        return
-    elif has_constant_loss and _has_own_loss(given[0]):
+    elif has_constant_loss and "loss-without-gradient" not in config.silenced_checks():
         warn(_CONSTANT_LOSS, LikelyMistakeWarning)
-
-
-def _has_own_loss(model: Module) -> bool:
-    """Return whether the loss is not that of `compile`, which is checked before."""
-    methods = "train_step", "compute_loss"
-    is_own = any(is_user_defined(type(model), name) for name in methods)
-    return is_own or getattr(model, "loss", None) is None
 
 
 # Arrays of variables that a dispatch has replaced, and whether others may use them.
@@ -364,7 +354,7 @@ Execute = Callable[[Any, RunKey], tuple[Any, bool]]
 
 def eager(step: Step) -> Execute:
     """Return a function that runs a step op by op."""
-    is_checked = not step.guard
+    is_checked = False
 
     def execute(batch: PyTree, key: RunKey) -> tuple[PyTree, bool]:
         with StateScope(

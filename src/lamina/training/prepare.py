@@ -169,6 +169,9 @@ def check_fit_data(
         is_whole=feed.is_resident,
     )
     found = report.check_case(state, given, case)
+    is_explained = {"loss-without-gradient", "zero-loss-weights"} & {*found.codes}
+    is_silent = given.check_level in ("off", "errors")
+    state.warns_of_update = not (is_explained or is_silent)
     if is_asked:
         prepare_model(state, feed, checks, finite, True)
     return found

@@ -71,6 +71,8 @@ class TrainingState:
         self._version = -1  # structure version that `_made` is valid for
         # Arguments and data that the last `fit` was checked with.
         self.checked: tuple[Hashable, list[weakref.ref[Any]]] | None = None
+        # Whether to warn about a training step that trains nothing.
+        self.warns_of_update = True
 
     def compile(self, arguments: CompileArgs) -> None:
         """Set the losses and metrics, and discard the programs of the previous ones."""
@@ -218,7 +220,8 @@ class TrainingState:
         results = None if returns_logs else model.get_metrics_result
         function = _step_function(model, name)
         guard = kind == "train"
-        step = Step(kind, function, self.modules, model.reset_metrics, results, guard)
+        given = kind, function, self.modules, model.reset_metrics, results, guard
+        step = Step(*given, lambda: guard and self.warns_of_update)
         return Engine(step, eager(step) if model.run_eagerly else None)
 
 

@@ -19,6 +19,7 @@ from lamina.compat.tensorflow.base.sparse import SparseTensor
 from lamina.compat.tensorflow.base.tensors import dtype_of, is_text, on_host
 from lamina.compat.tensorflow.data.sources import Filenames, matching_files, paths
 from lamina.errors import ArgumentError, missing_package
+from lamina.io.files import read_file as read_contents
 from lamina.ops.types import Tensor
 from lamina.typing import DTypeLike
 
@@ -43,8 +44,7 @@ __getattr__ = declared(
 
 def read_file(filename: Filenames, name: str = "") -> Any:
     """Return the bytes of a file."""
-    with open(paths(filename)[0], "rb") as file:
-        return on_host(file.read())
+    return on_host(read_contents(paths(filename)[0]))
 
 
 def write_file(filename: Filenames, contents: Text, name: str = "") -> None:

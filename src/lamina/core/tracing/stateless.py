@@ -7,10 +7,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lamina.core.scope import RunKey, StateScope, local
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, ShapeError
 
 
 def bind(
@@ -80,6 +81,12 @@ def value_and_grad(
         with bind(variables, values) as scope:
             result = function()
         loss, aux = result if has_aux else (result, None)
+        if np.shape(loss) != ():
+            raise ShapeError(
+                "value_and_grad: the function must return one number, the loss, but "
+                f"it returned an array of shape {np.shape(loss)}. Return its mean: "
+                "`ops.mean(loss)`."
+            )
         written[:] = scope.assigned.values()
         # JAX differentiates through tracers of one class. What has no derivative, such
         # as rounded values, is not one.

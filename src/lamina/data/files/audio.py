@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import wave
 
 import numpy as np
 
+from lamina import config
 from lamina.errors import DataError
+from lamina.io.files import read_file
 
 
 def load_audio(path: str, rate: int | None, length: int | None) -> np.ndarray:
@@ -25,7 +28,7 @@ def load_audio(path: str, rate: int | None, length: int | None) -> np.ndarray:
         DataError: the file does not hold PCM samples.
     """
     try:
-        with wave.open(path, "rb") as file:
+        with wave.open(io.BytesIO(read_file(path)), "rb") as file:
             width, channels = file.getsampwidth(), file.getnchannels()
             old_rate, data = file.getframerate(), file.readframes(file.getnframes())
     except (wave.Error, EOFError) as error:
@@ -40,7 +43,13 @@ def load_audio(path: str, rate: int | None, length: int | None) -> np.ndarray:
     values = _samples(data, width)
     samples = values[: len(values) // channels * channels].reshape(-1, channels)
     if rate is not None and rate != old_rate and len(samples):
-        samples = _resampled(samples, max(round(len(samples) * rate / old_rate), 1))
+        count = max(round(len(samples) * rate / old_rate), 1)
+        if 16 * count * channels > config.memory_limit():  # its transform is complex
+            raise DataError(
+                f"{path!r} has {old_rate} samples per second: at {rate} it would not "
+                "fit in memory. Choose a lower `sampling_rate`."
+            )
+        samples = _resampled(samples, count)
     if length is not None:
         samples = samples[:length]
         samples = np.pad(samples, ((0, length - len(samples)), (0, 0)))

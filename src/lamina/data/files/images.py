@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -19,6 +20,7 @@ from lamina.errors import (
     ArgumentTypeError,
     DataError,
     FileFormatError,
+    LaminaError,
     ShapeError,
     missing_package,
 )
@@ -195,6 +197,7 @@ def load_img(
 
     Raises:
         MissingFileError: the file does not exist.
+        FileFormatError: the file is not an image, or is damaged.
         ArgumentError: an argument is not one of these values.
         MissingPackageError: Pillow is not installed.
 
@@ -213,7 +216,9 @@ def load_img(
     check_arguments("load_img", checks, locals())
     if isinstance(target_size, int):
         target_size = (target_size, target_size)
-    img = convert_mode(open_image(path), color_mode.lower())
+    with _explained(path, FileFormatError):
+        img = convert_mode(_open_image(path), color_mode.lower())
+        img.load()
     if target_size is None or img.size == (target_size[1], target_size[0]):
         return img
     box = None
@@ -270,7 +275,7 @@ def smart_resize(
     return np.asarray(resized) if isinstance(x, np.ndarray) else resized
 
 
-def open_image(path: ImagePath) -> Picture:
+def _open_image(path: ImagePath) -> Picture:
     """Open an image file, which is decoded on first use.
 
     Raises:
@@ -286,10 +291,27 @@ def open_image(path: ImagePath) -> Picture:
         )
     # Read at once: Pillow would keep the file open.
     data = path if isinstance(path, io.BytesIO) else io.BytesIO(read_file(path))
+    return pillow().open(data)
+
+
+@contextmanager
+def _explained(path: ImagePath, kind: type[LaminaError]) -> Iterator[None]:
+    """Turn errors of Pillow into an error that names the file."""
+    name = "The data" if isinstance(path, io.BytesIO) else repr(os.fspath(path))
+    images = pillow()
     try:
-        return pillow().open(data)
-    except pillow().DecompressionBombError as error:
-        raise FileFormatError(f"{str(path)!r} is not opened: {error}.") from None
+        yield
+    except LaminaError:
+        raise
+    except images.UnidentifiedImageError:
+        reason = "it has no format that Pillow knows"
+        raise kind(f"{name} cannot be read as an image: {reason}.") from None
+    except (
+        *(OSError, SyntaxError, ValueError, EOFError),
+        images.DecompressionBombError,
+    ) as error:
+        reason = str(error).rstrip(".")
+        raise kind(f"{name} cannot be read as an image: {reason}.") from None
 
 
 class ImageForm(NamedTuple):
@@ -319,16 +341,11 @@ def load_pixels(path: str, form: ImageForm) -> np.ndarray:
         DataError: the file is not an image, or is damaged.
     """
     mode, channels = COLOR_MODES[form.color_mode]
-    try:
-        with pillow().open(path) as img:
-            # A JPEG decoder returns gray pixels in less time than colored ones.
-            if mode == "L" and img.format == "JPEG":
-                img.draft(mode, img.size)
-            pixels = np.asarray(convert_mode(img, form.color_mode))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(
-            f"{path!r} cannot be read as an image: {error}. Replace or remove the file."
-        ) from None
+    with _explained(path, DataError), _open_image(path) as img:
+        # A JPEG decoder returns gray pixels in less time than colored ones.
+        if mode == "L" and img.format == "JPEG":
+            img.draft(mode, img.size)
+        pixels = np.asarray(convert_mode(img, form.color_mode))
     pixels = pixels.reshape(*pixels.shape[:2], channels)
     pixels = _fitted(pixels, form)
     pixels = resize(pixels, form.height, form.width, form.method)

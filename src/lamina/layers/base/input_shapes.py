@@ -83,6 +83,8 @@ def _calling_hint(wanted: PartialShape, shape: tuple[int, ...]) -> str:
     rank = len(shape)
     if rank == len(wanted) and not _is_channels_first(wanted, shape):
         return f"Pass rows of shape {wanted[1:]}."
+    if wanted[-1] == 1 and sizes_agree(wanted[1:-1], shape):
+        return "A single row needs the batch and channel axes: `x[None, ..., None]`."
     if rank != len(wanted) - 1:
         return ""
     batch_axis = (

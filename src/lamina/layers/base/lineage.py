@@ -80,7 +80,8 @@ def draw_chain(layer: Module, inputs: Sequence[SymbolicTensor]) -> str:
         layer: the layer that cannot be called.
         inputs: its inputs.
     """
-    rows = [row for tensor in inputs[:_MOST_BRANCHES] for row in _rows_to(tensor)]
+    branches = map(_rows_to, inputs[:_MOST_BRANCHES])
+    rows = list(dict.fromkeys(row for branch in branches for row in branch))
     if len(rows) < 2:
         return ""
     rows.append((layer.name or "", type(layer).__name__, "<- here"))

@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina import constraints, initializers, regularizers
 from lamina.core.check import result_for
+from lamina.core.creation import raise_missing_attribute
 from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, is_float
 from lamina.core.module import unique
 from lamina.core.process import host_array
@@ -45,16 +46,8 @@ class WeightOwner(Operation):
     _call_losses: list[Any]
 
     def __getattr__(self, name: str) -> Any:
-        if "_call_losses" not in vars(self) and name in _MADE_BY_INIT:
-            raise AttributeError(
-                f"{type(self).__name__}.__init__ must begin with "
-                "`super().__init__(**kwargs)`, before it makes layers or weights."
-            )
-        found = getattr(type(self), name, None)
-        if isinstance(found, property):  # which raised AttributeError: raise it again
-            return found.__get__(self)
-        text = f"{type(self).__name__!r} object has no attribute {name!r}"
-        raise AttributeError(text, name=name, obj=self)
+        is_made = "_call_losses" in vars(self)
+        raise_missing_attribute(self, name, () if is_made else _MADE_BY_INIT)
 
     @property
     def dtype(self) -> str:

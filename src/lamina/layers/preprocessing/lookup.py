@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import is_int, one_of
+from lamina.errors import ArgumentError
 from lamina.layers.base.attributes import Converted
 from lamina.layers.preprocessing.categorical import encode, encoded_shape
 from lamina.layers.preprocessing.hashing import farm_hash, salt_pair, sip_hash
@@ -188,4 +189,11 @@ class IntegerLookup(Lookup):
         self.set_options(locals(), vocabulary, idf_weights)
 
     def _values(self, values: np.ndarray) -> list[int]:
-        return values.astype(np.int64).ravel().tolist()
+        try:
+            return values.astype(np.int64).ravel().tolist()
+        except (ValueError, TypeError, OverflowError) as error:
+            reason = str(error)[:200]
+            raise ArgumentError(
+                f"{self._label}: the vocabulary must hold integers: {reason}. For "
+                "texts use StringLookup."
+            ) from None

@@ -198,8 +198,8 @@ def _one_value(misfit: Misfit, units: int) -> str:
         return f"{what}. {_ending(misfit, 1)}"
     if not kind.startswith("categorical"):
         return (
-            f"{what}. If these are classes, compile with loss={SPARSE!r}. For "
-            f"continuous values: {linear}"
+            f"{what}. If these are classes, compile with loss={SPARSE!r}. If "
+            f"they are continuous values: {linear[0].lower()}{linear[1:]}"
         )
     mend = f"Pass `to_categorical(y, {units})` as labels."
     if kind == _ONE_HOT and misfit.to_train:

@@ -188,7 +188,52 @@ WRONG: dict[str, tuple[Program, str]] = {
         "output-activation",
     ),
 }
+
+
+class Chosen(Model):
+    """Layers that are used by name, only in training, or by another method."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noise = layers.GaussianNoise(0.1)
+        self.block_0, self.block_1 = layers.Dense(6, "relu"), layers.Dense(6, "relu")
+        self.last, self.spare = layers.Dense(1), layers.Dense(2)
+        self.built_once, self.calls = 0, 0
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        if training:
+            inputs = self.noise(inputs)
+        for i in range(2):
+            inputs = getattr(self, f"block_{i}")(inputs)
+        return self.last(inputs)
+
+    def features(self, inputs: Any) -> Any:
+        self.calls += 1
+        return self.spare(self.block_0(inputs))
+
+
+def refined() -> Any:
+    x, shared = Input((8,)), layers.Dense(8, "relu")
+    return Model(x, layers.Dense(1)(shared(shared(x))))
+
+
+def squared(labels: Any, logits: Any) -> Any:
+    return lamina.ops.mean((labels - logits) ** 2, axis=-1)
+
+
 RIGHT: dict[str, Program] = {
+    "layers that are chosen": lambda: (compiled(Chosen(), "mse"), X, X[:, :1]),
+    "one layer twice": lambda: (compiled(refined(), "mse"), X, X[:, :1]),
+    "loss of labels and logits": lambda: (
+        compiled(stack(layers.Dense(1)), squared),
+        X,
+        X[:, :1],
+    ),
+    "labels under a softmax of pairs": lambda: (
+        compiled(stack(layers.Dense(3, "softmax")), "kl_divergence"),
+        X,
+        np.eye(3)[CLASSES],
+    ),
     "output without a loss": lambda: (heads(), X, {"b": X[:, :1]}),
     "generator of a GAN": lambda: (
         compiled(frozen_judge(), LOGITS),

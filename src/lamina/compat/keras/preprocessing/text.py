@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from lamina.compat.notices import tell
+from lamina.errors import FileFormatError
+from lamina.io.bounded_json import read_json
 
 __all__ = [
     "Tokenizer",
@@ -227,15 +229,48 @@ class Tokenizer:
 
 
 def tokenizer_from_json(json_string: str) -> Tokenizer:
-    """Return a `Tokenizer` from the text that `Tokenizer.to_json` returned."""
-    config = json.loads(json_string)["config"]
-    tables = {n: json.loads(config.pop(n)) for n in list(config) if n[:5] in _TABLES}
+    """Return a `Tokenizer` from the text that `Tokenizer.to_json` returned.
+
+    Raises:
+        FileFormatError: the text is not one of a tokenizer.
+    """
+    config = read_json(json_string, "The text").get("config")
+    if not isinstance(config, dict):
+        raise FileFormatError("The text is not that of a Tokenizer: it has no config.")
+    tables = {name: _table(config.pop(name), name) for name in _TABLES & config.keys()}
+    for name, kinds in _KINDS.items():
+        value = config.get(name)
+        if name in config and not isinstance(value, kinds):
+            raise FileFormatError(
+                f"{name!r} of the tokenizer cannot be of type {type(value).__name__}."
+            )
     tokenizer = Tokenizer(**config)
-    for name, table in tables.items():
-        if name.startswith("index_"):
-            table = {int(key): value for key, value in table.items()}
-        setattr(tokenizer, name, table)
+    vars(tokenizer).update(tables)
+    tokenizer.word_docs = Counter(tokenizer.word_docs)
     return tokenizer
 
 
-_TABLES = ("word_", "index")
+_KINDS: dict[str, Any] = {
+    "num_words": int | None,
+    "filters": str,
+    "split": str,
+    "oov_token": str | None,
+    "document_count": int,
+}
+_TABLES = {"word_counts", "word_docs", "index_docs", "index_word", "word_index"}
+
+
+def _table(text: object, name: str) -> dict[Any, Any]:
+    """Return the words or indices of a table in a config, with their values."""
+    what = f"{name!r} of the tokenizer"
+    if not isinstance(text, str):
+        raise FileFormatError(f"{what} must be a string, got {type(text).__name__}.")
+    table: dict[Any, Any] = read_json(text, what)
+    if name.startswith("index_"):
+        if not all(map(str.isdecimal, table)):
+            raise FileFormatError(f"The keys of {what} must be numbers.")
+        table = {int(key): value for key, value in table.items()}
+    kind = str if name == "index_word" else int
+    if not all(isinstance(value, kind) for value in table.values()):
+        raise FileFormatError(f"The values of {what} must be of type {kind.__name__}.")
+    return table

@@ -29,17 +29,18 @@ _SIMILAR = 0.85
 
 
 class _UserFunction(NamedTuple):
-    """A function of a user that is traced, and its name for messages."""
+    """A function of a user that is traced."""
 
     function: FunctionType
-    name: str
+    name: str  # for messages
+    owner: object  # the object whose method or function it is
 
 
 @rule("random-in-call", "warning")
 def numbers_drawn_while_tracing(case: Case) -> Advice:
     if case.model.run_eagerly:
         return None
-    for function, name in _traced_functions(case):
+    for function, name, _ in _traced_functions(case):
         drawn = _draws(function)
         if drawn is None:
             continue
@@ -54,6 +55,38 @@ def numbers_drawn_while_tracing(case: Case) -> Advice:
     return None
 
 
+@rule("counter-in-call", "warning")
+def numbers_counted_while_tracing(case: Case) -> Advice:
+    if case.model.run_eagerly:
+        return None
+    for function, name, owner in _traced_functions(case):
+        for attribute in _changed_in_place(function):
+            value = vars(owner).get(attribute)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                continue
+            code = function.__code__
+            return (
+                f"{name} changes the number `self.{attribute}`, but it is traced once: "
+                "each step uses the value that it had then.",
+                f"Create self.{attribute} = self.add_weight(shape=(), "
+                "initializer='zeros', trainable=False) in `__init__`, and call "
+                f"self.{attribute}.assign_add(1).",
+                f"{code.co_filename}:{code.co_firstlineno}",
+            )
+    return None
+
+
+def _changed_in_place(function: FunctionType) -> Iterator[str]:
+    """Yield the attributes of `self` that statements such as `self.n += 1` change."""
+    steps = [s for s in dis.get_instructions(function) if s.opname != "CACHE"]
+    for i, step in enumerate(steps):
+        if step.opname == "BINARY_OP" and step.argrepr.endswith("="):
+            # It swaps the result with the object before it stores.
+            for after in steps[i + 1 : i + 3]:
+                if after.opname == "STORE_ATTR":
+                    yield after.argval
+
+
 def _traced_functions(case: Case) -> Iterator[_UserFunction]:
     """Yield the functions of users that run while a training step is traced."""
     modules = {id(m): m for m in (*case.model.all_layers(), case.model)}
@@ -61,13 +94,14 @@ def _traced_functions(case: Case) -> Iterator[_UserFunction]:
         for name in _METHODS:
             method = getattr(type(module), name, None)
             if isinstance(method, FunctionType) and is_user_defined(type(module), name):
-                yield _UserFunction(method, f"{type(module).__name__}.{name}")
+                yield _UserFunction(method, f"{type(module).__name__}.{name}", module)
         if isinstance(module, Lambda) and isinstance(module.function, FunctionType):
-            yield _UserFunction(module.function, f"The function of {module.name!r}")
+            name = f"The function of {module.name!r}"
+            yield _UserFunction(module.function, name, module)
     for out in case.outputs:
         loss = getattr(out.loss, "fn", None)
         if isinstance(loss, FunctionType) and not out.is_known_loss:
-            yield _UserFunction(loss, f"The loss {out.loss.name!r}")
+            yield _UserFunction(loss, f"The loss {out.loss.name!r}", out.loss)
 
 
 def _draws(function: Callable[..., Any]) -> str | None:

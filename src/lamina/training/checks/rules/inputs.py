@@ -19,6 +19,8 @@ _SCALING = (
 )
 # Wider tables are often images or other signals.
 _MAX_COLUMNS = 40
+# Ratio of two standard deviations. Those of 0..255 and 0..1 have 255.
+_ANOTHER_SCALE = 20
 
 
 def _first_weighted(data: InputCase) -> Any:
@@ -154,6 +156,25 @@ def data_that_is_scaled_twice(data: InputCase) -> Advice:
         f"{first.name!r} (Rescaling) multiplies them by {scale:.3g}.",
         "Remove the layer, or pass the values as they were, 0 to 255.",
         created_at(first),
+    )
+
+
+@rule("validation-scale", "warning", each="inputs")
+def validation_data_of_another_scale(data: InputCase) -> Advice:
+    held_out = data.case.validation
+    if not held_out or not data.is_number or len(data.case.inputs) != 1:
+        return None
+    other = InputCase(data.case, data.name, held_out[0], data.tensor)
+    if not other.is_number or min(len(data.sample), len(other.sample)) < 10:
+        return None
+    spreads = [float(each.sample.std(dtype="float64")) for each in (data, other)]
+    if not min(spreads) or max(spreads) / min(spreads) < _ANOTHER_SCALE:
+        return None
+    (low, high), (least, most) = data.range, other.range
+    return (
+        f"{data.name} ranges from {low:g} to {high:g}, but in `validation_data` it "
+        f"ranges from {least:g} to {most:g}.",
+        "Scale both in the same way, best by a layer of the model.",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from types import CodeType, FunctionType
 from typing import Any
 
 import jax
@@ -11,7 +13,14 @@ from lamina import initializers
 from lamina.core.creation import created_at
 from lamina.core.graph import Node
 from lamina.core.module import is_user_defined
-from lamina.layers import RNN, BatchNormalization, Bidirectional, Dense, Dropout
+from lamina.layers import (
+    RNN,
+    BatchNormalization,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Layer,
+)
 from lamina.layers.convolution.regular import Conv
 from lamina.training.checks.case import Case, activation_of
 from lamina.training.checks.rules.base import Advice, rule
@@ -82,6 +91,59 @@ def _has_nonlinearity(case: Case) -> bool:
         or isinstance(node.operation, RNN)
         for node in case.nodes[:-1]
     )
+
+
+@rule("unused-layer", "advice")
+def layer_that_is_never_called(case: Case) -> Advice:
+    if not case.is_plain:
+        return None
+    for owner in dict.fromkeys((case.model, *case.model.all_layers())):
+        if not is_user_defined(type(owner), "call"):
+            continue
+        unbuilt = {
+            name: value
+            for name, value in vars(owner).items()
+            if isinstance(value, Layer) and not value.built
+        }
+        used = _names_in_methods(type(owner)) if unbuilt else set()
+        for name in unbuilt.keys() - used:
+            return (
+                f"{type(owner).__name__} has the layer `self.{name}`, but no method "
+                "uses it.",
+                f"Call self.{name}(...) in `call`, or remove the layer.",
+                created_at(unbuilt[name]),
+            )
+    return None
+
+
+def _names_in_methods(cls: type) -> set[str]:
+    """Return the names that the methods of a user's class use, except `__init__`."""
+    found: set[str] = set()
+    for base in filter(is_user_defined, cls.__mro__):
+        methods = [v for k, v in vars(base).items() if k != "__init__"]
+        methods = [v.fget if isinstance(v, property) else v for v in methods]
+        codes = [v.__code__ for v in methods if isinstance(v, FunctionType)]
+        while codes:
+            code = codes.pop()
+            found.update(code.co_names)
+            codes += [c for c in code.co_consts if isinstance(c, CodeType)]
+    return found
+
+
+@rule("repeated-layer", "advice")
+def one_layer_several_times_in_a_stack(case: Case) -> Advice:
+    if type(case.model).__name__ != "Sequential":
+        return None
+    for layer, count in Counter(case.model.layers).items():
+        if count > 1 and layer.trainable_variables:
+            return (
+                f"The model has layer {layer.name!r} {count} times, which is one layer "
+                "with one set of weights.",
+                "Create a layer each time: [layers.Dense(8) for _ in range(3)], not "
+                "[layers.Dense(8)] * 3.",
+                created_at(layer),
+            )
+    return None
 
 
 @rule("no-nonlinearity", "warning")

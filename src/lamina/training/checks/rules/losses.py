@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from types import FunctionType
+
 from lamina.training.checks.case import Case, OutputCase
 from lamina.training.checks.rules.base import Advice, rule
+
+# Names of arguments.
+_PREDICTION = re.compile(r"pred|y_hat|yhat|logits")
+_TARGET = re.compile(r"true|target|label")
 
 
 @rule("loss-without-gradient", "warning", each="outputs")
@@ -39,6 +46,25 @@ def _loss_without_predictions(out: OutputCase) -> Advice:
         "trained.",
         "Compute it from `y_pred`, its second argument.",
         out.case.compiled_at,
+    )
+
+
+@rule("loss-arguments", "warning", each="outputs")
+def predictions_before_targets(out: OutputCase) -> Advice:
+    function = getattr(out.loss, "fn", None)
+    if out.is_known_loss or not isinstance(function, FunctionType):
+        return None
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount][:2]
+    if len(names) < 2 or not _PREDICTION.search(names[0]):
+        return None
+    if not _TARGET.search(names[1]) or _PREDICTION.search(names[1]):
+        return None
+    return (
+        f"The loss {out.loss.name!r} is called with the targets and then the "
+        f"predictions, but its arguments are named {names[0]!r} and {names[1]!r}.",
+        f"Define it with the arguments ({names[1]}, {names[0]}).",
+        f"{code.co_filename}:{code.co_firstlineno}",
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lamina import metrics
 from lamina.core.creation import created_at
-from lamina.layers import Dropout
-from lamina.training.checks.case import OutputCase, activation_of
+from lamina.layers import Dropout, Softmax
+from lamina.training.checks.case import Case, OutputCase, activation_of
 from lamina.training.checks.rules.base import Advice, rule
 
 # Activation that makes probabilities for each loss.
@@ -113,6 +113,39 @@ def softmax_for_several_labels(out: OutputCase) -> Advice:
         "with loss='binary_crossentropy'.",
         last.where,
     )
+
+
+@rule("binary-loss-of-classes", "advice", each="outputs")
+def binary_crossentropy_of_classes(out: OutputCase) -> Advice:
+    labels, last = out.labels, out.activation
+    if out.kind != "binary_crossentropy" or last.name != "softmax" or labels is None:
+        return None
+    # For two classes it is the same.
+    if labels.width < 3 or labels.width != out.units or not out.is_known_loss:
+        return None
+    if not (labels.values.sum(-1) == 1).all() or not labels.are_integers:
+        return None
+    return (
+        f"The rows have one of {labels.width} classes, but the loss {out.kind!r} "
+        "judges each class alone, and its 'accuracy' counts each class of a row.",
+        "Compile with loss='categorical_crossentropy'.",
+        out.case.compiled_at,
+    )
+
+
+@rule("softmax-axis", "warning")
+def softmax_over_rows(case: Case) -> Advice:
+    for node in case.nodes:
+        layer = node.operation
+        if not isinstance(layer, Softmax) or layer.axis != 0:
+            continue
+        return (
+            f"Layer {layer.name!r} (Softmax) has axis=0, the axis of the rows, so each "
+            "prediction depends on the other rows of its batch.",
+            "Remove the argument; the default is -1.",
+            created_at(layer),
+        )
+    return None
 
 
 @rule("softmax-for-values", "warning", each="outputs")
