@@ -84,6 +84,19 @@ def test_vocabulary_of_integers_holds_integers(line: str, tmp_path: Path) -> Non
         layers.IntegerLookup(vocabulary=path)
 
 
+def test_texts_to_adapt_to_are_regular_files_in_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    layer = layers.TextVectorization()
+    with pytest.raises(errors.MissingFileError, match="texts"):
+        layer.adapt(path)
+    path.write_bytes(b"good\n\xff\xfe\n")
+    with pytest.raises(errors.FileFormatError, match="UTF-8"):
+        layer.adapt(path)
+    path.write_text("one two\ntwo\n", encoding="utf-8")
+    layer.adapt(path)
+    assert layer.get_vocabulary() == ["", "[UNK]", "two", "one"]
+
+
 def tokenizer(**changes: Any) -> str:
     given = Tokenizer().get_config() | changes
     return json.dumps({"class_name": "Tokenizer", "config": given})

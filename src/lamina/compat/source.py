@@ -10,8 +10,8 @@ import importlib
 from types import ModuleType
 
 _OWN = "lamina.compat.keras.source"
-# Public modules with the names of a folder of the source, if not that of its name;
-# "" is `keras` itself.
+# The public modules that have the names of a folder of the source. A folder that is
+# missing here is named like its public module; "" is `keras` itself.
 _FOLDERS: dict[str, tuple[str, ...]] = {
     "": ("",),
     "backend": ("backend", "config", "ops", "random", "tree", ""),
@@ -30,7 +30,8 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
     "utils": ("utils", "config", "backend", "layers", "preprocessing.image"),
     "version": ("",),
 }
-# Parts of paths that are not named after an object that they have.
+# Files and folders of the source that are not named after an object in them, such as
+# `losses.losses`. Others, such as `layers.core.dense`, are known by their object.
 _PARTS: dict[str, str] = {
     "activations": "activations",
     "applications": "imagenet_utils",
@@ -63,7 +64,7 @@ _PARTS: dict[str, str] = {
     "torch_utils traceback_utils tracking",
     "wrappers": "sklearn_wrapper",
 }
-# Names that packages use and no public module has, by their path in the source.
+# Objects that packages import from the source and that no public module has, by path.
 SOURCE_NAMES: dict[str, str] = {
     ".version": "lamina.compat.keras.functions:version",
     "version.version": "lamina.compat.keras.functions:version",

@@ -77,7 +77,8 @@ def register_serializable(
         item_name = name or item.__name__  # type: ignore[attr-defined]
         if inspect.isclass(item) and not hasattr(item, "get_config"):
             raise ArgumentError(
-                f"Cannot register class {item_name!r}: it has no `get_config` method."
+                f"Cannot register class {item_name!r}: it has no `get_config` method. "
+                "Define one that returns the arguments of the constructor."
             )
         registered = f"{package}>{item_name}"
         _custom[registered] = item

@@ -57,7 +57,9 @@ class PyDataset:
 
     def __getitem__(self, index: int) -> Any:
         """Return batch `index`."""
-        raise MissingMethodError(f"{type(self).__name__} must define `__getitem__`.")
+        raise MissingMethodError(
+            f"{type(self).__name__} must define `__getitem__`, which returns a batch."
+        )
 
     def __iter__(self) -> Iterator[Any]:
         """Yield all batches in order."""

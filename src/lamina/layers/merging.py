@@ -58,10 +58,17 @@ class Merge(Layer):
 
     def violated(self, shapes: Sequence[PartialShape]) -> str:
         """Return the requirement that the shapes violate, or an empty string."""
-        aligned = zip(*_align(shapes), strict=True)
-        if all(len({*sizes} - {None, 1}) <= 1 for sizes in aligned):
+        aligned = [{*sizes} - {None, 1} for sizes in zip(*_align(shapes), strict=True)]
+        wrong = [axis for axis, sizes in enumerate(aligned) if len(sizes) > 1]
+        if not wrong:
             return ""
-        return "the sizes of each axis must be equal or 1"
+        rule = "the sizes of each axis must be equal or 1"
+        if wrong != [len(aligned) - 1]:
+            return rule
+        units = next(shape[-1] for shape in shapes if shape[-1] is not None)
+        return (
+            f"{rule}. Give all {units} features, for example by layers.Dense({units})"
+        )
 
     def compute_mask(self, inputs: Sequence[Array], mask: Masks = None) -> Any:
         """Combine the masks by "or"; return None if an input has no mask.

@@ -223,7 +223,9 @@ def _tensors_at(
         items = addresses.items()
         return dictionary((k, _tensors_at(v, tensors, dictionary)) for k, v in items)
     if not isinstance(addresses, (list, tuple)):
-        raise FileFormatError(f"The model's graph has no tensor at {addresses!r}.")
+        raise FileFormatError(
+            f"The config is damaged: the graph has no tensor at {addresses!r}."
+        )
     if len(addresses) == 3 and isinstance(addresses[0], str):
         return _tensor_at((addresses[0], addresses[1], addresses[2]), tensors)
     found = [_tensors_at(address, tensors, dictionary) for address in addresses]

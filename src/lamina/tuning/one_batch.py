@@ -53,11 +53,13 @@ class OneBatch(NamedTuple):
         if self.learned:
             return f"<OneBatch: learned, {done}>"
         if math.isnan(self.last_loss):
-            advice = "the loss diverged; try a smaller learning rate: lr_find"
+            advice = (
+                "the loss diverged: choose a smaller learning rate with tuning.lr_find"
+            )
         else:
             advice = (
-                "check that the labels belong to the inputs, that the loss fits the "
-                "last activation, and the learning rate: lr_find"
+                "check that the labels belong to the inputs and that the loss fits the "
+                "last activation, or choose a learning rate with tuning.lr_find"
             )
         return f"<OneBatch: not learned, {done}; {advice}>"
 
@@ -75,10 +77,10 @@ def overfit_one_batch(
     """Train on one batch repeatedly, and report whether the model can fit it.
 
     If a model cannot fit 32 rows, it cannot fit a data set: the labels, the loss, the
-    architecture or the learning rate is wrong. The test ends when the
-    loss is a tenth of the first one. Afterwards the model and the optimizer are what
-    they were, bit for bit. Dropout and regularizers stay active and can keep the loss
-    of a good model above that bar.
+    architecture or the learning rate is wrong. The test ends when the loss is a tenth
+    of the first one. Dropout and regularizers stay active, so the loss of a good model
+    may not fall as far. Afterwards the model and the optimizer are restored, bit for
+    bit.
 
     Args:
         model: a compiled model.

@@ -39,6 +39,27 @@ def test_classifier_is_tuned_and_predicts_labels():
     np.testing.assert_allclose(best.predict_proba(X).sum(1), 1, rtol=1e-5)
 
 
+def test_classifier_scores_rows_that_lack_a_class():
+    from keras.wrappers.scikit_learn import KerasClassifier
+
+    def build():
+        return model(3, "categorical_crossentropy", "softmax")
+
+    wrapper = KerasClassifier(build, verbose=0)
+    wrapper.fit(X, np.arange(24) % 3)
+    wrapper.model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    right = (wrapper.predict(X[:12]) == np.arange(12) % 2).mean()
+    assert wrapper.score(X[:12], np.arange(12) % 2) == pytest.approx(right)
+
+
+def test_regressor_predicts_several_numbers():
+    from keras.wrappers.scikit_learn import KerasRegressor
+
+    regressor = KerasRegressor(lambda: model(2, "mse"), verbose=0)
+    regressor.fit(X, X[:, :2])
+    assert regressor.predict(X).shape == (24, 2)
+
+
 def test_classifier_of_one_output_has_two_classes():
     from keras.wrappers.scikit_learn import KerasClassifier
 

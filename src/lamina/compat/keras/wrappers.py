@@ -101,8 +101,10 @@ class KerasClassifier(ClassifierMixin, _Wrapper):
         if not _is_rows(y):
             y = np.searchsorted(self.classes_, y)
         loss = (self.model.get_compile_config() or {}).get("loss")
-        is_categorical = loss == "categorical_crossentropy" and y.ndim < 2
-        return np.asarray(to_categorical(y)) if is_categorical else y
+        if loss != "categorical_crossentropy" or y.ndim > 1:
+            return y
+        # The rows of a test may lack a class.
+        return np.asarray(to_categorical(y, self.n_classes_))
 
     def predict(self, x: Data, **kwargs: object) -> np.ndarray:
         """Return the most probable class of each row."""
@@ -127,7 +129,8 @@ class KerasRegressor(RegressorMixin, _Wrapper):
 
     def predict(self, x: Data, **kwargs: object) -> np.ndarray:
         """Return the outputs."""
-        return np.squeeze(self._predict(x, kwargs), axis=-1)
+        outputs = self._predict(x, kwargs)
+        return outputs[..., 0] if outputs.shape[-1] == 1 else outputs
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, **kwargs: Any) -> float:
         """Return the loss with the sign changed: more is better."""

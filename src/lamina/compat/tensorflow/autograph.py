@@ -8,7 +8,7 @@ from typing import Any
 
 
 def to_graph(entity: Callable[..., Any], recursive: bool = True, **_: object) -> Any:
-    """Return a function as it is."""
+    """Return the function unchanged: lamina needs no conversion."""
     return entity
 
 

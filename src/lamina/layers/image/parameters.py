@@ -100,7 +100,11 @@ class Draws:
         return lax.optimization_barrier(numbers)
 
     def noise(self, *shape: int) -> Array:
-        """Draw from the standard normal distribution: float32 of a whole shape."""
+        """Draw float32 numbers from the standard normal distribution.
+
+        Args:
+            *shape: shape of the result, with the axis of the images.
+        """
         return noise_of_key(self.key(), shape, "float32")
 
     def signs(self) -> Array:

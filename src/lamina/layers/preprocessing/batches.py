@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina.errors import DataError
+from lamina.errors import DataError, FileFormatError
+from lamina.io.files import open_file
 from lamina.progress.bar import ProgressBar
 from lamina.typing import DTypeLike
 
@@ -91,10 +93,20 @@ def _items(data: Any) -> Iterable[Any]:
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
-    """Yield the lines of a text file in batches."""
-    with path.open(encoding="utf-8") as file:
-        while lines := list(itertools.islice(file, _LINES)):
-            yield [line.rstrip("\n") for line in lines]
+    """Yield the lines of a text file in batches.
+
+    Raises:
+        MissingFileError: the file does not exist, or is not a regular one.
+        FileFormatError: the file is not a text in UTF-8.
+    """
+    with open_file(path) as source, io.TextIOWrapper(source, encoding="utf-8") as file:
+        try:
+            while lines := list(itertools.islice(file, _LINES)):
+                yield [line.rstrip("\n") for line in lines]
+        except UnicodeDecodeError as error:
+            raise FileFormatError(
+                f"{str(path)!r} is not a text file in UTF-8: {error}."
+            ) from None
 
 
 def pieces_of(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -182,7 +182,7 @@ class CheckpointManager:
             self._write(position, stream and (0, stream[1]), logs)
 
     def diverged(self) -> None:
-        """Restore the last checkpoint after a non-finite step, if asked to."""
+        """Restore the last checkpoint, if `TerminateOnNaN` has `rollback=True`."""
         if self._checkpoints is None or not self._rolls_back:
             return
         self._checkpoints.wait()

@@ -52,7 +52,7 @@ class _Rows:
     def from_row_splits(
         cls, values: Any, row_splits: Sequence[int] | np.ndarray, **_: object
     ) -> Self:
-        """Return rows between these positions."""
+        """Return the rows of `values` between neighboring positions."""
         return cls.from_row_lengths(values, np.diff(np.asarray(row_splits)))
 
     @classmethod

@@ -26,7 +26,7 @@ def reverse_sequence(
     batch_axis: int | None = None,
     name: Name = None,
 ) -> Any:
-    """Reverse the first items of each sequence; the rest stays."""
+    """Reverse the first `seq_lengths` items of each sequence, and no others."""
     times, batch = seq_axis or 0, batch_axis or 0
 
     @op

@@ -98,7 +98,7 @@ def _constructed(
 def _former(
     context: Context, name: str, arguments: Arguments, call: cst.Call
 ) -> cst.Call:
-    """Return a call of a layer that has another name today."""
+    """Return a call of a renamed layer, with its present name and arguments."""
     new, sizes, fixed = FORMER[name]
     context.count += 1
     arguments.remove("output_shape")

@@ -148,7 +148,7 @@ class TensorBoard(Callback):
                 writer.file_writer.add_graph(graph)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Store the time."""
+        """Store the time at which the epoch begins."""
         self._epoch_start = self._updates(), time.perf_counter()
 
     def _updates(self) -> int:
