@@ -297,7 +297,7 @@ def _open_image(path: ImagePath) -> Picture:
 @contextmanager
 def _explained(path: ImagePath, kind: type[LaminaError]) -> Iterator[None]:
     """Turn errors of Pillow into an error that names the file."""
-    name = "The data" if isinstance(path, io.BytesIO) else repr(os.fspath(path))
+    name = "The data" if isinstance(path, io.BytesIO) else repr(str(path))
     images = pillow()
     try:
         yield
