@@ -132,7 +132,7 @@ _RENAMED = {
         },
         "optimizer_from_config": "lamina.optimizers:deserialize",
     },
-    "callbacks": {"BaseLogger": "lamina.callbacks:Callback"},
+    "callbacks": {"BaseLogger": f"{_FUNCTIONS}:BaseLogger"},
     "utils": {
         "plot": "lamina.utils:plot_model",
         **{

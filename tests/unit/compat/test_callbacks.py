@@ -213,3 +213,14 @@ def test_logs_of_batches_have_no_sizes_in_programs_of_tf_keras():
     with use(Release.TF_KERAS_2):
         model.fit(X, X[:, :1], verbose=0, callbacks=[watcher])
     assert watcher.begin == [{}] and list(watcher.end[0]) == ["loss"]
+
+
+def test_base_logger_changes_no_logs():
+    from keras.callbacks import BaseLogger
+
+    x, y = np.ones((4, 2)), np.ones((4, 1))
+    model = Sequential([layers.Dense(1, kernel_initializer="zeros")])
+    model.compile("sgd", "mse", metrics=["mae"])
+    logger = BaseLogger(stateful_metrics=["mae"])
+    history = model.fit(x, y, callbacks=[logger], verbose=0).history
+    assert history == {"loss": [1.0], "mae": [1.0]}

@@ -11,12 +11,24 @@ from typing import Any
 import numpy as np
 
 from lamina import initializers, layers, models, utils
+from lamina.callbacks import Callback
 from lamina.compat.keras.backend.shapes import convert_kernel
 from lamina.compat.names import VERSIONS
 from lamina.compat.notices import tell
 from lamina.errors import FileFormatError
 from lamina.models import Model
 from lamina.typing import Config, InitializerLike
+
+
+class BaseLogger(Callback):
+    """Callback without effect: logs have averages of metrics.
+
+    Args:
+        stateful_metrics: names of metrics that were not averaged.
+    """
+
+    def __init__(self, stateful_metrics: Sequence[str] | None = None) -> None:
+        super().__init__()
 
 
 def version() -> str:
