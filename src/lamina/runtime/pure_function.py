@@ -15,6 +15,7 @@ from lamina.core.tracing.attributes import StoredAttributes
 from lamina.core.variable import Variable
 from lamina.runtime.executable import in_process_compile
 from lamina.runtime.module_state import ModuleState
+from lamina.runtime.placement import in_shape
 from lamina.typing import Array, PyTree
 
 
@@ -80,6 +81,47 @@ class PureFunction:
             self.state.variables[i].raw = value
         for assign, arrays in zip(self._assign, result.stored, strict=True):
             assign(arrays)
+
+
+class StateFunction:
+    """A function of a state's variables alone, traced once.
+
+    A call repeats the operations of the trace, on the variables that they use.
+
+    Args:
+        function: reads and assigns variables; returns arrays.
+        state: the variables and hyperparameters that it may use.
+    """
+
+    def __init__(self, function: Callable[[], Any], state: ModuleState) -> None:
+        from jax.extend.core import jaxpr_as_fun  # see `lamina.core.tracing.trace_state`
+
+        values = [jax.ShapeDtypeStruct(v.shape, v.raw.dtype) for v in state.variables]
+        scalar = jax.ShapeDtypeStruct((), jnp.result_type(float))
+        hyperparameters = [scalar] * len(state.attributes)
+        closed, self.shapes = jax.make_jaxpr(
+            PureFunction(function, state), return_shape=True
+        )(values, hyperparameters)
+        self._function = jaxpr_as_fun(closed)
+        jaxpr = closed.jaxpr
+        read = {id(atom) for atom in jaxpr.outvars}
+        read |= {id(atom) for equation in jaxpr.eqns for atom in equation.invars}
+        inputs = zip(jaxpr.invars, [*values, *hyperparameters], strict=True)
+        self._shapes = [spec.shape if id(v) in read else None for v, spec in inputs]
+
+    def __call__(
+        self, values: Sequence[Array], hyperparameters: Sequence[Array]
+    ) -> PureResult:
+        """Call the function.
+
+        Args:
+            values: values of all variables of the state, in any shape of their size.
+            hyperparameters: values of its hyperparameters.
+        """
+        inputs = zip([*values, *hyperparameters], self._shapes, strict=True)
+        flat = [None if s is None else in_shape(value, s) for value, s in inputs]
+        results = self._function(*flat)
+        return jax.tree.unflatten(jax.tree.structure(self.shapes), results)
 
 
 class TracedStep(NamedTuple):

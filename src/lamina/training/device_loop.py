@@ -26,7 +26,7 @@ from lamina.runtime.placement import (
     placed,
     split_rows,
 )
-from lamina.runtime.pure_function import PureFunction, PureResult, TracedStep
+from lamina.runtime.pure_function import PureResult, StateFunction, TracedStep
 from lamina.training.dispatch import (
     DispatchArgs,
     DispatchResult,
@@ -122,19 +122,29 @@ class _DeviceLoop:
         self.args = inputs.args
         hyperparameters = [jnp.asarray(h, float) for h in inputs.hyperparameters]
         self.inputs = inputs._replace(hyperparameters=hyperparameters)
+        self._reset = StateFunction(self.step.reset_metrics, self.traced.state)
+        self._results = self._traced_results()
+
+    def _traced_results(self) -> StateFunction | None:
+        """Return the logs as a function of the variables, if they are one."""
+        results = self.step.results
+        if results is None:
+            return None
+        # In the order of the metrics, not of their names.
+        return StateFunction(lambda: OrderedDict(results()), self.traced.state)
 
     def dispatch(self) -> tuple[list[Array], DispatchResult]:
         """Run the batches of the arguments and return the new values and the logs."""
-        step, changed = self.step, self.inputs.changed
-        logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), self.traced.logs)
-        variables = [
-            jax.ShapeDtypeStruct(v.shape, v.dtype) for v in self.traced.changed
-        ]
-        shapes = jax.eval_shape(self._logs, variables, logs)
+        step, results, shapes = self.step, self._results, self.traced.logs
+        logs = None
+        if results is None:
+            logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        else:
+            shapes = results.shapes.outputs
         recorded = jax.tree.map(
             lambda s: jnp.zeros((self.log_mode.limit, *s.shape), s.dtype), shapes
         )
-        start = LoopState(changed, None if step.results else logs, recorded)
+        start = LoopState(self.inputs.changed, logs, recorded)
         position = self.run(start)
         state = position.state
         bad = jnp.int32(-1)
@@ -143,10 +153,8 @@ class _DeviceLoop:
             # steps again is cheaper than a copy of the state every few steps.
             bad = jnp.where(all_finite(state.changed), bad, self.args.last)
             bad = jnp.where(position.is_finite, bad, position.next - 1)
-        shaped = self._shaped(state.changed)
-        logs = self._logs(shaped, state.logs)
-        values = placed(self.traced.changed, shaped)
-        return values, gathered(DispatchResult(logs, bad, state.recorded))
+        values = placed(self.traced.changed, self._shaped(state.changed))
+        return values, gathered(DispatchResult(self._logs(state), bad, state.recorded))
 
     def run(self, start: LoopState) -> _Position:
         """Run the batches, or up to one with a loss that is not finite."""
@@ -207,7 +215,7 @@ class _DeviceLoop:
 
     def _reset_metrics(self, changed: Sequence[Array], where: Array) -> list[Array]:
         """Return the variables with the metrics reset, if `where` is true."""
-        new = self._call(self.step.reset_metrics, self._shaped(changed)).changed
+        new = self._call(self._reset, changed).changed
         reset = dict(zip(new, as_rows(new.values()), strict=True))
         pairs = zip(self.traced.assigned, changed, strict=True)
         return [jnp.where(where, reset[i], a) if i in reset else a for i, a in pairs]
@@ -235,22 +243,19 @@ class _DeviceLoop:
         def put(recorded: jax.Array, value: jax.Array) -> jax.Array:
             return jax.lax.dynamic_update_index_in_dim(recorded, value, index, 0)
 
-        logs = self._logs(self._shaped(state.changed), state.logs)
+        logs = self._logs(state)
         return state._replace(recorded=jax.tree.map(put, state.recorded, logs))
 
-    def _logs(self, shaped: Sequence[Array], logs: PyTree) -> PyTree:
+    def _logs(self, state: LoopState) -> PyTree:
         """Return the logs: a function of the variables, or what the step returned."""
-        results = self.step.results
-        if results is None:
-            return logs
-        # In the order of the metrics, not of their names.
-        return OrderedDict(self._call(results, shaped).outputs)
+        if self._results is None:
+            return state.logs
+        return self._call(self._results, state.changed).outputs
 
-    def _call(self, function: Callable[[], Any], shaped: Sequence[Array]) -> PureResult:
+    def _call(self, function: StateFunction, changed: Sequence[Array]) -> PureResult:
         """Call a function of the variables."""
-        values = self.traced.values(shaped, self.inputs.fixed)
-        pure = PureFunction(function, self.traced.state)
-        return pure(values, self.inputs.hyperparameters)
+        values = self.traced.values(changed, self.inputs.fixed)
+        return function(values, self.inputs.hyperparameters)
 
     def _shaped(self, changed: Sequence[Array]) -> list[Array]:
         """Return the variables in their own shapes."""

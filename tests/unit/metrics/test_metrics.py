@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina import metrics
+from lamina import layers, metrics
 from lamina.core.masks import set_mask
 from lamina.core.scope import StateScope
 from lamina.core.variable import Variable
@@ -349,3 +350,34 @@ def test_weights_are_broadcast_as_in_keras(name):
 def test_thresholds_are_known_before_build():
     metric = metrics.AUC(thresholds=[0.5], multi_label=True)
     np.testing.assert_allclose(metric.thresholds, [0, 0.5, 1], atol=1e-6)
+
+
+def test_program_traces_results_and_resets_once():
+    calls = Counter()
+
+    class Counted(metrics.Metric):
+        def __init__(self):
+            super().__init__(name="counted")
+            self.steps = self.add_variable((), "zeros")
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.steps.assign(self.steps.value + 1)
+
+        def result(self):
+            calls["result"] += 1
+            # A matrix, which loops carry with one dimension, and a hyperparameter.
+            row = model.layers[0].kernel.value[1]
+            return self.steps.value * jnp.sum(row) + model.optimizer.learning_rate
+
+        def reset_state(self):
+            calls["reset"] += 1
+            super().reset_state()
+
+    model = lamina.Sequential([layers.Input((3,)), layers.Dense(2)])
+    model.compile(lamina.optimizers.SGD(0.25), "mse", metrics=[Counted()])
+    x, y = floats(12, 3), floats(12, 2, seed=1)
+    history = model.fit(x, y, batch_size=4, epochs=2, verbose=0)
+    # The step returns its result, too.
+    assert calls == {"result": 2, "reset": 1}
+    expected = 3 * model.layers[0].kernel.numpy()[1].sum() + 0.25
+    np.testing.assert_allclose(history.history["counted"][-1], expected, rtol=1e-5)
