@@ -386,7 +386,7 @@ def _members_in(values: Iterable[object], *outer: int) -> Iterator[Variable | Mo
             continue
         if isinstance(value, (Variable, Module)):
             yield value
-        elif isinstance(value, (list, tuple, dict)) and value and id(value) not in outer:
+        elif isinstance(value, (list, tuple, dict)) and id(value) not in outer:
             items = value.values() if isinstance(value, dict) else value
             # A container may hold itself.
             yield from _members_in(items, *outer, id(value))

@@ -94,7 +94,8 @@ class StateFunction:
     """
 
     def __init__(self, function: Callable[[], Any], state: ModuleState) -> None:
-        from jax.extend.core import jaxpr_as_fun  # see `lamina.core.tracing.trace_state`
+        # See `lamina.core.tracing.trace_state`.
+        from jax.extend.core import jaxpr_as_fun
 
         values = [jax.ShapeDtypeStruct(v.shape, v.raw.dtype) for v in state.variables]
         scalar = jax.ShapeDtypeStruct((), jnp.result_type(float))
