@@ -176,6 +176,14 @@ WRONG: dict[str, tuple[Program, str]] = {
         lambda: (compiled(bidirectional(), "mse"), SEQUENCES, SEQUENCES[:, 0, 0]),
         "recurrent-relu",
     ),
+    "logits under a divergence": (
+        lambda: (
+            compiled(stack(layers.Dense(3)), "kl_divergence"),
+            X,
+            np.eye(3)[CLASSES],
+        ),
+        "output-activation",
+    ),
     "normalization after the softmax": (
         lambda: (
             compiled(

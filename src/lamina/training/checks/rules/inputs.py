@@ -167,7 +167,7 @@ def validation_data_of_another_scale(data: InputCase) -> Advice:
     other = InputCase(data.case, data.name, held_out[0], data.tensor)
     if not other.is_number or min(len(data.sample), len(other.sample)) < 10:
         return None
-    spreads = [float(each.sample.std(dtype="float64")) for each in (data, other)]
+    spreads = [float(each.sample.std()) for each in (data, other)]
     if not min(spreads) or max(spreads) / min(spreads) < _ANOTHER_SCALE:
         return None
     (low, high), (least, most) = data.range, other.range

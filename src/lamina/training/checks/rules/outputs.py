@@ -70,12 +70,15 @@ def activation_and_from_logits(out: OutputCase) -> Advice:
 @rule("output-activation", "warning", each="outputs")
 def output_is_no_probability(out: OutputCase) -> Advice:
     last, wanted = out.activation, SQUASHING.get(out.kind)
+    others = ", or the loss from_logits=True"
+    if out.kind == "kl_divergence":
+        wanted, others = "softmax", ""
     if not wanted or out.takes_logits or last.name not in _NOT_PROBABILITIES:
         return None
     return (
         f"Layer {last.layer!r} ends in the activation {last.name!r}, so its outputs "
         f"are not probabilities from 0 to 1, which the loss {out.kind!r} needs.",
-        f"Give it activation={wanted!r}, or the loss from_logits=True.",
+        f"Give it activation={wanted!r}{others}.",
         last.where,
     )
 
