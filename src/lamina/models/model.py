@@ -174,19 +174,19 @@ class Model(Structure):
 
         Args:
             input_shape: the shape of the first argument of `call`, or a tree of shapes.
-            shapes: if `call` takes several inputs, the shape of each by its name, as
-                `mask_shape=...`.
+            shapes: the shape of each of several inputs, as `mask_shape=...`.
         """
         given = {k.removesuffix("_shape"): s for k, s in shapes.items()}
         if self.call_graph is not None or not (given or input_shape is not None):
             return
+        self.built |= type(self).build is not Model.build  # not to call that again
         try:
             self._call_on(input_shape, given, self.compute_dtype)
         except Exception:
-            # The inputs may be integers, such as token ids.
-            with suppress(Exception):
+            with suppress(Exception):  # the inputs may be integers, such as token ids
                 self._call_on(input_shape, given, "int32")
                 return
+            self.built = False
             raise
 
     def _call_on(self, shape: object, named: dict[str, Any], dtype: str) -> None:

@@ -117,3 +117,21 @@ def test_layer_is_found_by_name_or_index() -> None:
     for arguments in ({"name": "only", "index": 0}, {"name": "other"}, {"index": 1}):
         with pytest.raises(ArgumentError):
             model.get_layer(**arguments)
+
+
+@pytest.mark.parametrize("call_build", [True, False])
+def test_build_of_a_model_may_create_layers_and_call_that_of_its_base(call_build):
+    class Model(lamina.Model):
+        def build(self, input_shape):
+            self.dense = layers.Dense(2)
+            self.head = layers.Dense(1)
+            super().build(input_shape)
+
+        def call(self, x):
+            return self.head(self.dense(x))
+
+    model = Model()
+    if call_build:
+        model.build((None, 3))
+    assert model(floats(4, 3)).shape == (4, 1)
+    assert model.built and len(model.weights) == 4
