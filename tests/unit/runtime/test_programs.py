@@ -175,6 +175,19 @@ def test_weakly_typed_results_are_programs_of_their_own(
         assert types == [True, False]
 
 
+def test_script_has_a_key_in_a_directory_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "--quick"])
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    before = preload._script()
+    (tmp_path / "gone").rmdir()
+    assert len(preload._script()) == len(before)
+    monkeypatch.setattr(sys, "argv", [])
+    assert len(preload._script()) == len(before)
+
+
 @contextmanager
 def setting(name: str, value: object) -> Iterator[None]:
     before = jax.config.values[name]

@@ -85,7 +85,9 @@ class Preloader:
 
 def _script() -> str:
     """Return a key of this process's script and its arguments."""
-    names = [os.path.abspath(sys.argv[0]) if sys.argv else "", *sys.argv[1:]]
+    names = list(sys.argv)
+    with suppress(OSError, IndexError):  # the working directory may be gone
+        names[0] = os.path.abspath(names[0])
     return hashlib.sha256("\0".join(names).encode(errors="replace")).hexdigest()[:16]
 
 
