@@ -57,6 +57,21 @@ def test_path_of_keras_2_is_the_archive(tmp_path, home):
     assert Path(path) == home / "words.zip"
 
 
+def test_upgraded_program_finds_an_archive_unpacked_beside_itself(
+    tmp_path, monkeypatch
+):
+    upgrade_text = pytest.importorskip("lamina.compat.upgrade.program").upgrade_text
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    origin = zipped(tmp_path / "words.zip")
+    old = (
+        "import tensorflow as tf\n"
+        f"path = tf.keras.utils.get_file('words.zip', {origin!r}, extract=True)\n"
+    )
+    values = {}
+    exec(upgrade_text(old, "lamina").text, values)
+    assert (Path(values["path"]).with_name("words") / "a.txt").read_text() == "text"
+
+
 def test_untar_returns_the_folder_in_the_archive(tmp_path):
     import tensorflow as tf
 

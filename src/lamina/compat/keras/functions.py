@@ -48,11 +48,20 @@ def get_file(*arguments: object, **options: object) -> str:
     path = Path(utils.get_file(**values))
     if not (values["extract"] or values["untar"]):
         return str(path)
+    link_beside(path)
     name = str(values["fname"] or values["origin"].rpartition("/")[2])
     if path.name == name:
         inner = path / name
         return str(inner if inner.is_dir() else path)
     return str(path.parent / name)
+
+
+def link_beside(folder: Path) -> None:
+    """Link the items of a folder beside it, where archives were unpacked."""
+    for item in folder.iterdir():
+        beside = folder.parent / item.name
+        if not beside.exists():
+            beside.symlink_to(item.resolve())
 
 
 class Reduction:

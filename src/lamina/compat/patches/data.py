@@ -25,6 +25,7 @@ _DATASET_METHODS = (
 )
 _as_dataset = LazyImport("lamina.compat.tensorflow.data.dataset:as_dataset")
 _on_host = LazyImport("lamina.compat.tensorflow.base.tensors:on_host")
+_link_beside = LazyImport("lamina.compat.keras.functions:link_beside")
 _tensor = LazyImport("lamina.compat.tensorflow.base.tensors:tensor")
 
 
@@ -54,10 +55,7 @@ def wrap_unpack(unpack: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(unpack)
     def call(archive: Path, folder: Path, *options: object) -> None:
         unpack(archive, folder, *options)
-        for item in folder.iterdir():
-            beside = archive.parent / item.name
-            if not beside.exists():
-                beside.symlink_to(item.resolve())
+        _link_beside.load()(folder)
 
     return call
 
