@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lamina.datasets import auto_mpg, digits
+from lamina.errors import AdviceWarning
 from lamina.layers import Activation, Dense
 from lamina.models import Sequential
 from lamina.utils import to_categorical
@@ -37,7 +38,8 @@ def test_classifier() -> None:
     data, labels = images()
 
     # Train the model, iterating on the data in batches of 32 samples
-    history = model.fit(data, labels, epochs=10, batch_size=32)
+    with pytest.warns(AdviceWarning, match="binary-loss-of-classes"):
+        history = model.fit(data, labels, epochs=10, batch_size=32)
 
     losses = history.history["loss"]
     assert len(losses) == 10
