@@ -7,7 +7,6 @@ All processes must call functions that communicate, in the same order.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -47,21 +46,6 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-_first_array_callbacks: list[Callable[[], object]] = []
-
-
-def on_first_array(callback: Callable[[], object]) -> None:
-    """Call a function when this process puts its first array on a device."""
-    _first_array_callbacks.append(callback)
-
-
-def use_array() -> None:
-    """Record that this process puts an array on a device; called before each one."""
-    use_device()
-    while _first_array_callbacks:
-        _first_array_callbacks.pop()()
 
 
 def process_count() -> int:

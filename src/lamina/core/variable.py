@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from lamina.core.check import Check, check_arguments, initial_array, one_of, optional
 from lamina.core.dtypes import is_float, standardize_dtype
-from lamina.core.process import host_array, is_split, put, use_array, use_device
+from lamina.core.process import host_array, is_split, put, use_device
 from lamina.core.scope import local, override, traced_assignment_error
 from lamina.core.untrusted import check_size
 from lamina.errors import ArgumentError, ShapeError, StateError
@@ -376,7 +376,7 @@ def _plain(value: ArrayLike) -> jax.Array:
 
 
 def _on_device(value: ArrayLike) -> jax.Array:
-    use_array()
+    use_device()
     # `jnp.asarray` compiles a program for each new shape of a NumPy array.
     return (
         jax.device_put(value) if isinstance(value, np.ndarray) else jnp.asarray(value)

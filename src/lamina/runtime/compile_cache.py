@@ -1,4 +1,4 @@
-"""JAX's compile cache: its size, damaged files, and programs that it does not store.
+"""JAX's compile cache: its size, damaged files, and programs that it cannot store.
 
 JAX warns of an entry that it cannot read, compiles the program and does not replace
 the entry, so that each later process does the same. A process that is killed, or a
@@ -23,7 +23,7 @@ import jax
 
 from lamina import config
 
-_ENTRY = re.compile(r".+-[0-9a-f]{64}-(cache|program)")
+_ENTRY = re.compile(r".+-[0-9a-f]{64}-cache")
 # The time of this file is that of the last check.
 _CHECKED = ".checked"
 # Resolution of file times, in seconds, of the coarsest file systems.
@@ -36,6 +36,7 @@ _MAX_BYTES = 2**30
 # `fit` would then compile for 9.8 s of CPU instead of 7.1, and 2.7 in later processes.
 # But a step would be 100 dispatches, with results of other bits.
 _excluded_calls: set[str] = set()
+_writing = threading.Lock()
 
 
 def exclude_from_cache(call: str) -> None:
@@ -43,71 +44,25 @@ def exclude_from_cache(call: str) -> None:
     _excluded_calls.add(call)
 
 
-def is_serializable(text: str) -> bool:
-    """Return whether XLA can serialize a program."""
-    return not any(call in text for call in _excluded_calls)
-
-
 @contextmanager
-def excluded_from_jax_cache(is_excluded: bool) -> Iterator[None]:
-    """Keep JAX from writing the program compiled in this block, if asked for.
+def cached_if_serializable(text: str) -> Iterator[None]:
+    """Let JAX cache the program compiled in this block if XLA can serialize it.
 
     JAX has no setting per program, and warns of each one that XLA cannot serialize.
     The setting applies to the process, so programs that other threads compile
     meanwhile are not cached either.
     """
-    if not is_excluded:
+    if not any(call in text for call in _excluded_calls):
         yield
         return
-    _Pause.begin()
-    try:
-        yield
-    finally:
-        _Pause.end()
-
-
-class _Pause:
-    """Pause of JAX's writes, as long as one of several threads needs it."""
-
-    _name = "jax_persistent_cache_min_compile_time_secs"
-    _lock = threading.Lock()
-    _users = 0
-    _before: Any = None
-
-    @classmethod
-    def begin(cls) -> None:
-        with cls._lock:
-            if cls._users == 0:
-                cls._before = getattr(jax.config, cls._name)
-                jax.config.update(cls._name, math.inf)
-            cls._users += 1
-
-    @classmethod
-    def end(cls) -> None:
-        with cls._lock:
-            cls._users -= 1
-            if cls._users == 0:
-                jax.config.update(cls._name, cls._before)
-
-
-class _Reads(threading.local):
-    count = 0
-
-
-_reads = _Reads()
-
-
-def _note_read(event: str, **_: object) -> None:
-    if event == "/jax/compilation_cache/cache_hits":
-        _reads.count += 1
-
-
-jax.monitoring.register_event_listener(_note_read)
-
-
-def jax_cache_reads() -> int:
-    """Return the number of programs that JAX has read from its cache in this thread."""
-    return _reads.count
+    name = "jax_persistent_cache_min_compile_time_secs"
+    with _writing:
+        before = getattr(jax.config, name)
+        jax.config.update(name, math.inf)
+        try:
+            yield
+        finally:
+            jax.config.update(name, before)
 
 
 def clean_cache() -> None:
@@ -163,14 +118,13 @@ def _remove(path: str) -> None:
 
 
 def _is_whole(path: Path) -> bool:
-    """Return whether an entry can be decompressed."""
+    """Return whether JAX's decompressor can read an entry."""
     try:
         data = path.read_bytes()
     except OSError:
         return True
     # JAX uses the first of these that is installed, and has imported it.
-    names = ("compression.zstd", "zstandard") if path.name.endswith("cache") else ()
-    new, old = map(sys.modules.get, names or ("", ""))
+    new, old = (sys.modules.get(name) for name in ("compression.zstd", "zstandard"))
     try:
         if new is not None:
             data = new.decompress(data)

@@ -27,17 +27,10 @@ from lamina.core.process import use_device
 from lamina.core.tracing.trace_state import default_device, platform
 from lamina.garbage import collection_paused
 from lamina.runtime import allocator
-from lamina.runtime.compile_cache import (
-    clean_cache,
-    excluded_from_jax_cache,
-    is_serializable,
-    jax_cache_reads,
-)
+from lamina.runtime.compile_cache import cached_if_serializable, clean_cache
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.interrupts import result_of, run_in_thread
 from lamina.runtime.placement import current
-from lamina.runtime.programs import store
-from lamina.runtime.programs.preload import preloader
 
 clean_cache()  # before this process compiles anything
 
@@ -190,7 +183,7 @@ def _aval(leaf: Any) -> Hashable:
 
 
 def _compile(
-    lowered: Lowered, device: object, weak: Hashable, placement: tuple[object, ...]
+    lowered: Lowered, device: object, weak: Hashable, placement: Hashable
 ) -> Any:
     text = lowered.as_text()
     fixed = config.is_deterministic()
@@ -203,32 +196,14 @@ def _compile(
         if key in _executables:
             _executables.move_to_end(key)
             return _executables[key]
-    options = _options(text, fixed)
-    can_write = is_serializable(text)
-    is_stored = can_write and function is None and not any(placement)
-    name = store.entry_name(text, options, weak) if is_stored else None
-    compiled = None if name is None else preloader.take(name, trees)
-    if compiled is None:
-        # Thread-local settings do not apply in the thread that compiles.
-        with (
-            excluded_from_jax_cache(name is not None or not can_write),
-            jax.default_device(device),
-        ):
-            compiled = _compiled(lowered, options, name)
+    # Thread-local settings do not apply in the thread that compiles.
+    with cached_if_serializable(text), jax.default_device(device):
+        compiled = _optimized(lowered, _options(text, fixed))
     allocator.trim_heap()
     with _lock:
         _executables[key] = compiled
         if len(_executables) > _LIMIT:
             _executables.popitem(last=False)
-    return compiled
-
-
-def _compiled(lowered: Lowered, options: list[_Options], name: str | None) -> Any:
-    """Compile a program, and begin to write it into a file of this name."""
-    reads = jax_cache_reads()
-    compiled = _optimized(lowered, options)
-    if name is not None and jax_cache_reads() == reads:
-        run_in_thread(store.save, name, compiled)
     return compiled
 
 

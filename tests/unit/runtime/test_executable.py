@@ -87,6 +87,18 @@ def test_calls_of_onednn_are_not_written_into_the_cache(recwarn):
     assert getattr(jax.config, setting) == before
 
 
+def test_weakly_typed_results_are_programs_of_their_own():
+    def weak(x):
+        return jax.numpy.sin(1.0)
+
+    def strong(x):
+        return jax.numpy.float32(weak(x))
+
+    x = np.zeros(2, "float32")
+    types = [executable.Program(f)(x).weak_type for f in (weak, strong)]
+    assert types == [True, False]
+
+
 def test_only_traces_of_programs_are_in_process_compiles():
     seen = []
 

@@ -1,1 +1,0 @@
-"""Compiled programs in files, and which of them a script is likely to need."""
