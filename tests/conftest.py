@@ -32,7 +32,7 @@ import jax  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-from lamina import config, execution, limits  # noqa: E402
+from lamina import config, execution, limits, tracebacks  # noqa: E402
 from lamina.core import custom_objects, module  # noqa: E402
 from lamina.core.random import seeds  # noqa: E402
 from lamina.data.pipeline.dataset import available_cores  # noqa: E402
@@ -144,6 +144,7 @@ def fresh_state(
     path = request.path.relative_to(Path(__file__).parent).as_posix()
     config.set_checks("all" if path.startswith(CHECKED) else "errors")
     monkeypatch.setattr(execution, "_settings", dict(execution._settings))
+    monkeypatch.setattr(tracebacks, "_settings", dict(tracebacks._settings))
     monkeypatch.setattr(limits, "_limits", dict(limits._limits))
     custom = dict(custom_objects._custom)
     monkeypatch.setattr(custom_objects, "_custom", custom)

@@ -6,8 +6,6 @@ JAX's own messages name its classes, a place in this library, or functions of
 
 from __future__ import annotations
 
-import re
-
 import jax
 from jax.core import Tracer
 from jax.errors import (
@@ -53,7 +51,6 @@ _MESSAGES: tuple[tuple[type[Exception], str], ...] = (
 
 VALUE_ERRORS = tuple(kind for kind, _ in _MESSAGES)
 
-
 # Methods of the tensors of PyTorch and TensorFlow, and what does the same here.
 _METHODS = {
     "backward": "`lamina.value_and_grad(function, variables)` computes gradients.",
@@ -69,7 +66,6 @@ _METHODS = {
     "assign": "Create what changes as a weight: `self.add_weight(...)`.",
     "get_shape": "Write `x.shape`.",
 }
-_NO_ATTRIBUTE = re.compile(r"\S+ has no attribute '?(\w+)'?\.?$")
 
 
 def explain(error: BaseException) -> None:
@@ -84,10 +80,8 @@ def explain(error: BaseException) -> None:
 
 
 def _explain_attribute(error: AttributeError) -> None:
-    found = _NO_ATTRIBUTE.match(str(error))
-    if found is None or not isinstance(error.obj, (Tracer, jax.Array, type(None))):
+    name = error.name
+    if name is None or not isinstance(error.obj, (Tracer, jax.Array)):
         return
-    name = found[1]
-    error.args = (
-        f"A tensor has no attribute {name!r}. {_METHODS.get(name, '')}".rstrip(),
-    )
+    advice = _METHODS.get(name, "")
+    error.args = (f"A tensor has no attribute {name!r}. {advice}".rstrip(),)

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
 import lamina
 from lamina import config, layers, ops
+from lamina.tracebacks import filter_traceback
 
 
 def fitted(**compile_arguments: Any) -> Callable[..., Any]:
@@ -154,3 +156,22 @@ def test_errors_of_settings_show_their_frames_without_filtering(
     finally:
         config.enable_traceback_filtering()
     assert "lamina" in packages(caught.value)
+
+
+def test_attribute_error_of_a_program_keeps_its_text():
+    @filter_traceback
+    def call():
+        raise AttributeError("config has no attribute 'rate'")
+
+    with pytest.raises(AttributeError, match="config has no attribute 'rate'"):
+        call()
+
+
+@pytest.mark.parametrize("is_traced", [True, False])
+def test_attribute_that_a_tensor_lacks_is_explained(is_traced):
+    def call(x):
+        return x.backward()
+
+    run = filter_traceback(jax.jit(call) if is_traced else call)
+    with pytest.raises(AttributeError, match="A tensor has no attribute 'backward'"):
+        run(jax.numpy.ones(2))

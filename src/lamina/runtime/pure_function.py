@@ -86,7 +86,8 @@ class PureFunction:
 class StateFunction:
     """A function of a state's variables alone, traced once.
 
-    A call repeats the operations of the trace, on the variables that they use.
+    A call repeats the operations of the trace, on the variables that they use. `result`
+    has the shapes of what it returns.
 
     Args:
         function: reads and assigns variables; returns arrays.
@@ -100,7 +101,7 @@ class StateFunction:
         values = [jax.ShapeDtypeStruct(v.shape, v.raw.dtype) for v in state.variables]
         scalar = jax.ShapeDtypeStruct((), jnp.result_type(float))
         hyperparameters = [scalar] * len(state.attributes)
-        closed, self.shapes = jax.make_jaxpr(
+        closed, self.result = jax.make_jaxpr(
             PureFunction(function, state), return_shape=True
         )(values, hyperparameters)
         self._function = jaxpr_as_fun(closed)
@@ -108,7 +109,8 @@ class StateFunction:
         read = {id(atom) for atom in jaxpr.outvars}
         read |= {id(atom) for equation in jaxpr.eqns for atom in equation.invars}
         inputs = zip(jaxpr.invars, [*values, *hyperparameters], strict=True)
-        self._shapes = [spec.shape if id(v) in read else None for v, spec in inputs]
+        # None for an input that is not used.
+        self._input_shapes = [s.shape if id(v) in read else None for v, s in inputs]
 
     def __call__(
         self, values: Sequence[Array], hyperparameters: Sequence[Array]
@@ -119,10 +121,10 @@ class StateFunction:
             values: values of all variables of the state, in any shape of their size.
             hyperparameters: values of its hyperparameters.
         """
-        inputs = zip([*values, *hyperparameters], self._shapes, strict=True)
+        inputs = zip([*values, *hyperparameters], self._input_shapes, strict=True)
         flat = [None if s is None else in_shape(value, s) for value, s in inputs]
         results = self._function(*flat)
-        return jax.tree.unflatten(jax.tree.structure(self.shapes), results)
+        return jax.tree.unflatten(jax.tree.structure(self.result), results)
 
 
 class TracedStep(NamedTuple):

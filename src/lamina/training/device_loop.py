@@ -140,7 +140,7 @@ class _DeviceLoop:
         if results is None:
             logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         else:
-            shapes = results.shapes.outputs
+            shapes = results.result.outputs
         recorded = jax.tree.map(
             lambda s: jnp.zeros((self.log_mode.limit, *s.shape), s.dtype), shapes
         )

@@ -48,6 +48,16 @@ def test_path_of_keras_3_is_the_folder_with_links_beside_it(tmp_path, home):
         assert (folder / "words" / "a.txt").read_text() == "text"
 
 
+def test_link_to_a_folder_that_was_moved_is_replaced(tmp_path, home):
+    import keras
+
+    home.mkdir(parents=True)
+    (home / "words").symlink_to(tmp_path / "moved")
+    origin = zipped(tmp_path / "words.zip")
+    keras.utils.get_file("words.zip", origin, extract=True)
+    assert (home / "words" / "a.txt").read_text() == "text"
+
+
 def test_path_of_keras_2_is_the_archive(tmp_path, home):
     with use(Release.KERAS_2_3):
         import keras

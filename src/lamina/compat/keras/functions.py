@@ -61,6 +61,7 @@ def link_beside(folder: Path) -> None:
     for item in folder.iterdir():
         beside = folder.parent / item.name
         if not beside.exists():
+            beside.unlink(missing_ok=True)  # a link to a folder that was moved
             beside.symlink_to(item.resolve())
 
 
